@@ -1,0 +1,69 @@
+// The doors between the daemon and the kernel. The daemon sees only these interfaces; the Linux adapters
+// beside this file and the fakes in test/support both pass the suites in test/contract.
+import type { ExitStatus, ProcessId, ProcessTree, SpawnFailure, SpawnRequest } from '../model/process.ts';
+import type { SignalName } from '../model/unit.ts';
+
+export interface Timer {
+  /** Disarms it; harmless when it has fired. */
+  close(): void;
+}
+
+export interface Clock {
+  /** Milliseconds on CLOCK_MONOTONIC, with fractions. Never compared across boots. */
+  monotonicMs(): number;
+  /** Milliseconds since the epoch, for people and log lines. */
+  wallMs(): number;
+  /** Calls back once the monotonic clock has reached `atMs` (never before it), however far away that is. */
+  arm(atMs: number, callback: () => void): Timer;
+}
+
+export type SpawnResult =
+  | { readonly ok: true; readonly process: ProcessId }
+  | { readonly ok: false; readonly failure: SpawnFailure };
+
+export type SignalResult = 'sent' | 'gone' | 'denied';
+
+export interface Processes {
+  /** Starts a child as the leader of a new session. Synchronous: a failed exec is reported here, by name. */
+  spawn(request: SpawnRequest): SpawnResult;
+  /**
+   * Has `listener` called with the end of each child that spawn() returned, and with null for each other process
+   * that was reaped (an orphan of some unit), so that owners of trees look again. One listener only.
+   * Calls come from the event loop, never from inside spawn() or signal().
+   */
+  onReaped(listener: (process: ProcessId | null, status: ExitStatus) => void): void;
+  /** Signals exactly this process, never one that reuses its pid. */
+  signal(process: ProcessId, signal: SignalName): SignalResult;
+  /** Living (not zombie) processes of the tree, cheapest test first: an empty tree costs O(its leaders). */
+  members(tree: ProcessTree): readonly ProcessId[];
+  /** Signals every member, looping until a scan finds nobody new. Returns how many got it. */
+  signalTree(tree: ProcessTree, signal: SignalName): number;
+  /** Stops listening; children live on. */
+  close(): void;
+}
+
+/** One named pipe for one stream of one unit; it outlives both its writer and its reader. */
+export interface OutputPipe {
+  /** Blocking, read-write: dup it into the child as 1 or 2. The writer never sees SIGPIPE. */
+  readonly childFd: number;
+  /** Non-blocking, its own open description. */
+  readonly readFd: number;
+  /** Closes childFd; the pipe stays readable. readFd belongs to whoever reads it. */
+  close(): void;
+}
+
+export interface Usage {
+  /** Of one core, over the time since the last sample; 0 at the first. */
+  readonly cpuPercent: number;
+  readonly memoryBytes: number;
+  readonly tasks: number;
+}
+
+export interface Meter {
+  /** `pidusage` or `cgroup`: where the figures come from. */
+  readonly source: 'pidusage' | 'cgroup';
+  /** Sums the living among `pids`, keyed so that CPU is measured against that key's last sample. */
+  sample(trees: ReadonlyMap<string, readonly ProcessId[]>): Promise<ReadonlyMap<string, Usage>>;
+  /** Drops what is remembered of `key`. */
+  forget(key: string): void;
+}
