@@ -1,0 +1,147 @@
+// Who comes after whom, and who names whom: the two readings of the dependency fields that everything else uses.
+// Pure. It knows nothing of states; a name that is not in the set is passed over (config reports those).
+import { DEPENDENCY_FIELDS } from '../model/unit.ts';
+import type { DependencyField, UnitSpec } from '../model/unit.ts';
+
+type Dependencies = Pick<UnitSpec, 'name' | DependencyField>;
+
+/** The fields that imply `after`. */
+export const ORDERING_FIELDS = ['after', 'requires', 'wants', 'requisite', 'bindsTo'] as const;
+/** The fields whose unit must be up before the naming unit may start. */
+export const STRONG_FIELDS = ['requires', 'requisite', 'bindsTo'] as const;
+
+export interface Edge {
+  readonly field: DependencyField;
+  /** The unit whose file names the other. */
+  readonly name: string;
+}
+
+export interface Graph {
+  /** The units that this one starts after, and stops before. */
+  readonly predecessors: (name: string) => readonly string[];
+  /** The units that start after this one, and stop before it. */
+  readonly successors: (name: string) => readonly string[];
+  /** Which units name this one, and in which field. */
+  readonly namedBy: (name: string) => readonly Edge[];
+}
+
+const NONE: readonly never[] = [];
+
+/** Reads a whole set once; O(units + dependencies). */
+export function buildGraph(specs: Iterable<Dependencies>): Graph {
+  const set = new Map<string, Dependencies>();
+  for (const spec of specs) set.set(spec.name, spec);
+  const predecessors = new Map<string, string[]>();
+  const successors = new Map<string, string[]>();
+  const namedBy = new Map<string, Edge[]>();
+  const order = (first: string, second: string): void => {
+    const known = predecessors.get(second);
+    if (known?.includes(first)) return;
+    append(predecessors, second, first);
+    append(successors, first, second);
+  };
+  for (const spec of set.values()) {
+    for (const field of DEPENDENCY_FIELDS) {
+      for (const other of spec[field]) if (set.has(other)) append(namedBy, other, { field, name: spec.name });
+    }
+    for (const field of ORDERING_FIELDS) {
+      for (const other of spec[field]) if (set.has(other)) order(other, spec.name);
+    }
+    for (const other of spec.before) if (set.has(other)) order(spec.name, other);
+  }
+  return {
+    predecessors: (name) => predecessors.get(name) ?? NONE,
+    successors: (name) => successors.get(name) ?? NONE,
+    namedBy: (name) => namedBy.get(name) ?? NONE,
+  };
+}
+
+function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+/**
+ * The ordering cycles of a set, each as the names along it with the first repeated at the end: every unit of it
+ * comes after the next. One cycle for each knot of units, the shortest through its alphabetically first member.
+ */
+export function findOrderingCycles(specs: readonly Dependencies[]): readonly (readonly string[])[] {
+  const graph = buildGraph(specs);
+  const knots = stronglyConnected(
+    specs.map((spec) => spec.name),
+    graph.predecessors,
+  );
+  const cycles: (readonly string[])[] = [];
+  for (const knot of knots) {
+    const first = [...knot].sort()[0];
+    if (first === undefined) continue;
+    const path = shortestWayBack(first, new Set(knot), graph.predecessors);
+    if (path !== null) cycles.push(path);
+  }
+  return cycles.sort((a, b) => (a[0] ?? '').localeCompare(b[0] ?? ''));
+}
+
+/** Breadth first from `start` back to itself inside `within`; null where there is no way. */
+function shortestWayBack(
+  start: string,
+  within: ReadonlySet<string>,
+  next: (name: string) => readonly string[],
+): readonly string[] | null {
+  const cameFrom = new Map<string, string>();
+  const queue = [start];
+  for (const name of queue) {
+    for (const other of next(name)) {
+      if (other === start) {
+        const path = [start];
+        for (let at = name; at !== start; at = cameFrom.get(at) ?? start) path.push(at);
+        return [...path, start].reverse();
+      }
+      if (!within.has(other) || cameFrom.has(other)) continue;
+      cameFrom.set(other, name);
+      queue.push(other);
+    }
+  }
+  return null;
+}
+
+/** Tarjan's components that can hold a cycle, without recursion: a chain of 100,000 units must not end the stack. */
+function stronglyConnected(
+  names: readonly string[],
+  next: (name: string) => readonly string[],
+): readonly (readonly string[])[] {
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const open: string[] = [];
+  const isOpen = new Set<string>();
+  const components: string[][] = [];
+  const at = (map: Map<string, number>, name: string): number => map.get(name) ?? Infinity;
+  for (const root of names) {
+    if (index.has(root)) continue;
+    const work: { name: string; child: number }[] = [{ name: root, child: 0 }];
+    for (let frame = work.at(-1); frame !== undefined; frame = work.at(-1)) {
+      const { name } = frame;
+      if (frame.child === 0) {
+        index.set(name, index.size);
+        low.set(name, at(index, name));
+        open.push(name);
+        isOpen.add(name);
+      }
+      const other = next(name)[frame.child];
+      frame.child += 1;
+      if (other !== undefined) {
+        if (!index.has(other)) work.push({ name: other, child: 0 });
+        else if (isOpen.has(other)) low.set(name, Math.min(at(low, name), at(index, other)));
+        continue;
+      }
+      work.pop();
+      const parent = work.at(-1);
+      if (parent !== undefined) low.set(parent.name, Math.min(at(low, parent.name), at(low, name)));
+      if (at(low, name) !== at(index, name)) continue;
+      const component = open.splice(open.indexOf(name));
+      for (const member of component) isOpen.delete(member);
+      if (component.length > 1 || next(name).includes(name)) components.push(component);
+    }
+  }
+  return components;
+}
