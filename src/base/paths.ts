@@ -1,0 +1,91 @@
+// Where things lie: the directory table of the manual, resolved from flags, environment and user.
+// Looks at nothing but its arguments (and whether a runtime directory exists); creates nothing.
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+
+export interface Paths {
+  /** Directory of the unit files. */
+  readonly units: string;
+  /** Socket, FIFOs, live state: gone after a reboot. */
+  readonly runtime: string;
+  /** Last good set, operator intent, restart history. */
+  readonly state: string;
+  readonly logs: string;
+  /** The control socket. */
+  readonly socket: string;
+}
+
+/** What the command line said; everything may be left out. */
+export interface PathFlags {
+  readonly units?: string | undefined;
+  readonly runtimeDir?: string | undefined;
+  readonly stateDir?: string | undefined;
+  readonly logDir?: string | undefined;
+  readonly socket?: string | undefined;
+}
+
+export interface PathSources {
+  readonly uid: number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly flags: PathFlags;
+  /** Whether a directory exists; default: asks the file system. */
+  readonly exists?: (path: string) => boolean;
+}
+
+/** Absolute paths: a flag wins over UNITD_*, that over the defaults of root or of the user's XDG directories. */
+export function resolvePaths({ uid, env, flags, exists = existsSync }: PathSources): Paths {
+  const preset = uid === 0 ? SYSTEM : userDirectories(uid, env, exists);
+  const runtime = chosen(flags.runtimeDir, env['UNITD_RUNTIME_DIR']) ?? preset.runtime();
+  return {
+    units: chosen(flags.units, env['UNITD_UNITS']) ?? preset.units(),
+    runtime,
+    state: chosen(flags.stateDir, env['UNITD_STATE_DIR']) ?? preset.state(),
+    logs: chosen(flags.logDir, env['UNITD_LOG_DIR']) ?? preset.logs(),
+    socket: chosen(flags.socket, env['UNITD_SOCKET']) ?? join(runtime, 'unitd.sock'),
+  };
+}
+
+interface Preset {
+  readonly units: () => string;
+  readonly runtime: () => string;
+  readonly state: () => string;
+  readonly logs: () => string;
+}
+
+const SYSTEM: Preset = {
+  units: () => '/etc/unitd/units.d',
+  runtime: () => '/run/unitd',
+  state: () => '/var/lib/unitd',
+  logs: () => '/var/log/unitd',
+};
+
+function userDirectories(uid: number, env: PathSources['env'], exists: (path: string) => boolean): Preset {
+  const home = (): string => xdg(env['HOME']) ?? homedir();
+  const state = (): string => join(xdg(env['XDG_STATE_HOME']) ?? join(home(), '.local/state'), 'unitd');
+  return {
+    units: () => join(xdg(env['XDG_CONFIG_HOME']) ?? join(home(), '.config'), 'unitd/units.d'),
+    runtime: () => userRuntimeDirectory(uid, env, exists),
+    state,
+    logs: () => join(state(), 'log'),
+  };
+}
+
+// cron and sudo leave XDG_RUNTIME_DIR out although the directory is there: a client run by them has to find the
+// same socket. Without any, the name carries the uid; the daemon refuses it unless it is the user's own and 0700.
+function userRuntimeDirectory(uid: number, env: PathSources['env'], exists: (path: string) => boolean): string {
+  const given = xdg(env['XDG_RUNTIME_DIR']);
+  if (given !== null) return join(given, 'unitd');
+  const login = `/run/user/${uid}`;
+  return exists(login) ? join(login, 'unitd') : `/tmp/unitd-${uid}`;
+}
+
+function chosen(flag: string | undefined, variable: string | undefined): string | null {
+  const value = flag ?? variable;
+  return value === undefined || value === '' ? null : resolve(value);
+}
+
+// The XDG specification: a relative path in one of its variables is to be ignored.
+function xdg(value: string | undefined): string | null {
+  return value !== undefined && isAbsolute(value) ? value : null;
+}
