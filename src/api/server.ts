@@ -1,0 +1,166 @@
+// The control socket: HTTP/1.1 on a Unix socket, with limits that keep any client from harming supervision.
+// What is answered stands in routes.ts.
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import type { Control } from '../daemon/control.ts';
+import type { ProblemDetails } from '../wire/v1.ts';
+import { connections } from './connections.ts';
+import type { Connections, Exchange } from './connections.ts';
+import { problemReply, refusal } from './exchange.ts';
+import type { ApiContext } from './exchange.ts';
+import { replyTo } from './routes.ts';
+import { bindSocket } from './socket-file.ts';
+import type { ListenFailure } from './socket-file.ts';
+import { bodyTooLarge, rawResponse, receivedBody, sendReply } from './transfer.ts';
+
+export interface ListenOptions {
+  /** In a directory that nobody else may enter. */
+  readonly path: string;
+  readonly control: Control;
+  /** The group that may connect too. */
+  readonly groupId: number | null;
+  /** A bug in answering: the client got a 500, the server goes on. */
+  readonly onBug: (error: unknown) => void;
+  readonly limits?: Partial<Limits>;
+}
+
+export interface Limits {
+  readonly maxConnections: number;
+  /** For the whole request to arrive, not for its answer. */
+  readonly requestTimeoutMs: number;
+  /** Until an idle connection is closed. */
+  readonly idleTimeoutMs: number;
+  /** What a stream keeps for a client that does not read. */
+  readonly queueBytes: number;
+  /** For clients to take what was said to them before the server closes. */
+  readonly closeGraceMs: number;
+}
+
+const LIMITS: Limits = {
+  maxConnections: 512,
+  requestTimeoutMs: 10_000,
+  idleTimeoutMs: 5_000,
+  queueBytes: 1024 * 1024,
+  closeGraceMs: 500,
+};
+
+export interface ApiServer {
+  readonly path: string;
+  /** Ends streams and waits, closes every connection and removes the socket. */
+  close(): Promise<void>;
+}
+
+export type ListenResult =
+  { readonly ok: true; readonly value: ApiServer } | { readonly ok: false; readonly error: ListenFailure };
+
+/** The caller owns the server and must close it. */
+export async function listen(options: ListenOptions): Promise<ListenResult> {
+  const limits = { ...LIMITS, ...options.limits };
+  const clients = connections(limits.maxConnections);
+  const context: ApiContext = {
+    control: options.control,
+    onBug: options.onBug,
+    wallMs: Date.now,
+    queueBytes: limits.queueBytes,
+  };
+  const server = createServer(
+    {
+      headersTimeout: limits.requestTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      connectionsCheckingInterval: Math.ceil(limits.requestTimeoutMs / 5),
+      keepAliveTimeout: limits.idleTimeoutMs,
+      maxHeaderSize: 16 * 1024,
+      // Whoever can open the socket is trusted, and `Host` says nothing on it.
+      requireHostHeader: false,
+    },
+    (request, response) => {
+      const exchange = clients.begin(request.socket);
+      // Refused before its request was read.
+      if (exchange === null) request.socket.destroy();
+      else void serve(request, response, exchange, context);
+    },
+  );
+  server.on('connection', (socket: Socket) => {
+    if (!clients.admit(socket)) turnAway(socket, busy(limits.maxConnections));
+  });
+  server.on('clientError', (error, socket) => {
+    if (socket instanceof Socket && socket.writable && !clients.isServing(socket))
+      turnAway(socket, malformed(error));
+    else socket.destroy();
+  });
+
+  const failure = await bindSocket(server, options.path, options.groupId);
+  if (failure !== null) return { ok: false, error: failure };
+  server.on('error', options.onBug);
+  return {
+    ok: true,
+    value: { path: options.path, close: () => closed(server, clients, limits.closeGraceMs) },
+  };
+}
+
+async function serve(
+  request: IncomingMessage,
+  response: ServerResponse,
+  exchange: Exchange,
+  context: ApiContext,
+): Promise<void> {
+  // Errors of a response are those of its connection, which ends the exchange.
+  response.on('error', () => {});
+  response.once('close', () => exchange.end(response.writableFinished));
+  try {
+    const body = request.method === 'POST' ? await receivedBody(request) : new Uint8Array();
+    if (body === null) {
+      response.setHeader('Connection', 'close');
+      return await sendReply(response, problemReply(bodyTooLarge()), exchange.hangup);
+    }
+    const reply = await replyTo(
+      {
+        method: request.method ?? '',
+        target: request.url ?? '',
+        accept: request.headers.accept ?? '',
+        origin: request.headers.origin ?? null,
+        body,
+        hangup: exchange.hangup,
+      },
+      context,
+    );
+    await sendReply(response, reply, exchange.hangup);
+  } catch (error) {
+    if (!exchange.hangup.aborted) context.onBug(error);
+    // The reply may have begun: only an end before its time tells the client that it is not whole.
+    request.socket.destroy();
+  }
+}
+
+async function closed(server: Server, clients: Connections, graceMs: number): Promise<void> {
+  const done = new Promise<void>((resolve) => server.close(() => resolve()));
+  clients.hangUp();
+  const grace = setTimeout(() => clients.destroy(), graceMs);
+  await done;
+  clearTimeout(grace);
+}
+
+function turnAway(socket: Socket, problem: ProblemDetails): void {
+  socket.write(rawResponse(problem));
+  socket.destroySoon();
+}
+
+function busy(maxConnections: number): ProblemDetails {
+  const detail = `cannot take another connection: ${maxConnections} are in use, expected fewer`;
+  return refusal(503, 'busy', 'Too many connections', detail);
+}
+
+function malformed(error: Error): ProblemDetails {
+  const code = 'code' in error ? error.code : null;
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    const detail = 'cannot read the request: it did not arrive whole in time';
+    return refusal(408, 'request-timeout', 'Request timeout', detail);
+  }
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    const detail = 'cannot read the request: its head is too large, expected at most 16 KiB';
+    return refusal(431, 'head-too-large', 'Request head too large', detail);
+  }
+  const detail = `cannot read the request: ${error.message.replace(/^Parse Error: /, '')}, expected HTTP/1.1`;
+  return refusal(400, 'malformed-request', 'Malformed request', detail);
+}

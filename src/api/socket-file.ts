@@ -1,0 +1,98 @@
+// The control socket as a file: who may connect, and whether what lies at its path may be replaced.
+// Nothing here knows what is spoken on it.
+import { chmodSync, chownSync, lstatSync, statSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import type { Server } from 'node:net';
+import { dirname } from 'node:path';
+
+export interface ListenFailure {
+  /** `answered`: another daemon is there. */
+  readonly code: 'answered' | 'not-a-socket' | 'path-too-long' | 'system';
+  readonly message: string;
+}
+
+/** sizeof(sun_path) less its NUL: unix(7). Node truncates a longer path and binds another file. */
+const PATH_BYTES = 107;
+
+/** Binds `server` to `path`; null when it listens. A socket that nobody answers at is replaced. */
+export async function bindSocket(
+  server: Server,
+  path: string,
+  groupId: number | null,
+): Promise<ListenFailure | null> {
+  const bytes = Buffer.byteLength(path);
+  if (bytes > PATH_BYTES) {
+    return failure('path-too-long', path, `its path has ${bytes} bytes, expected at most ${PATH_BYTES}`);
+  }
+  try {
+    const occupied = await occupant(path);
+    if (occupied !== null) return occupied;
+    await listenPrivately(server, path);
+    if (groupId !== null) admitGroup(path, groupId);
+    return null;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    server.close();
+    return failure('system', path, `${error.message}, expected a directory where this user may create it`);
+  }
+}
+
+/** Why the path cannot be taken; null when it is free, also because a stale socket was removed. */
+async function occupant(path: string): Promise<ListenFailure | null> {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return null;
+  if (!found.isSocket()) {
+    return failure('not-a-socket', path, 'another kind of file is there, expected a socket or nothing');
+  }
+  const code = await connectError(path);
+  // EAGAIN: its backlog is full, so somebody listens.
+  if (code === null || code === 'EAGAIN') {
+    return failure('answered', path, 'a daemon answers there, expected none');
+  }
+  if (code === 'ECONNREFUSED') unlinkSync(path);
+  else if (code !== 'ENOENT')
+    return failure('system', path, `${code} on trying whether a daemon answers there`);
+  return null;
+}
+
+function connectError(path: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    const probe = connect({ path });
+    probe.on('connect', () => {
+      probe.destroy();
+      resolve(null);
+    });
+    probe.on('error', (error) => resolve('code' in error ? String(error.code) : error.message));
+  });
+}
+
+/** The socket is born with mode 0600: listen() on a path binds before it returns, under this umask. */
+function listenPrivately(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    const umask = process.umask(0o177);
+    try {
+      server.listen({ path }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    } finally {
+      process.umask(umask);
+    }
+  });
+}
+
+/** The group first, then its permission; and the way through the directory, if that is ours alone. */
+function admitGroup(path: string, groupId: number): void {
+  chownSync(path, -1, groupId);
+  chmodSync(path, 0o660);
+  const directory = dirname(path);
+  const { uid, mode } = statSync(directory);
+  if (uid !== process.geteuid?.() || (mode & 0o777) !== 0o700) return;
+  chownSync(directory, -1, groupId);
+  chmodSync(directory, 0o710);
+}
+
+function failure(code: ListenFailure['code'], path: string, what: string): ListenFailure {
+  return { code, message: `cannot listen on socket "${path}": ${what}` };
+}

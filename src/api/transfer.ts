@@ -1,0 +1,104 @@
+// Bytes of one HTTP exchange: the body in, up to a limit, and the reply out, as fast as the client takes it.
+import { STATUS_CODES } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import { problemReply, refusal } from './exchange.ts';
+import type { Reply } from './exchange.ts';
+import type { ProblemDetails } from '../wire/v1.ts';
+
+export const BODY_BYTES = 64 * 1024;
+/** Of a body that is too large, this much is read and thrown away, so that its sender gets to read the refusal. */
+const DISCARDED_BYTES = 1024 * 1024;
+const BATCH_CHARACTERS = 64 * 1024;
+
+/** null when the body is too large. Rejects when the client goes away in the middle. */
+export async function receivedBody(request: IncomingMessage): Promise<Uint8Array | null> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  if (Number(request.headers['content-length'] ?? 0) > DISCARDED_BYTES) return null;
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    if (!(chunk instanceof Uint8Array)) throw new TypeError('the body of a request came as text');
+    bytes += chunk.length;
+    if (bytes > DISCARDED_BYTES) break;
+    if (bytes <= BODY_BYTES) chunks.push(chunk);
+  }
+  return bytes <= BODY_BYTES ? Buffer.concat(chunks) : null;
+}
+
+export function bodyTooLarge(): ProblemDetails {
+  const detail = `cannot read the body: larger than ${BODY_BYTES} bytes, expected at most that`;
+  return refusal(413, 'body-too-large', 'Body too large', detail);
+}
+
+/** Resolves when the reply has been handed to the socket, or the client is gone. */
+export async function sendReply(response: ServerResponse, reply: Reply, hangup: AbortSignal): Promise<void> {
+  response.setHeader('Cache-Control', 'no-store');
+  if (reply.kind === 'stream') {
+    response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
+    // The headers say that it has begun: a client of events now knows that it misses nothing.
+    response.flushHeaders();
+    return sendPieces(response, reply.pieces, hangup);
+  }
+  if (reply.allow !== undefined) response.setHeader('Allow', reply.allow);
+  const body = Buffer.from(reply.body);
+  response.writeHead(reply.status, { 'Content-Type': reply.contentType, 'Content-Length': body.length });
+  response.end(body);
+}
+
+async function sendPieces(
+  response: ServerResponse,
+  pieces: AsyncIterable<string>,
+  hangup: AbortSignal,
+): Promise<void> {
+  let batch = '';
+  let timer: NodeJS.Immediate | null = null;
+  const flush = (): void => {
+    if (timer !== null) clearImmediate(timer);
+    timer = null;
+    if (batch !== '' && !response.destroyed) response.write(batch);
+    batch = '';
+  };
+  try {
+    for await (const piece of pieces) {
+      batch += piece;
+      if (batch.length >= BATCH_CHARACTERS) {
+        flush();
+        // A log that is read from memory to a client as fast must not keep the loop from the units.
+        await turnOfTheLoop();
+      } else timer ??= setImmediate(flush);
+      if (response.writableNeedDrain) await drained(response, hangup);
+      if (response.destroyed) break;
+    }
+  } finally {
+    flush();
+  }
+  response.end();
+}
+
+/** Also at hangup: the pieces then end by themselves. */
+function drained(response: ServerResponse, hangup: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done);
+      hangup.removeEventListener('abort', done);
+      resolve();
+    };
+    if (hangup.aborted) return resolve();
+    response.on('drain', done);
+    hangup.addEventListener('abort', done);
+    return undefined;
+  });
+}
+
+/** A whole response as text, for what is no request that node:http would give a response object for. */
+export function rawResponse(error: ProblemDetails): string {
+  const { status, contentType, body } = problemReply(error);
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? error.title}`,
+    'Connection: close',
+    `Content-Type: ${contentType}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    '',
+    body,
+  ].join('\r\n');
+}
