@@ -138,7 +138,7 @@ function stronglyConnected(
       const parent = work.at(-1);
       if (parent !== undefined) low.set(parent.name, Math.min(at(low, parent.name), at(low, name)));
       if (at(low, name) !== at(index, name)) continue;
-      const component = open.splice(open.indexOf(name));
+      const component = open.splice(open.lastIndexOf(name));
       for (const member of component) isOpen.delete(member);
       if (component.length > 1 || next(name).includes(name)) components.push(component);
     }

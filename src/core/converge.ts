@@ -1,0 +1,200 @@
+// Brings the fleet towards what is wanted: deliver() takes one fact to one unit, converge() works off whatever that
+// made doubtful. Both only return what the daemon shall do; the daemon does it and delivers the facts that come of it.
+//
+// Two phases, so that no unit acts on a half-settled view: first all verdicts are brought up to date, then every unit
+// whose verdict or phase changed acts once (starts, stops, forgets its cycle), which makes neighbours doubtful again;
+// and so on until nothing is. It ends: verdicts follow an acyclic order, and each action moves a machine forward.
+//
+// The cost of an event is that of the units that name, or are named by, those whose verdict it changes.
+import { amend, isUp, needsStop } from './fleet.ts';
+import type { Activation, Fleet, Unit } from './fleet.ts';
+import { step } from './machine.ts';
+import type { MachineEffect, MachineEvent } from './machine-state.ts';
+import { inheritedCycle, isUpheld, sameVerdict, startCheck, stopWait, verdictOf } from './verdict.ts';
+
+export interface Instant {
+  readonly nowMs: number;
+  readonly wallMs: number;
+  /** In [0, 1); every unit of one instant draws its own value from it. */
+  readonly random: number;
+}
+
+export type Output =
+  | { readonly type: 'effect'; readonly unit: string; readonly effect: MachineEffect }
+  /** Its phase, verdict or pids may have changed: show it anew, arm its deadline. */
+  | { readonly type: 'touched'; readonly unit: string }
+  /** Removed and at rest: nothing of it is left in the fleet. */
+  | { readonly type: 'forgotten'; readonly unit: string }
+  /** failureAction or successAction: the daemon is to end. */
+  | { readonly type: 'exit'; readonly unit: string; readonly code: number };
+
+export type Outputs = Output[];
+
+/** Takes one event to one unit's machine. A unit that is gone makes it nothing. */
+export function deliver(
+  fleet: Fleet,
+  name: string,
+  event: MachineEvent,
+  instant: Instant,
+  outputs: Outputs,
+): void {
+  const unit = fleet.units.get(name);
+  if (unit === undefined) return;
+  const facts = {
+    nowMs: instant.nowMs,
+    wallMs: instant.wallMs,
+    random: drawFor(name, instant.random),
+    upheld: isUpheld(fleet, unit),
+  };
+  const { state, effects } = step(unit.spec, unit.state, event, facts);
+  for (const effect of effects) outputs.push({ type: 'effect', unit: name, effect });
+  if (state === unit.state) return;
+  amend(fleet, name, { state });
+  outputs.push({ type: 'touched', unit: name });
+  if (state.phase.at === unit.state.phase.at) return;
+  doubtNeighbours(fleet, unit);
+  if (state.phase.at === 'failed') ended(fleet, unit, 'onFailure', outputs);
+  if (state.phase.at === 'completed') ended(fleet, unit, 'onSuccess', outputs);
+}
+
+/** The draws of one instant differ from unit to unit, or units that fail together would all come back together. */
+function drawFor(name: string, random: number): number {
+  let hash = 0;
+  for (let at = 0; at < name.length; at += 1) hash = (hash * 31 + name.charCodeAt(at)) % 65_521;
+  return (random + hash / 65_521) % 1;
+}
+
+function ended(fleet: Fleet, unit: Unit, field: 'onFailure' | 'onSuccess', outputs: Outputs): void {
+  const { spec } = unit;
+  for (const name of spec[field]) bringUp(fleet, name, { by: spec.name, field, seq: 0 });
+  const action = field === 'onFailure' ? spec.failureAction : spec.successAction;
+  if (action === 'exit' && !fleet.shuttingDown) {
+    const exit = fleet.units.get(spec.name)?.state.history.at(-1);
+    const code = exit?.code ?? (field === 'onFailure' ? 1 : 0);
+    outputs.push({ type: 'exit', unit: spec.name, code: field === 'onFailure' && code === 0 ? 1 : code });
+  }
+}
+
+/** onFailure and onSuccess start their units anew each time, unless these are there already or held down. */
+function bringUp(fleet: Fleet, name: string, activation: Activation): void {
+  const unit = fleet.units.get(name);
+  if (unit === undefined || unit.removed || unit.intent?.wanted === 'down') return;
+  const { at } = unit.state.phase;
+  if (at === 'running' || at === 'starting') return;
+  const cycle = at === 'completed' || at === 'failed' ? `started by "${activation.by}"` : unit.cycle;
+  amend(fleet, name, { activation, cycle });
+}
+
+/**
+ * Works off the doubtful units. `budget` bounds how many verdicts are looked at, so that a reload of thousands can be
+ * spread over several turns of the event loop; true when nothing is left to do.
+ */
+export function converge(fleet: Fleet, instant: Instant, outputs: Outputs, budget = Infinity): boolean {
+  let left = budget;
+  while (fleet.dirty.size > 0) {
+    const acting = settleVerdicts(fleet, outputs);
+    for (const name of acting) {
+      act(fleet, name, instant, outputs);
+      left -= 1;
+    }
+    if (left <= 0) return fleet.dirty.size === 0;
+  }
+  return true;
+}
+
+/** Phase one. Returns the units that were doubtful, in the order in which they became so. */
+function settleVerdicts(fleet: Fleet, outputs: Outputs): ReadonlySet<string> {
+  const seen = new Set<string>();
+  for (const name of fleet.dirty) {
+    fleet.dirty.delete(name);
+    const unit = fleet.units.get(name);
+    if (unit === undefined) continue;
+    seen.add(name);
+    const cycle = inheritedCycle(fleet, unit);
+    const known = cycle === null ? unit : { ...unit, cycle };
+    const verdict = verdictOf(fleet, known);
+    const changed = !sameVerdict(verdict, unit.verdict);
+    if (!changed && cycle === null) {
+      pullIn(fleet, unit);
+      continue;
+    }
+    const next = { ...known, verdict };
+    fleet.units.set(name, next);
+    pullIn(fleet, next);
+    if (changed) {
+      outputs.push({ type: 'touched', unit: name });
+      doubtNeighbours(fleet, next);
+    }
+  }
+  return seen;
+}
+
+function doubtNeighbours(fleet: Fleet, unit: Unit): void {
+  const { name, conflicts, partOf } = unit.spec;
+  for (const other of fleet.graph.predecessors(name)) fleet.dirty.add(other);
+  for (const other of fleet.graph.successors(name)) fleet.dirty.add(other);
+  for (const edge of fleet.graph.namedBy(name)) fleet.dirty.add(edge.name);
+  for (const other of [...conflicts, ...partOf, ...unit.spec.upholds]) fleet.dirty.add(other);
+}
+
+/** A unit that is to come up takes with it what it requires, wants or is bound to; one that is up, what it upholds. */
+function pullIn(fleet: Fleet, unit: Unit): void {
+  if (unit.verdict.wanted === 'down' || unit.verdict.down !== null) return;
+  const seq = unit.intent?.seq ?? unit.activation?.seq ?? 0;
+  for (const field of ['requires', 'wants', 'bindsTo', 'upholds'] as const) {
+    if (field === 'upholds' && !isUp(unit)) continue;
+    for (const name of unit.spec[field]) {
+      const other = fleet.units.get(name);
+      if (other === undefined || other.removed || other.intent !== null) continue;
+      const isNew = other.activation === null ? !other.spec.enabled || seq > 0 : other.activation.seq < seq;
+      if (isNew) amend(fleet, name, { activation: { by: unit.spec.name, field, seq } });
+    }
+  }
+}
+
+/** Phase two: the one thing that this unit does next, if any. */
+function act(fleet: Fleet, name: string, instant: Instant, outputs: Outputs): void {
+  const unit = fleet.units.get(name);
+  if (unit === undefined) return;
+  if (!sameVerdict(unit.verdict, verdictOf(fleet, unit))) {
+    fleet.dirty.add(name);
+    return;
+  }
+  const { phase } = unit.state;
+  const send = (event: MachineEvent): void => {
+    deliver(fleet, name, event, instant, outputs);
+  };
+  if (unit.cycle !== null && !needsStop(unit)) {
+    if (phase.at !== 'stopped') send(phase.at === 'completed' ? { type: 'stop-requested' } : { type: 'cleared' });
+    amend(fleet, name, { cycle: null });
+  } else if (unit.verdict.down !== null) {
+    actDown(fleet, unit, send, outputs);
+  } else if (phase.at === 'stopped') {
+    const check = startCheck(fleet, unit);
+    if (check.start === 'now') send({ type: 'start-requested' });
+    if (check.start === 'refuse') send({ type: 'start-refused', text: check.text });
+  } else if ((phase.at === 'completed' || phase.at === 'failed') && !isUp(unit) && isUpheld(fleet, unit)) {
+    send({ type: 'start-requested' });
+  }
+}
+
+function actDown(
+  fleet: Fleet,
+  unit: Unit,
+  send: (event: MachineEvent) => void,
+  outputs: Outputs,
+): void {
+  const { phase } = unit.state;
+  const { name } = unit.spec;
+  if (needsStop(unit)) {
+    const isTold = phase.at === 'stopping' && phase.requested;
+    if (!isTold && (phase.at === 'stopping' || stopWait(fleet, unit) === null)) send({ type: 'stop-requested' });
+  } else if (unit.removed) {
+    doubtNeighbours(fleet, unit);
+    fleet.units.delete(name);
+    fleet.dirty.delete(name);
+    outputs.push({ type: 'forgotten', unit: name });
+  } else if (phase.at === 'backoff' || (phase.at === 'completed' && unit.verdict.wanted === 'down')) {
+    send({ type: 'stop-requested' });
+  }
+}

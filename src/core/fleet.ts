@@ -1,0 +1,124 @@
+// The set of all units as core sees it: what each one's file says, what its machine is doing, what operators and
+// other units want of it, and the verdict that follows. Types, constructors and small readings; nothing decides here.
+//
+// The map is owned by the daemon's supervisor. converge, operate and commit replace its Unit values; nobody else does.
+import type { Wanted } from '../model/state.ts';
+import type { DependencyField, UnitSpec } from '../model/unit.ts';
+import { buildGraph, findOrderingCycles } from './graph.ts';
+import type { Graph } from './graph.ts';
+import { NEW_STATE } from './machine-state.ts';
+import type { MachineState, Phase } from './machine-state.ts';
+
+/** An operator's word, which stands until start or release. `seq` orders words: the later one wins a conflict. */
+export interface Intent {
+  readonly wanted: Wanted;
+  readonly seq: number;
+}
+
+/** Another unit brought this one up. It stays wanted when that unit stops, as in systemd. */
+export interface Activation {
+  readonly by: string;
+  readonly field: Extract<DependencyField, 'requires' | 'wants' | 'bindsTo' | 'upholds' | 'onFailure' | 'onSuccess'>;
+  /** Of the operator's start that led here; 0 where none did. */
+  readonly seq: number;
+}
+
+/** What follows for a unit from its own facts and its neighbours' verdicts. */
+export interface Verdict {
+  readonly wanted: Wanted;
+  /** Why it has to be down now: a clause, `stopped by the operator`. null: nothing says so. */
+  readonly down: string | null;
+  readonly up: boolean;
+  /** It moves, or will move by itself: whoever is ordered after it waits. */
+  readonly pending: boolean;
+  /** Why it is not started though nothing says that it has to be down. */
+  readonly wait: string | null;
+}
+
+export interface Unit {
+  readonly spec: UnitSpec;
+  readonly state: MachineState;
+  /** Its file is gone: it is forgotten once it is at rest. */
+  readonly removed: boolean;
+  readonly intent: Intent | null;
+  readonly activation: Activation | null;
+  /** It has to go down once before it may be up again, because of this. */
+  readonly cycle: string | null;
+  readonly verdict: Verdict;
+}
+
+export interface Fleet {
+  readonly units: Map<string, Unit>;
+  /** Units whose verdict may no longer hold. */
+  readonly dirty: Set<string>;
+  graph: Graph;
+  shuttingDown: boolean;
+  /** Counts operators' words. */
+  seq: number;
+}
+
+const NEW_VERDICT: Verdict = { wanted: 'down', down: 'not looked at yet', up: false, pending: false, wait: null };
+
+export function newUnit(spec: UnitSpec, intent: Intent | null = null): Unit {
+  return {
+    spec,
+    state: NEW_STATE,
+    removed: false,
+    intent,
+    activation: null,
+    cycle: null,
+    verdict: NEW_VERDICT,
+  };
+}
+
+export function newFleet(): Fleet {
+  return { units: new Map(), dirty: new Set(), graph: buildGraph([]), shuttingDown: false, seq: 0 };
+}
+
+/** Replaces some facts of a unit and marks it; a name that is not there is passed over. */
+export function amend(fleet: Fleet, name: string, change: Partial<Omit<Unit, 'verdict'>>): void {
+  const unit = fleet.units.get(name);
+  if (unit === undefined) return;
+  fleet.units.set(name, { ...unit, ...change });
+  fleet.dirty.add(name);
+}
+
+/**
+ * Reads the dependencies of all units again. A removed unit that is still stopping keeps its place in the order,
+ * unless its old ordering contradicts the new set's.
+ */
+export function regraph(fleet: Fleet): void {
+  const all = [...fleet.units.values()];
+  const leaving = all.filter((unit) => unit.removed);
+  const specs = all.map((unit) => unit.spec);
+  const contradicts = leaving.length > 0 && findOrderingCycles(specs).length > 0;
+  fleet.graph = buildGraph(contradicts ? all.filter((unit) => !unit.removed).map((unit) => unit.spec) : specs);
+  for (const name of fleet.units.keys()) fleet.dirty.add(name);
+}
+
+/** Processes of it may be there: only a stop makes it rest. A completed oneshot has a stop too. */
+export function needsStop(unit: Unit): boolean {
+  const { at } = unit.state.phase;
+  return isMoving(unit.state.phase) || at === 'running' || (at === 'completed' && unit.spec.type === 'oneshot');
+}
+
+export function isMoving(phase: Phase): boolean {
+  return phase.at === 'starting' || phase.at === 'stopping';
+}
+
+/** A service that runs, a oneshot that has completed, a target whose requirements are up. */
+export function isUp(unit: Unit): boolean {
+  return unit.state.phase.at === (unit.spec.type === 'oneshot' ? 'completed' : 'running');
+}
+
+/** An operator's word that differs from the file. */
+export function isHeld(unit: Unit): boolean {
+  return unit.intent !== null && (unit.intent.wanted === 'up') !== unit.spec.enabled;
+}
+
+/** Both ways: who starts, `conflicts` works in either file. */
+export function conflictsOf(fleet: Fleet, unit: Unit): readonly string[] {
+  const named = fleet.graph.namedBy(unit.spec.name).filter((edge) => edge.field === 'conflicts');
+  if (named.length === 0) return unit.spec.conflicts;
+  return [...unit.spec.conflicts, ...named.map((edge) => edge.name)];
+}

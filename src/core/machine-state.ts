@@ -1,0 +1,150 @@
+// The values that core/machine steps through: state, events, effects. Types and tiny constructors only.
+import type { ExitStatus, ProcessId, SpawnFailure } from '../model/process.ts';
+import type { ExitRecord } from '../model/state.ts';
+import type { Command, SignalName } from '../model/unit.ts';
+import { FRESH_TALLY } from './restart.ts';
+import type { Ending, RestartTally } from './restart.ts';
+
+/** One process of a unit. `process` is null between the effect that asks for it and the fact that it is there. */
+export interface Run {
+  readonly id: number;
+  readonly process: ProcessId | null;
+}
+
+export type CommandRole = 'startPre' | 'startPost' | 'stop' | 'stopPost';
+
+/** A command beside the main process, and its place in its list. */
+export interface Helper extends Run {
+  readonly role: CommandRole;
+  readonly index: number;
+}
+
+/** Monotonic milliseconds; null: this wait has no bound, because the unit's file says so. */
+export type Deadline = number | null;
+
+export interface Stopping {
+  readonly at: 'stopping';
+  /**
+   * command: stop.command runs. signal: stop.signal was sent, or it is being looked whether anything is left to
+   * send it to. final: finalSignal was sent. post: stopPost runs. sweep: what stopPost left behind is killed.
+   */
+  readonly step: 'command' | 'signal' | 'final' | 'post' | 'sweep';
+  readonly main: Run | null;
+  readonly helper: Helper | null;
+  /** The tree was told to end in this step, beyond being looked at. */
+  readonly signalled: boolean;
+  readonly deadline: Deadline;
+  /** Why the run ends; null while an operator's stop is the only reason and main has not exited. */
+  readonly ending: Ending | null;
+  /** Asked for by an operator, a reload or a dependency: no restart follows. */
+  readonly requested: boolean;
+  /** It came up, so that stop.command and a `completed` make sense. */
+  readonly wasUp: boolean;
+  /** Something had to be killed by finalSignal. */
+  readonly killed: boolean;
+  /** Something outlived finalSignal, or was left alone by killMode. */
+  readonly abandoned: boolean;
+  readonly readyAt: number | null;
+}
+
+export type Phase =
+  | { readonly at: 'stopped'; readonly text: string | null }
+  | { readonly at: 'completed' }
+  | { readonly at: 'failed'; readonly text: string }
+  | { readonly at: 'backoff'; readonly deadline: number; readonly ending: Ending }
+  | {
+      readonly at: 'starting';
+      readonly main: Run | null;
+      readonly helper: Helper | null;
+      readonly deadline: Deadline;
+      readonly startedAt: number;
+    }
+  | {
+      readonly at: 'running';
+      /** null for a target, which has no process. */
+      readonly main: Run | null;
+      readonly deadline: Deadline;
+      readonly readyAt: number;
+    }
+  | Stopping;
+
+export interface MachineState {
+  readonly phase: Phase;
+  readonly tally: RestartTally;
+  /** Ids already given to runs; the next is one more. Never goes back. */
+  readonly runs: number;
+  /** Activations so far: each start begins one. */
+  readonly activation: number;
+  /** Wall time of the last entry into starting or, when ready, running. */
+  readonly startedWall: number | null;
+  readonly history: readonly ExitRecord[];
+}
+
+/** How many ends a unit remembers. */
+export const HISTORY_LENGTH = 50;
+
+export const NEW_STATE: MachineState = {
+  phase: { at: 'stopped', text: null },
+  tally: FRESH_TALLY,
+  runs: 0,
+  activation: 0,
+  startedWall: null,
+  history: [],
+};
+
+export type MachineEvent =
+  | { readonly type: 'start-requested' }
+  | { readonly type: 'stop-requested' }
+  /** Whoever stops it will not wait: go on to the final signal. */
+  | { readonly type: 'hurried' }
+  /** A requisite is not up, and will not be by itself. */
+  | { readonly type: 'start-refused'; readonly text: string }
+  /** Forget failures and counts; a unit at rest becomes plain stopped. */
+  | { readonly type: 'cleared' }
+  /** The spec was replaced in place. */
+  | { readonly type: 'respecified' }
+  | { readonly type: 'spawned'; readonly run: number; readonly process: ProcessId }
+  | { readonly type: 'spawn-failed'; readonly run: number; readonly failure: SpawnFailure }
+  | { readonly type: 'exited'; readonly run: number; readonly status: ExitStatus }
+  /** Answer to the effect `survey`, and news whenever something of the tree ended. */
+  | { readonly type: 'surveyed'; readonly survivors: boolean }
+  | { readonly type: 'deadline-passed'; readonly deadline: number };
+
+export type MachineEffect =
+  /** A new activation: a new process tree, an empty one. */
+  | { readonly type: 'begin' }
+  | {
+      readonly type: 'spawn';
+      readonly run: number;
+      readonly role: 'main' | CommandRole;
+      readonly command: Command;
+      /** Beside the unit's own environment. */
+      readonly variables: Readonly<Record<string, string>>;
+    }
+  | { readonly type: 'signal'; readonly process: ProcessId; readonly signal: SignalName }
+  | { readonly type: 'signal-tree'; readonly signal: SignalName }
+  /** Look whether the tree has living members, and answer with `surveyed`. */
+  | { readonly type: 'survey' }
+  /** The activation is over: what its processes wrote is complete. */
+  | { readonly type: 'end' }
+  | { readonly type: 'record'; readonly exit: ExitRecord };
+
+/** What is true of the world at the instant of a step. */
+export interface StepFacts {
+  readonly nowMs: number;
+  readonly wallMs: number;
+  /** In [0, 1). */
+  readonly random: number;
+  /** A unit that is up names this one in `upholds`. */
+  readonly upheld: boolean;
+}
+
+export interface Step {
+  readonly state: MachineState;
+  readonly effects: readonly MachineEffect[];
+}
+
+/** The deadline to arm for this state, the only one. */
+export function deadlineOf(phase: Phase): Deadline {
+  return 'deadline' in phase ? phase.deadline : null;
+}

@@ -1,0 +1,81 @@
+// What an operator's word changes in the fleet. Pure but for the Fleet it amends; converge does the rest.
+//
+// start    The unit is wanted up until stop or release says otherwise; what it requires and has failed is tried again;
+//          of conflicting units it wins. A unit that is up is left alone.
+// stop     Wanted down, whatever files and other units say, until start or release; it survives reloads and restarts.
+// restart  As start; what is there goes down once, with all that requires it or is part of it, and comes back.
+// release  The file's word holds again.
+// reset    Failures and counts are forgotten; a failed unit, or one in backoff, that is wanted is tried at once.
+import { amend, conflictsOf, isUp, needsStop } from './fleet.ts';
+import type { Fleet, Unit } from './fleet.ts';
+import { deliver } from './converge.ts';
+import type { Instant, Outputs } from './converge.ts';
+
+export type Verb = 'start' | 'stop' | 'restart' | 'release' | 'reset';
+
+/** Takes the word in; the caller converges after it. Unknown and removed units are the caller's to refuse. */
+export function operate(fleet: Fleet, name: string, verb: Verb, instant: Instant, outputs: Outputs): void {
+  const unit = fleet.units.get(name);
+  if (unit === undefined) return;
+  switch (verb) {
+    case 'start':
+      bringUp(fleet, unit, instant, outputs);
+      return;
+    case 'restart':
+      bringUp(fleet, unit, instant, outputs);
+      if (needsStop(unit)) amend(fleet, name, { cycle: 'restarted by the operator' });
+      return;
+    case 'stop':
+      amend(fleet, name, { intent: { wanted: 'down', seq: nextSeq(fleet) }, activation: null, cycle: null });
+      if (!needsStop(unit)) deliver(fleet, name, { type: 'stop-requested' }, instant, outputs);
+      return;
+    case 'release':
+      amend(fleet, name, { intent: null });
+      return;
+    case 'reset':
+      deliver(fleet, name, { type: 'cleared' }, instant, outputs);
+      return;
+  }
+}
+
+function nextSeq(fleet: Fleet): number {
+  fleet.seq += 1;
+  return fleet.seq;
+}
+
+function bringUp(fleet: Fleet, unit: Unit, instant: Instant, outputs: Outputs): void {
+  const { name, enabled } = unit.spec;
+  const seq = nextSeq(fleet);
+  for (const other of conflictsOf(fleet, unit)) {
+    const rival = fleet.units.get(other);
+    if (rival?.intent?.wanted === 'up') amend(fleet, other, { intent: null });
+    if (rival?.activation) amend(fleet, other, { activation: null });
+  }
+  const isContested = conflictsOf(fleet, unit).length > 0;
+  amend(fleet, name, { intent: enabled && !isContested ? null : { wanted: 'up', seq } });
+  for (const failed of failedRequirements(fleet, unit)) {
+    deliver(fleet, failed, { type: 'cleared' }, instant, outputs);
+  }
+  if (needsStop(unit)) return;
+  if (unit.state.phase.at === 'completed' && !isUp(unit)) {
+    deliver(fleet, name, { type: 'stop-requested' }, instant, outputs);
+  }
+  deliver(fleet, name, { type: 'cleared' }, instant, outputs);
+}
+
+/** All that the unit needs or wants, however far up, that has given up. */
+function failedRequirements(fleet: Fleet, unit: Unit): readonly string[] {
+  const failed: string[] = [];
+  const seen = new Set([unit.spec.name]);
+  const queue = [unit];
+  for (const { spec } of queue) {
+    for (const name of [...spec.requires, ...spec.wants, ...spec.bindsTo]) {
+      const other = fleet.units.get(name);
+      if (other === undefined || seen.has(name)) continue;
+      seen.add(name);
+      queue.push(other);
+      if (other.state.phase.at === 'failed') failed.push(name);
+    }
+  }
+  return failed;
+}

@@ -1,0 +1,125 @@
+// Whether and when a run that ended by itself is followed by another: systemd's table, then the backoff.
+// Pure: the clock and the draw of the jitter come as values.
+import type { ExitCause } from '../model/state.ts';
+import type { ExitStatusSet, RestartPolicy, RestartSpec, UnitSpec } from '../model/unit.ts';
+import type { ExitStatus } from '../model/process.ts';
+
+/** The rows of systemd.service(5), table 2. */
+export type ExitKind = 'clean' | 'unclean-code' | 'unclean-signal' | 'timeout';
+
+/** How one run ended, as the restart table and people see it. */
+export interface Ending {
+  readonly cause: ExitCause;
+  readonly kind: ExitKind;
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly text: string;
+}
+
+const POLICIES: Readonly<Record<RestartPolicy, readonly ExitKind[]>> = {
+  no: [],
+  always: ['clean', 'unclean-code', 'unclean-signal', 'timeout'],
+  'on-success': ['clean'],
+  'on-failure': ['unclean-code', 'unclean-signal', 'timeout'],
+  'on-abnormal': ['unclean-signal', 'timeout'],
+  'on-abort': ['unclean-signal'],
+};
+
+/** Signals that end a daemon cleanly by convention; not for a oneshot, which they interrupt. */
+const CLEAN_SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGPIPE'];
+
+export function contains(set: ExitStatusSet, status: Pick<ExitStatus, 'code' | 'signal'>): boolean {
+  return (
+    (status.code !== null && set.codes.includes(status.code)) ||
+    (status.signal !== null && set.signals.includes(status.signal))
+  );
+}
+
+/** The ending that the main process's own exit makes. */
+export function endingOf(status: ExitStatus, spec: Pick<UnitSpec, 'type' | 'successExitStatus'>): Ending {
+  const { code, signal } = status;
+  const listed = contains(spec.successExitStatus, status);
+  if (signal !== null) {
+    const clean = listed || (spec.type !== 'oneshot' && !status.coreDumped && CLEAN_SIGNALS.includes(signal));
+    const cause = status.coreDumped ? 'core' : 'signal';
+    return { cause, kind: clean ? 'clean' : 'unclean-signal', code, signal, text: statusText(status) };
+  }
+  if (code === null) return { cause: 'unknown', kind: 'unclean-code', code, signal, text: statusText(status) };
+  return {
+    cause: 'exit',
+    kind: code === 0 || listed ? 'clean' : 'unclean-code',
+    code,
+    signal,
+    text: statusText(status),
+  };
+}
+
+/** `exited with code 1`, `was killed by SIGSEGV and dumped core`. */
+export function statusText(status: ExitStatus): string {
+  if (status.signal !== null) return `was killed by ${status.signal}${status.coreDumped ? ' and dumped core' : ''}`;
+  return status.code === null ? 'ended, nobody knows how' : `exited with code ${status.code}`;
+}
+
+/** What one unit's restarts have been so far. */
+export interface RestartTally {
+  /** Automatic restarts since the unit became known. */
+  readonly restarts: number;
+  /** Of these, how many since the count last began again: the exponent of the next delay. */
+  readonly attempt: number;
+  /** Monotonic times of the automatic restarts that may still count against `limit`, oldest first. */
+  readonly stamps: readonly number[];
+}
+
+export const FRESH_TALLY: RestartTally = { restarts: 0, attempt: 0, stamps: [] };
+
+export type RestartDecision =
+  | { readonly action: 'restart'; readonly delayMs: number; readonly tally: RestartTally }
+  | { readonly action: 'give-up'; readonly text: string }
+  | { readonly action: 'rest' };
+
+export interface RestartFacts {
+  readonly ending: Ending;
+  /** How long the run was ready. */
+  readonly uptimeMs: number;
+  /** A unit that is up upholds this one: it is brought back whatever its policy says. */
+  readonly upheld: boolean;
+  readonly nowMs: number;
+  /** In [0, 1). */
+  readonly random: number;
+}
+
+/**
+ * systemd's order: preventExitStatus, forceExitStatus, then the policy's row. A run that was up for `resetAfter`
+ * begins the count again and is followed at once; any other waits delay * factor^attempt, at most maxDelay, ± jitter.
+ */
+export function afterEnding(restart: RestartSpec, tally: RestartTally, facts: RestartFacts): RestartDecision {
+  const { ending, nowMs } = facts;
+  const byPolicy =
+    contains(restart.forceExitStatus, ending) || POLICIES[restart.policy].includes(ending.kind);
+  const wanted = facts.upheld || (!contains(restart.preventExitStatus, ending) && byPolicy);
+  if (!wanted) return { action: 'rest' };
+  const stamps = restart.limit === 0 ? [] : tally.stamps.filter((stamp) => nowMs - stamp < restart.intervalMs);
+  if (restart.limit > 0 && stamps.length >= restart.limit && !facts.upheld) {
+    return { action: 'give-up', text: `${ending.text}; gave up after ${count(restart.limit, 'restart')}` };
+  }
+  const healthy = facts.uptimeMs >= restart.resetAfterMs;
+  return {
+    action: 'restart',
+    delayMs: healthy ? 0 : backoffMs(restart, tally.attempt, facts.random),
+    tally: {
+      restarts: tally.restarts + 1,
+      attempt: healthy ? 0 : tally.attempt + 1,
+      stamps: restart.limit === 0 ? [] : [...stamps, nowMs],
+    },
+  };
+}
+
+/** The delay before the restart that follows `attempt` earlier ones, in milliseconds. */
+export function backoffMs(restart: RestartSpec, attempt: number, random: number): number {
+  const base = Math.min(restart.delayMs * restart.factor ** attempt, restart.maxDelayMs);
+  return Math.max(0, base * (1 + restart.jitter * (2 * random - 1)));
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}

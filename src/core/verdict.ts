@@ -1,0 +1,217 @@
+// What follows for one unit from its own facts and its neighbours' verdicts. Pure reading: nothing is changed here.
+//
+// down     The first of: the daemon is stopping; its file is gone; an operator stopped it; nobody wants it; it is to
+//          be cycled; a unit it conflicts with was started later; a unit it requires, is bound to, or is part of has
+//          to be down for such a reason of its own (so a stop or restart travels along these fields, and only these);
+//          a unit it is bound to is not up, for whatever reason. A requisite's stop ends it only while it is there.
+// wait     While nothing says down: a unit before or after it is being stopped (a stop always goes before a start); a
+//          strong requirement is not up; a unit before it is on its way; a conflicting unit is not down yet. The first
+//          one found is told; finding all would make a target with ten thousand wants cost ten thousand at each event.
+// pending  It moves or will move by itself. A unit in backoff has had its try and does not keep `wants` and `after`
+//          waiting; nor does one that waits for something that will not come by itself.
+import type { Wanted } from '../model/state.ts';
+import { conflictsOf, isMoving, isUp, needsStop } from './fleet.ts';
+import type { Fleet, Unit, Verdict } from './fleet.ts';
+import { STRONG_FIELDS } from './graph.ts';
+
+type StrongField = (typeof STRONG_FIELDS)[number];
+
+export type StartCheck =
+  | { readonly start: 'now' }
+  | { readonly start: 'wait'; readonly text: string; readonly hard: boolean }
+  | { readonly start: 'refuse'; readonly text: string };
+
+/** Why a unit has to be down. `cycle`: it goes back, in the end, to a unit that is to go down once and come up. */
+interface DownReason {
+  readonly text: string;
+  readonly cycle: boolean;
+}
+
+export function verdictOf(fleet: Fleet, unit: Unit): Verdict {
+  const wanted = wantedOf(fleet, unit);
+  const down = downReason(fleet, unit)?.text ?? null;
+  const up = isUp(unit);
+  const { phase } = unit.state;
+  if (down !== null || phase.at !== 'stopped') {
+    return { wanted, down, up, pending: isMoving(phase) || (down !== null && needsStop(unit)), wait: null };
+  }
+  const check = startCheck(fleet, unit);
+  return {
+    wanted,
+    down,
+    up,
+    pending: check.start === 'now' || (check.start === 'wait' && !check.hard),
+    wait: check.start === 'wait' ? check.text : null,
+  };
+}
+
+export function sameVerdict(a: Verdict, b: Verdict): boolean {
+  return (
+    a.wanted === b.wanted && a.down === b.down && a.up === b.up && a.pending === b.pending && a.wait === b.wait
+  );
+}
+
+/** The file's word, unless an operator has spoken; then what other units have asked for. */
+export function wantedOf(fleet: Fleet, unit: Unit): Wanted {
+  if (fleet.shuttingDown || unit.removed) return 'down';
+  if (unit.intent !== null) return unit.intent.wanted;
+  return unit.spec.enabled || unit.activation !== null ? 'up' : 'down';
+}
+
+/**
+ * A cycle that reaches this unit from another: to be kept with this unit, which may still have to wait for units
+ * after it when the other has already been down. null where there is none, or nothing to stop.
+ */
+export function inheritedCycle(fleet: Fleet, unit: Unit): string | null {
+  if (unit.cycle !== null || !needsStop(unit)) return null;
+  const reason = downReason(fleet, unit);
+  return reason?.cycle === true ? reason.text : null;
+}
+
+function downReason(fleet: Fleet, unit: Unit): DownReason | null {
+  const own = ownDownReason(fleet, unit);
+  if (own !== null) return own;
+  if (wantedOf(fleet, unit) === 'down') return because('not enabled');
+  return inheritedDownReason(fleet, unit, new Set([unit.spec.name])) ?? unboundReason(fleet, unit);
+}
+
+function because(text: string): DownReason {
+  return { text, cycle: false };
+}
+
+/** Reasons that lie with this unit and that its dependants inherit. */
+function ownDownReason(fleet: Fleet, unit: Unit): DownReason | null {
+  if (fleet.shuttingDown) return because('the daemon is stopping');
+  if (unit.removed) return because('its file was removed');
+  if (unit.intent?.wanted === 'down') return because('stopped by the operator');
+  if (unit.cycle !== null) return { text: unit.cycle, cycle: true };
+  for (const name of conflictsOf(fleet, unit)) {
+    const other = fleet.units.get(name);
+    if (other !== undefined && beats(fleet, other, unit)) return because(`conflicts with "${name}"`);
+  }
+  return null;
+}
+
+/** Walks up requires, bindsTo, requisite and partOf to a unit that has a reason of its own. */
+function inheritedDownReason(fleet: Fleet, unit: Unit, seen: Set<string>): DownReason | null {
+  for (const field of [...STRONG_FIELDS, 'partOf'] as const) {
+    if (field === 'requisite' && !needsStop(unit)) continue;
+    for (const name of unit.spec[field]) {
+      const other = fleet.units.get(name);
+      if (other === undefined || seen.has(name)) continue;
+      seen.add(name);
+      const own = ownDownReason(fleet, other) ?? (needsStop(other) ? unboundReason(fleet, other) : null);
+      if (own !== null) return { text: `${FIELD_PHRASES[field]} "${name}": ${own.text}`, cycle: own.cycle };
+      if (field === 'requisite' && wantedOf(fleet, other) === 'down') {
+        return because(`requires "${name}": not enabled`);
+      }
+      const deeper = inheritedDownReason(fleet, other, seen);
+      if (deeper !== null) return deeper;
+    }
+  }
+  return null;
+}
+
+const FIELD_PHRASES: Readonly<Record<StrongField | 'partOf', string>> = {
+  requires: 'requires',
+  requisite: 'requires',
+  bindsTo: 'bound to',
+  partOf: 'part of',
+};
+
+/** A unit that is there while one it is bound to is not up; for a target, while one that it requires is not up. */
+function unboundReason(fleet: Fleet, unit: Unit): DownReason | null {
+  if (!needsStop(unit)) return null;
+  const fields = unit.spec.type === 'target' ? STRONG_FIELDS : (['bindsTo'] as const);
+  for (const field of fields) {
+    for (const name of unit.spec[field]) {
+      const other = fleet.units.get(name);
+      if (other !== undefined && !isUp(other)) {
+        return because(`${FIELD_PHRASES[field]} "${name}", which is not up`);
+      }
+    }
+  }
+  return null;
+}
+
+/** Of two conflicting units that are both wanted, the one that an operator's word brought up last. */
+function beats(fleet: Fleet, other: Unit, unit: Unit): boolean {
+  if (wantedOf(fleet, other) === 'down' || wantedOf(fleet, unit) === 'down') return false;
+  const difference = claim(other) - claim(unit);
+  return difference > 0 || (difference === 0 && other.spec.name < unit.spec.name);
+}
+
+function claim(unit: Unit): number {
+  return unit.intent?.seq ?? unit.activation?.seq ?? 0;
+}
+
+/** Whether a unit at rest that is wanted may start now. */
+export function startCheck(fleet: Fleet, unit: Unit): StartCheck {
+  for (const name of fleet.graph.predecessors(unit.spec.name)) {
+    const other = fleet.units.get(name);
+    if (other === undefined) continue;
+    const { verdict } = other;
+    if (verdict.down !== null && needsStop(other)) {
+      return { start: 'wait', text: `waiting for "${name}" to stop`, hard: false };
+    }
+    const strong = STRONG_FIELDS.find((field) => unit.spec[field].includes(name));
+    if (isUp(other)) continue;
+    if (strong === 'requisite' && !verdict.pending) {
+      return { start: 'refuse', text: `its requisite "${name}" is not up` };
+    }
+    if (strong !== undefined) {
+      return { start: 'wait', text: `waiting for "${name}", which ${standing(other)}`, hard: !verdict.pending };
+    }
+    if (verdict.pending) {
+      return { start: 'wait', text: `waiting for "${name}", which ${standing(other)}`, hard: false };
+    }
+  }
+  const leaving = stopWait(fleet, unit);
+  if (leaving !== null) return { start: 'wait', text: `waiting for "${leaving}" to stop`, hard: false };
+  for (const name of conflictsOf(fleet, unit)) {
+    const other = fleet.units.get(name);
+    if (other !== undefined && needsStop(other)) {
+      return { start: 'wait', text: `waiting for "${name}" to stop, which it conflicts with`, hard: false };
+    }
+  }
+  return { start: 'now' };
+}
+
+/** How a unit that is not up stands, as the end of a clause. */
+function standing(unit: Unit): string {
+  const { phase } = unit.state;
+  switch (phase.at) {
+    case 'stopped':
+      if (unit.verdict.down !== null) return `is down (${unit.verdict.down})`;
+      return unit.verdict.wait === null ? 'is about to start' : 'is waiting itself';
+    case 'completed':
+      return 'has ended';
+    case 'failed':
+      return `failed (${phase.text})`;
+    case 'backoff':
+      return `${phase.ending.text} and is to be restarted`;
+    case 'starting':
+      return 'is starting';
+    case 'running':
+      return 'is running';
+    case 'stopping':
+      return 'is stopping';
+  }
+}
+
+/** A unit ordered after this one that is being stopped: it goes first, before this one's stop and before its start. */
+export function stopWait(fleet: Fleet, unit: Unit): string | null {
+  for (const name of fleet.graph.successors(unit.spec.name)) {
+    const other = fleet.units.get(name);
+    if (other !== undefined && other.verdict.down !== null && needsStop(other)) return name;
+  }
+  return null;
+}
+
+/** A unit that is up names this one in `upholds`. */
+export function isUpheld(fleet: Fleet, unit: Unit): boolean {
+  return fleet.graph.namedBy(unit.spec.name).some((edge) => {
+    const other = edge.field === 'upholds' ? fleet.units.get(edge.name) : undefined;
+    return other !== undefined && isUp(other);
+  });
+}
