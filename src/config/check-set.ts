@@ -1,0 +1,135 @@
+// What can only be wrong with units together: names that nobody has, orders that go round, conflicts between units
+// that the files want up at the same time. It reads no file.
+import { findOrderingCycles } from '../core/graph.ts';
+import type { Problem } from '../model/problem.ts';
+import { DEPENDENCY_FIELDS, type DependencyField, type UnitSpec } from '../model/unit.ts';
+import { suggestion } from './suggestion.ts';
+
+/** Where a field of a unit's file stands, `requires[0]`; null when nobody knows. */
+export type Places = (
+  unit: string,
+  field: string,
+) => { readonly file: string; readonly line: number; readonly column: number } | null;
+
+/** Comparisons of names per check, so that ten thousand typing errors among ten thousand units stay quick. */
+const MAX_COMPARISONS = 200_000;
+
+/** `brokenNames`: units whose files exist but do not parse; to name them is no error of the one who does. */
+export function checkSet(
+  specs: readonly UnitSpec[],
+  places: Places,
+  brokenNames: Iterable<string> = [],
+): readonly Problem[] {
+  return [
+    ...unknownNames(specs, places, new Set(brokenNames)),
+    ...orderingCycles(specs, places),
+    ...wantedConflicts(specs, places),
+  ];
+}
+
+function problem(places: Places, unit: string, field: string, code: string, text: string): Problem {
+  const place = places(unit, field);
+  return {
+    severity: 'error',
+    unit,
+    file: place?.file ?? null,
+    line: place?.line ?? null,
+    column: place?.column ?? null,
+    field,
+    code,
+    message: `cannot load unit "${unit}": ${text}`,
+  };
+}
+
+function unknownNames(
+  specs: readonly UnitSpec[],
+  places: Places,
+  broken: ReadonlySet<string>,
+): readonly Problem[] {
+  const names = [...specs.map((spec) => spec.name), ...broken];
+  const known = new Set(names);
+  const problems: Problem[] = [];
+  let comparisonsLeft = MAX_COMPARISONS;
+  for (const spec of specs) {
+    for (const field of DEPENDENCY_FIELDS) {
+      spec[field].forEach((name, index) => {
+        if (known.has(name)) return;
+        comparisonsLeft -= names.length;
+        const alike = comparisonsLeft > 0 ? suggestion(name, names) : null;
+        const expected = alike === null ? 'expected a unit of the set' : `did you mean ${alike}?`;
+        const text = `${field}[${index}] is ${name}, which no file defines, ${expected}`;
+        problems.push(problem(places, spec.name, `${field}[${index}]`, 'unknown-unit', text));
+      });
+    }
+  }
+  return problems;
+}
+
+function orderingCycles(specs: readonly UnitSpec[], places: Places): readonly Problem[] {
+  const byName = new Map(specs.map((spec) => [spec.name, spec]));
+  return findOrderingCycles(specs).map((cycle) => {
+    const [first = '', second = ''] = cycle;
+    const { unit, field } = orderedBy(byName, first, second);
+    const text = `it is in an ordering cycle: ${cycle.join(' after ')}, expected an order (requires, wants, requisite and bindsTo imply after)`;
+    return problem(places, unit, field, 'dependency-cycle', text);
+  });
+}
+
+/** The field that puts `later` after `earlier`: one of its own, or the other's `before`. */
+function orderedBy(
+  byName: ReadonlyMap<string, UnitSpec>,
+  later: string,
+  earlier: string,
+): { readonly unit: string; readonly field: string } {
+  for (const field of ['after', 'requires', 'wants', 'requisite', 'bindsTo'] as const) {
+    const index = byName.get(later)?.[field].indexOf(earlier) ?? -1;
+    if (index !== -1) return { unit: later, field: `${field}[${index}]` };
+  }
+  const index = byName.get(earlier)?.before.indexOf(later) ?? -1;
+  return index === -1 ? { unit: later, field: 'after' } : { unit: earlier, field: `before[${index}]` };
+}
+
+const PULLING_FIELDS = [
+  'requires',
+  'wants',
+  'bindsTo',
+  'upholds',
+] as const satisfies readonly DependencyField[];
+
+/** For each unit that the files want up, who pulls it in: null for a unit that is enabled itself. */
+function wantedUnits(specs: readonly UnitSpec[]): ReadonlyMap<string, string | null> {
+  const byName = new Map(specs.map((spec) => [spec.name, spec]));
+  const wanted = new Map<string, string | null>();
+  for (const spec of specs) if (spec.enabled) wanted.set(spec.name, null);
+  // a Map goes on to what is added while it is walked
+  for (const name of wanted.keys()) {
+    for (const field of PULLING_FIELDS) {
+      for (const other of byName.get(name)?.[field] ?? []) {
+        if (byName.has(other) && !wanted.has(other)) wanted.set(other, name);
+      }
+    }
+  }
+  return wanted;
+}
+
+function wantedConflicts(specs: readonly UnitSpec[], places: Places): readonly Problem[] {
+  const wanted = wantedUnits(specs);
+  const seen = new Set<string>();
+  const problems: Problem[] = [];
+  for (const spec of specs) {
+    if (!wanted.has(spec.name)) continue;
+    spec.conflicts.forEach((other, index) => {
+      const pair = [spec.name, other].toSorted().join(' ');
+      if (!wanted.has(other) || other === spec.name || seen.has(pair)) return;
+      seen.add(pair);
+      const text = `it conflicts with ${other}, and the files want both up (${why(wanted, spec.name)}; ${why(wanted, other)}), expected at most one enabled`;
+      problems.push(problem(places, spec.name, `conflicts[${index}]`, 'conflict', text));
+    });
+  }
+  return problems;
+}
+
+function why(wanted: ReadonlyMap<string, string | null>, name: string): string {
+  const puller = wanted.get(name);
+  return puller === null || puller === undefined ? `${name} is enabled` : `${puller} pulls in ${name}`;
+}

@@ -1,0 +1,116 @@
+// From the bytes of one unit file to a unit or to everything that is wrong with it, each with its place. It opens no
+// file and knows no other unit. A file never makes it throw.
+import type { Problem } from '../model/problem.ts';
+import type { UnitSpec } from '../model/unit.ts';
+import { compileUnit } from './compile.ts';
+import { placeAt, sourceText } from './source.ts';
+import { fieldOf, type Finding, type SourceNode, type Step, valueOffset } from './tree.ts';
+import { schemaFindings } from './validate.ts';
+import { parseYaml } from './yaml.ts';
+
+export interface UnitSource {
+  /** Of the unit. */
+  readonly name: string;
+  /** The path as problems show it. */
+  readonly file: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface ParsedUnit {
+  /** null as soon as there is an error. */
+  readonly spec: UnitSpec | null;
+  readonly problems: readonly Problem[];
+}
+
+/** More say nothing to a reader, and a hostile file could have thousands. */
+const MAX_PROBLEMS = 100;
+
+export function parseUnit(input: UnitSource): ParsedUnit {
+  const source = sourceText(input.bytes);
+  if (!source.ok) {
+    const { code, place, actual, expected } = source;
+    return { spec: null, problems: [problemOf(input, { code, path: [], actual, expected }, place)] };
+  }
+  const { root, findings, leftOut } = parseYaml(source.text);
+  const all = [...findings];
+  let spec: UnitSpec | null = null;
+  if (root !== null) {
+    all.push(...schemaFindings(root, leftOut));
+    // compiling compares each fault with all before it: not worth it for a file that is wrong all over
+    if (root.kind === 'mapping' && all.length <= MAX_PROBLEMS) spec = compiled(input.name, root, all);
+  }
+  if (all.length === 0) return { spec, problems: [] };
+  return { spec: null, problems: problemsOf(input, source.text, all) };
+}
+
+/** Compiles what the schema accepts of the file, so that one wrong field does not hide faults in others. */
+function compiled(
+  name: string,
+  root: SourceNode & { readonly kind: 'mapping' },
+  findings: Finding[],
+): UnitSpec {
+  const bad = findings.map(({ path }) => path);
+  const isBad = (path: readonly Step[]): boolean =>
+    bad.some((other) => startsWith(path, other) || startsWith(other, path));
+  const report = (path: readonly Step[], code: string, actual: string, expected: string): void => {
+    // what stands in for a bad field is a default, about which there is nothing to say
+    if (path[0] === 'restart' && path[1] === 'delay' && isBad(['restart', 'maxDelay'])) return;
+    if (!isBad(path)) findings.push({ code, at: valueOffset(root, path), path, actual, expected });
+  };
+  return compileUnit(name, bad.length === 0 ? root.value : withoutFields(root.value, bad), report);
+}
+
+function startsWith(path: readonly Step[], start: readonly Step[]): boolean {
+  return start.length <= path.length && start.every((step, index) => step === path[index]);
+}
+
+/** The mapping without the fields that hold a bad path: lists go as a whole, nested mappings lose a field. */
+function withoutFields(
+  value: Readonly<Record<string, unknown>>,
+  bad: readonly (readonly Step[])[],
+): Record<string, unknown> {
+  const kept: Record<string, unknown> = { ...value };
+  for (const [first, ...rest] of bad) {
+    const name = String(first);
+    const held = kept[name];
+    if (rest.length > 0 && typeof held === 'object' && held !== null && !Array.isArray(held)) {
+      kept[name] = withoutFields(held as Record<string, unknown>, [rest]);
+    } else {
+      delete kept[name];
+    }
+  }
+  return kept;
+}
+
+function problemsOf(input: UnitSource, text: string, findings: readonly Finding[]): readonly Problem[] {
+  const sorted = findings.toSorted((a, b) => a.at - b.at);
+  const problems = sorted
+    .slice(0, MAX_PROBLEMS)
+    .map((finding) => problemOf(input, finding, placeAt(text, finding.at)));
+  const rest = sorted[MAX_PROBLEMS];
+  if (rest !== undefined) {
+    const actual = `has ${sorted.length - MAX_PROBLEMS} more problems from here on`;
+    const more = { code: 'more-problems', path: [], actual, expected: 'expected a unit file' };
+    problems.push(problemOf(input, more, placeAt(text, rest.at)));
+  }
+  return problems;
+}
+
+function problemOf(
+  input: UnitSource,
+  finding: Omit<Finding, 'at'>,
+  place: { readonly line: number; readonly column: number } | null,
+): Problem {
+  const field = fieldOf(finding.path);
+  const subject = field === null ? '' : `${field} `;
+  return {
+    severity: 'error',
+    unit: input.name,
+    file: input.file,
+    line: place?.line ?? null,
+    column: place?.column ?? null,
+    field,
+    code: finding.code,
+    message: `cannot load unit "${input.name}": ${subject}${finding.actual}, ${finding.expected}`,
+  };
+}

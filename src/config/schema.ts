@@ -1,0 +1,88 @@
+// The schema of a unit file, as text and as a value to look fields up in. No validator: `unitd schema` needs none.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../base/package-root.ts';
+
+/** The part of JSON Schema that schemas/unit.schema.json uses. */
+export interface Schema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly string[];
+  readonly anyOf?: readonly Schema[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly properties?: Readonly<Record<string, Schema | boolean>>;
+  readonly additionalProperties?: Schema | boolean;
+  readonly propertyNames?: Schema;
+  readonly items?: Schema;
+  readonly default?: unknown;
+  readonly examples?: readonly unknown[];
+  readonly description?: string;
+  /** `expected …`, in the words of this project's errors; yaml-language-server shows it in the editor too. */
+  readonly errorMessage?: string;
+  readonly $defs?: Readonly<Record<string, Schema>>;
+}
+
+let text: string | undefined;
+let parsed: Schema | undefined;
+
+/** schemas/unit.schema.json as it stands in the package. */
+export function schemaText(): string {
+  text ??= readFileSync(join(packageRoot(), 'schemas', 'unit.schema.json'), 'utf8');
+  return text;
+}
+
+export function unitSchema(): Schema {
+  parsed ??= JSON.parse(schemaText()) as Schema;
+  return parsed;
+}
+
+/** The schema with its $ref followed; what stands beside the $ref wins. */
+export function resolved(schema: Schema): Schema {
+  const name = schema.$ref?.split('/').at(-1);
+  const target = name === undefined ? undefined : unitSchema().$defs?.[name];
+  return target === undefined ? schema : { ...target, ...schema };
+}
+
+/** The schema of a field; null for a field that the schema does not have. */
+export function schemaAt(path: readonly (string | number)[]): Schema | null {
+  let schema = resolved(unitSchema());
+  for (const step of path) {
+    const next = typeof step === 'number' ? itemsOf(schema) : propertyOf(schema, step);
+    if (next === null) return null;
+    schema = resolved(next);
+  }
+  return schema;
+}
+
+function itemsOf(schema: Schema): Schema | null {
+  return schema.items ?? schema.anyOf?.find((branch) => branch.items !== undefined)?.items ?? null;
+}
+
+function propertyOf(schema: Schema, name: string): Schema | null {
+  const own =
+    schema.properties !== undefined && Object.hasOwn(schema.properties, name)
+      ? schema.properties[name]
+      : null;
+  const found = own ?? schema.additionalProperties;
+  return typeof found === 'object' ? found : null;
+}
+
+/** `data` with each missing field that has a default in the schema filled in, nested mappings too. */
+export function withDefaults(
+  data: Readonly<Record<string, unknown>>,
+  schema: Schema,
+): Record<string, unknown> {
+  const filled: Record<string, unknown> = { ...data };
+  for (const [name, reference] of Object.entries(schema.properties ?? {})) {
+    if (typeof reference === 'boolean') continue;
+    const field = resolved(reference);
+    if (field.properties !== undefined) filled[name] = withDefaults(asMapping(filled[name]), field);
+    else if (filled[name] === undefined && field.default !== undefined) filled[name] = field.default;
+  }
+  return filled;
+}
+
+function asMapping(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}

@@ -1,0 +1,10 @@
+// "Did you mean": the one candidate that a slip of the fingers makes into what was written.
+import { closestMatch } from 'leven';
+
+/** null when nothing is near enough: a third of the letters may differ. */
+export function suggestion(name: string, candidates: readonly string[]): string | null {
+  if (name.length > 200) return null;
+  const sameLetters = candidates.find((candidate) => candidate.toLowerCase() === name.toLowerCase());
+  const maxDistance = Math.max(1, Math.floor(name.length / 3));
+  return sameLetters ?? closestMatch(name, candidates, { maxDistance }) ?? null;
+}

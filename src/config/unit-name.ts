@@ -1,0 +1,38 @@
+// What the name of a file in units.d says: a unit, something to pass over, or a mistake. It opens nothing.
+import { UNIT_NAME } from '../model/unit.ts';
+
+export type UnitFileName =
+  | { readonly kind: 'unit'; readonly name: string }
+  /** Hidden files, leftovers of editors and package managers, and whatever is not YAML, such as a README. */
+  | { readonly kind: 'ignored' }
+  | { readonly kind: 'invalid'; readonly message: string };
+
+/** `fileName` is the last part of the path. */
+export function unitNameOf(fileName: string): UnitFileName {
+  if (isLeftover(fileName)) return { kind: 'ignored' };
+  const match = /^(.*)\.(ya?ml)$/is.exec(fileName);
+  const name = match?.[1];
+  const extension = match?.[2];
+  if (name === undefined || extension === undefined) return { kind: 'ignored' };
+  const problem = (actual: string, expected: string): UnitFileName => ({
+    kind: 'invalid',
+    message: `cannot load unit file ${JSON.stringify(fileName)}: ${actual}, ${expected}`,
+  });
+  if (extension !== extension.toLowerCase()) {
+    return problem(`its name ends in .${extension}`, `expected .${extension.toLowerCase()}`);
+  }
+  if (name.includes('@')) return problem('its name has an @', 'expected none: @ is reserved for templates');
+  if (name.length > 128)
+    return problem(`the unit's name has ${name.length} characters`, 'expected at most 128');
+  if (!UNIT_NAME.test(name)) {
+    return problem(
+      `the unit's name is ${JSON.stringify(name)}`,
+      'expected letters, digits, . _ and -, beginning with a letter or digit',
+    );
+  }
+  return { kind: 'unit', name };
+}
+
+function isLeftover(fileName: string): boolean {
+  return /^\.|~$|\.swp$|\.dpkg-|\.rpm(?:save|new|orig)$|^#.*#$/.test(fileName);
+}
