@@ -1,0 +1,261 @@
+// The C library, as thin typed functions: the only file that imports koffi. A failure is an errno number in the
+// result (0: none); nothing here retries, decides or throws.
+import { constants } from 'node:os';
+import koffi from 'koffi';
+
+const library = koffi.load(null);
+
+const c = {
+  spawn: library.func(
+    'int posix_spawn(_Out_ int *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)',
+  ),
+  attrInit: library.func('int posix_spawnattr_init(void *attributes)'),
+  attrSetFlags: library.func('int posix_spawnattr_setflags(void *attributes, short flags)'),
+  attrSetDefault: library.func('int posix_spawnattr_setsigdefault(void *attributes, void *signals)'),
+  attrSetMask: library.func('int posix_spawnattr_setsigmask(void *attributes, void *signals)'),
+  actionsInit: library.func('int posix_spawn_file_actions_init(void *actions)'),
+  actionsDestroy: library.func('int posix_spawn_file_actions_destroy(void *actions)'),
+  actionsDup2: library.func('int posix_spawn_file_actions_adddup2(void *actions, int fd, int target)'),
+  actionsChdir: library.func('int posix_spawn_file_actions_addchdir_np(void *actions, const char *path)'),
+  sigfillset: library.func('int sigfillset(void *signals)'),
+  sigemptyset: library.func('int sigemptyset(void *signals)'),
+  sigrtmin: library.func('int __libc_current_sigrtmin()'),
+  sigrtmax: library.func('int __libc_current_sigrtmax()'),
+  waitid: library.func('int waitid(int type, unsigned int id, void *info, int options)'),
+  prctl: library.func(
+    'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+  ),
+  kill: library.func('int kill(int pid, int signal)'),
+  syscall: library.func('long syscall(long number, long a, long b, long c, long d)'),
+  prlimit: library.func('int prlimit(int pid, int resource, void *wanted, void *previous)'),
+  fcntl: library.func('int fcntl(int fd, int command, long argument)'),
+  access: library.func('int access(const char *path, int mode)'),
+  getxattr: library.func('long getxattr(const char *path, const char *name, void *value, size_t size)'),
+  mkfifo: library.func('int mkfifo(const char *path, unsigned int mode)'),
+  flock: library.func('int flock(int fd, int operation)'),
+};
+
+// glibc 2.34 has it, musl has not: there, close_range(2) marks the daemon's own descriptors close-on-exec instead.
+const closeFrom = ((): ((actions: Buffer, fd: number) => void) => {
+  try {
+    const add = library.func('int posix_spawn_file_actions_addclosefrom_np(void *actions, int fd)');
+    return (actions, fd) => void add(actions, fd);
+  } catch {
+    return (_actions, fd) => void c.syscall(SYS_CLOSE_RANGE, fd, 0xffffffff, CLOSE_RANGE_CLOEXEC, 0);
+  }
+})();
+
+// The same on x86-64 and arm64 (asm-generic/unistd.h; both tables agree from 424 on).
+const SYS_PIDFD_SEND_SIGNAL = 424;
+const SYS_PIDFD_OPEN = 434;
+const SYS_CLOSE_RANGE = 436;
+const CLOSE_RANGE_CLOEXEC = 4;
+
+const P_ALL = 0;
+const P_PID = 1;
+const WNOHANG = 1;
+const WEXITED = 4;
+const WNOWAIT = 0x01000000;
+
+const POSIX_SPAWN_SETSIGDEF = 0x04;
+const POSIX_SPAWN_SETSIGMASK = 0x08;
+const POSIX_SPAWN_SETSID = 0x80;
+/** Larger than posix_spawnattr_t (336) and posix_spawn_file_actions_t (80) of any libc met. */
+const OPAQUE_BYTES = 512;
+
+const PR_SET_CHILD_SUBREAPER = 36;
+const F_DUPFD_CLOEXEC = 1030;
+const F_SETPIPE_SZ = 1031;
+const LOCK_EX_NB = 2 | 4;
+const X_OK = 1;
+const RLIM_INFINITY = 0xffffffffffffffffn;
+
+/** Numbers of asm-generic/resource.h, which x86-64 and arm64 both use. */
+export const RESOURCES = {
+  cpu: 0,
+  fsize: 1,
+  data: 2,
+  stack: 3,
+  core: 4,
+  rss: 5,
+  nproc: 6,
+  nofile: 7,
+  memlock: 8,
+  as: 9,
+  locks: 10,
+  sigpending: 11,
+  msgqueue: 12,
+  nice: 13,
+  rtprio: 14,
+  rttime: 15,
+} as const;
+
+const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+
+/** `ENOENT` for 2; `errno 999` for a number that has no name. */
+export function errnoName(errno: number): string {
+  return errnoNames.get(errno) ?? `errno ${errno}`;
+}
+
+function errnoOf(result: number): number {
+  return result < 0 ? koffi.errno() : 0;
+}
+
+const spawnAttributes = ((): Buffer => {
+  const attributes = Buffer.alloc(OPAQUE_BYTES);
+  const signals = Buffer.alloc(128);
+  c.attrInit(attributes);
+  c.attrSetFlags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  c.sigfillset(signals);
+  c.attrSetDefault(attributes, signals);
+  c.sigemptyset(signals);
+  c.attrSetMask(attributes, signals);
+  return attributes;
+})();
+
+export interface SpawnPlan {
+  readonly path: string;
+  readonly argv: readonly string[];
+  /** `NAME=value` words. */
+  readonly environment: readonly string[];
+  readonly directory: string | null;
+  /** Become 0, 1 and 2, in this order; none may be overwritten before its turn. */
+  readonly fds: readonly [number, number, number];
+}
+
+/**
+ * posix_spawn(3): a new session, every signal at its default and unblocked, descriptors 0, 1 and 2 only.
+ * `around` runs the call itself, after all preparation that allocates.
+ */
+export function posixSpawn(
+  plan: SpawnPlan,
+  around: (call: () => number) => number,
+): { readonly pid: number; readonly errno: number } {
+  const actions = Buffer.alloc(OPAQUE_BYTES);
+  const pid = [0];
+  c.actionsInit(actions);
+  try {
+    for (const [target, fd] of plan.fds.entries()) c.actionsDup2(actions, fd, target);
+    closeFrom(actions, 3);
+    if (plan.directory !== null) c.actionsChdir(actions, plan.directory);
+    const argv = [...plan.argv, null];
+    const environment = [...plan.environment, null];
+    const errno = around(
+      () => c.spawn(pid, plan.path, actions, spawnAttributes, argv, environment) as number,
+    );
+    return { pid: pid[0] ?? 0, errno };
+  } finally {
+    c.actionsDestroy(actions);
+  }
+}
+
+/** A child that ended, in the words of siginfo_t: `code` is CLD_EXITED (1), CLD_KILLED (2) or CLD_DUMPED (3). */
+export interface DeadChild {
+  readonly pid: number;
+  readonly code: number;
+  readonly status: number;
+}
+
+const siginfo = Buffer.alloc(128);
+
+function waitid(type: number, id: number, options: number): DeadChild | null {
+  siginfo.fill(0);
+  let errno = 0;
+  do errno = errnoOf(c.waitid(type, id, siginfo, WEXITED | WNOHANG | options) as number);
+  while (errno === constants.errno.EINTR);
+  // Offsets of the 64-bit siginfo_t: si_code 8, si_pid 16, si_status 24. si_pid stays 0 when nobody has ended.
+  const pid = siginfo.readInt32LE(16);
+  if (errno !== 0 || pid === 0) return null;
+  return { pid, code: siginfo.readInt32LE(8), status: siginfo.readInt32LE(24) };
+}
+
+/** Some dead child of this process, left unreaped; null when there is none. */
+export function peekDeadChild(): DeadChild | null {
+  return waitid(P_ALL, 0, WNOWAIT);
+}
+
+/** Reaps `pid` if it is a dead child; null when it is not. */
+export function reapChild(pid: number): DeadChild | null {
+  return waitid(P_PID, pid, 0);
+}
+
+/** Orphans of this process's descendants become its children (prctl(2), inherited by no child). */
+export function becomeSubreaper(): number {
+  return errnoOf(c.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) as number);
+}
+
+/** kill(2); a negative pid is a process group, signal 0 only asks. */
+export function kill(pid: number, signal: number): number {
+  return errnoOf(c.kill(pid, signal) as number);
+}
+
+export function pidfdOpen(pid: number): { readonly fd: number; readonly errno: number } {
+  const fd = Number(c.syscall(SYS_PIDFD_OPEN, pid, 0, 0, 0));
+  return { fd, errno: errnoOf(fd) };
+}
+
+export function pidfdSendSignal(fd: number, signal: number): number {
+  return errnoOf(Number(c.syscall(SYS_PIDFD_SEND_SIGNAL, fd, signal, 0, 0)));
+}
+
+/** Infinity stands for RLIM_INFINITY. */
+export interface ResourceLimit {
+  readonly soft: number;
+  readonly hard: number;
+}
+
+function limitValue(value: bigint): number {
+  return value === RLIM_INFINITY ? Infinity : Number(value);
+}
+
+function limitWord(value: number): bigint {
+  return value === Infinity ? RLIM_INFINITY : BigInt(value);
+}
+
+/** This process's own limit. */
+export function ownLimit(resource: number): ResourceLimit {
+  const previous = Buffer.alloc(16);
+  c.prlimit(0, resource, null, previous);
+  return { soft: limitValue(previous.readBigUInt64LE(0)), hard: limitValue(previous.readBigUInt64LE(8)) };
+}
+
+/** Sets a limit of this process: of all its threads at once. */
+export function setOwnLimit(resource: number, limit: ResourceLimit): number {
+  const wanted = Buffer.alloc(16);
+  wanted.writeBigUInt64LE(limitWord(limit.soft), 0);
+  wanted.writeBigUInt64LE(limitWord(limit.hard), 8);
+  return errnoOf(c.prlimit(0, resource, wanted, null) as number);
+}
+
+/** A close-on-exec copy of `fd` on the lowest free descriptor that is at least `lowest`. */
+export function duplicateFd(fd: number, lowest: number): { readonly fd: number; readonly errno: number } {
+  const copy = c.fcntl(fd, F_DUPFD_CLOEXEC, lowest) as number;
+  return { fd: copy, errno: errnoOf(copy) };
+}
+
+/** The kernel rounds up to a power of two pages; EPERM beyond /proc/sys/fs/pipe-max-size for the unprivileged. */
+export function setPipeSize(fd: number, bytes: number): number {
+  return errnoOf(c.fcntl(fd, F_SETPIPE_SZ, bytes) as number);
+}
+
+/** Whether this process may execute (or search) `path`: access(2) with the real ids. */
+export function mayExecute(path: string): boolean {
+  return c.access(path, X_OK) === 0;
+}
+
+/** Whether mode bits alone do not tell who may use `path`. */
+export function hasAccessList(path: string): boolean {
+  return Number(c.getxattr(path, 'system.posix_acl_access', null, 0)) > 0;
+}
+
+export function mkfifo(path: string, mode: number): number {
+  return errnoOf(c.mkfifo(path, mode) as number);
+}
+
+/** flock(2), exclusive, without waiting: EWOULDBLOCK when another open description holds it. */
+export function lockFile(fd: number): number {
+  return errnoOf(c.flock(fd, LOCK_EX_NB) as number);
+}
+
+/** First and last real-time signal that programs may use: libc keeps some for itself. */
+export const REALTIME_SIGNALS = { min: c.sigrtmin() as number, max: c.sigrtmax() as number } as const;
