@@ -1,0 +1,114 @@
+// Reads /proc: one process's facts at a time, null when the process is gone. Decides nothing about trees.
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
+
+export interface ProcessStat {
+  readonly pid: number;
+  /** `Z` and `X` are the dead that nobody has reaped yet. */
+  readonly state: string;
+  readonly parentPid: number;
+  readonly group: number;
+  readonly session: number;
+  readonly threads: number;
+  /** Clock ticks since boot. */
+  readonly startTicks: number;
+}
+
+// One buffer for all reads: they are synchronous, and a stat line has to be read thousands of times a second.
+let buffer = Buffer.allocUnsafe(8192);
+
+/** The whole of a /proc file as text, one byte a character; null when it cannot be read (any more). */
+function procText(path: string): string | null {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch {
+    return null;
+  }
+  try {
+    let length = 0;
+    for (;;) {
+      const read = readSync(fd, buffer, length, buffer.length - length, null);
+      if (read === 0) return buffer.toString('latin1', 0, length);
+      length += read;
+      if (length === buffer.length) buffer = Buffer.concat([buffer], buffer.length * 2);
+    }
+  } catch {
+    // ESRCH: it died between open and read.
+    return null;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Takes /proc/PID/stat apart. The second field is the name in parentheses, itself free to hold `) (` and blanks. */
+export function parseStat(text: string): ProcessStat | null {
+  const nameEnd = text.lastIndexOf(')');
+  const fields = text.slice(nameEnd + 2).split(' ');
+  const [state, parentPid, group, session] = fields;
+  const threads = fields[17];
+  const startTicks = fields[19];
+  if (nameEnd < 0 || state === undefined || threads === undefined || startTicks === undefined) return null;
+  return {
+    pid: Number.parseInt(text, 10),
+    state,
+    parentPid: Number(parentPid),
+    group: Number(group),
+    session: Number(session),
+    threads: Number(threads),
+    startTicks: Number(startTicks),
+  };
+}
+
+export function processStat(pid: number): ProcessStat | null {
+  const text = procText(`/proc/${pid}/stat`);
+  return text === null ? null : parseStat(text);
+}
+
+/** Neither gone nor a zombie. */
+export function isAlive(stat: ProcessStat | null): stat is ProcessStat {
+  return stat !== null && stat.state !== 'Z' && stat.state !== 'X';
+}
+
+/** One variable of the environment a process was started with; null when unset, or not ours to read. */
+export function environmentValue(pid: number, name: string): string | null {
+  const text = procText(`/proc/${pid}/environ`);
+  if (text === null) return null;
+  const start = text.startsWith(`${name}=`) ? 0 : text.indexOf(`\0${name}=`) + 1;
+  if (start === 0 && !text.startsWith(`${name}=`)) return null;
+  const end = text.indexOf('\0', start);
+  return text.slice(start + name.length + 1, end < 0 ? undefined : end);
+}
+
+function words(text: string): number[] {
+  return text.split(' ').flatMap((word) => (word === '' ? [] : [Number(word)]));
+}
+
+/**
+ * Children of one thread, zombies included; null where the kernel has no such file (CONFIG_PROC_CHILDREN).
+ * The list of our own children is exact: they leave it when we reap them, newcomers join at its end.
+ */
+export function childrenOfThread(pid: number, thread: number): readonly number[] | null {
+  const text = procText(`/proc/${pid}/task/${thread}/children`);
+  return text === null ? null : words(text);
+}
+
+/** Children of all threads of a process; may miss one that is forked, or whose sibling dies, at this moment. */
+export function childrenOf(stat: ProcessStat): readonly number[] {
+  if (stat.threads <= 1) return childrenOfThread(stat.pid, stat.pid) ?? [];
+  let threads: string[];
+  try {
+    threads = readdirSync(`/proc/${stat.pid}/task`);
+  } catch {
+    return [];
+  }
+  return threads.flatMap((thread) => childrenOfThread(stat.pid, Number(thread)) ?? []);
+}
+
+/** Every process of this pid namespace. Costs what the machine's processes cost. */
+export function allProcesses(): readonly ProcessStat[] {
+  return readdirSync('/proc').flatMap((name) => {
+    const pid = Number(name);
+    const stat = Number.isInteger(pid) ? processStat(pid) : null;
+    return stat === null ? [] : [stat];
+  });
+}

@@ -1,0 +1,172 @@
+// Finds the living processes of a tree. Reads and remembers; signals nobody.
+//
+// A tree that this daemon spawned is found from above. The daemon is a subreaper, so every living process of the tree
+// hangs below one of the daemon's own children: a leader, or an orphan that the kernel handed over. Following
+// /proc/PID/task/*/children from those costs what the tree costs. One reading of our own children per round of
+// decisions tells the orphans; it is exact (see procfs) and shared by all trees asked for in one go.
+//
+// The orphans of a tree that an earlier daemon spawned went to another subreaper when that daemon died, so such a tree
+// is looked for among all processes of the machine.
+import { constants } from 'node:os';
+import type { ProcessId, ProcessTree } from '../model/process.ts';
+import { kill } from './libc.ts';
+import {
+  allProcesses,
+  childrenOf,
+  childrenOfThread,
+  environmentValue,
+  isAlive,
+  processStat,
+  type ProcessStat,
+} from './procfs.ts';
+
+/** What every process spawned for an activation, and whatever it forks, carries in its environment. */
+const INVOCATION_VARIABLE = 'INVOCATION_ID';
+
+export interface TreeFinder {
+  /** Living processes of the tree. Calls within one synchronous run may share one reading of the process list. */
+  members(tree: ProcessTree): readonly ProcessId[];
+  /** Makes the next call read anew. */
+  refresh(): void;
+  /** A child was reaped: its pid means nothing any more. */
+  forget(pid: number): void;
+}
+
+function processId(stat: ProcessStat): ProcessId {
+  return { pid: stat.pid, startTicks: stat.startTicks };
+}
+
+/**
+ * Whether a process that is no leader belongs to a tree in its own right. The invocation decides where it can be
+ * read. Where not (environment cleared, or another user's), session and group do: as long as the kernel has a process
+ * in session or group N it gives out no pid N.
+ */
+function belongs(tree: ProcessTree, stat: ProcessStat, invocationId: string | null): boolean {
+  if (invocationId !== null) return invocationId === tree.invocationId;
+  return tree.leaders.some(
+    ({ pid, startTicks }) =>
+      (stat.session === pid || stat.group === pid) && stat.pid !== pid && stat.startTicks >= startTicks,
+  );
+}
+
+function isLeader(tree: ProcessTree, stat: ProcessStat): boolean {
+  return tree.leaders.some(({ pid, startTicks }) => pid === stat.pid && startTicks === stat.startTicks);
+}
+
+/** `roots` and all that descend from them, by asking each for its children. */
+function descend(roots: readonly ProcessStat[]): ProcessId[] {
+  const found = new Map<number, ProcessId>();
+  const stack = [...roots].reverse();
+  for (let stat = stack.pop(); stat !== undefined; stat = stack.pop()) {
+    if (!isAlive(stat) || found.has(stat.pid)) continue;
+    found.set(stat.pid, processId(stat));
+    for (const pid of childrenOf(stat)) {
+      const child = processStat(pid);
+      if (child !== null && child.parentPid === stat.pid) stack.push(child);
+    }
+  }
+  return [...found.values()];
+}
+
+function byParent(stats: readonly ProcessStat[]): ReadonlyMap<number, readonly ProcessStat[]> {
+  const children = new Map<number, ProcessStat[]>();
+  for (const stat of stats) {
+    const siblings = children.get(stat.parentPid);
+    if (siblings === undefined) children.set(stat.parentPid, [stat]);
+    else siblings.push(stat);
+  }
+  return children;
+}
+
+/** `isSpawned` knows the living children that spawn() made: they are leaders, never orphans. */
+export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinder {
+  const ownTicks = processStat(process.pid)?.startTicks ?? 0;
+  /** Kept while the process lives: an invocation, once read, is not swapped for another tree's. */
+  const invocations = new Map<number, { readonly startTicks: number; readonly id: string }>();
+  /** Processes read in this run that show no invocation; asked again next time, as in mid-exec they show none. */
+  const withoutInvocation = new Set<number>();
+  let orphans: readonly ProcessStat[] | null = null;
+  let everyone: readonly ProcessStat[] | null = null;
+  const hasChildrenFiles = childrenOfThread(process.pid, process.pid) !== null;
+
+  const refresh = (): void => {
+    orphans = null;
+    everyone = null;
+    withoutInvocation.clear();
+  };
+
+  const shareUntilRunEnds = (): void => queueMicrotask(refresh);
+
+  const invocationOf = (stat: ProcessStat): string | null => {
+    const known = invocations.get(stat.pid);
+    if (known !== undefined && known.startTicks === stat.startTicks) return known.id;
+    if (withoutInvocation.has(stat.pid)) return null;
+    const id = environmentValue(stat.pid, INVOCATION_VARIABLE);
+    if (id === null) withoutInvocation.add(stat.pid);
+    else invocations.set(stat.pid, { startTicks: stat.startTicks, id });
+    return id;
+  };
+
+  const ownOrphans = (): readonly ProcessStat[] => {
+    if (orphans === null) {
+      const children = childrenOfThread(process.pid, process.pid) ?? [];
+      orphans = children.flatMap((pid) => {
+        const stat = isSpawned(pid) ? null : processStat(pid);
+        return isAlive(stat) ? [stat] : [];
+      });
+      shareUntilRunEnds();
+    }
+    return orphans;
+  };
+
+  const allStats = (): readonly ProcessStat[] => {
+    if (everyone === null) {
+      everyone = allProcesses();
+      const living = new Set(everyone.map(({ pid }) => pid));
+      for (const pid of invocations.keys()) if (!living.has(pid)) invocations.delete(pid);
+      shareUntilRunEnds();
+    }
+    return everyone;
+  };
+
+  const fromAbove = (tree: ProcessTree): readonly ProcessId[] => {
+    const roots: ProcessStat[] = [];
+    for (const { pid } of tree.leaders) {
+      if (kill(-pid, 0) === constants.errno.ESRCH) continue;
+      const stat = processStat(pid);
+      if (stat !== null && isLeader(tree, stat)) roots.push(stat);
+    }
+    for (const stat of ownOrphans()) if (belongs(tree, stat, invocationOf(stat))) roots.push(stat);
+    return roots.length === 0 ? [] : descend(roots);
+  };
+
+  const amongAll = (tree: ProcessTree): readonly ProcessId[] => {
+    const stats = allStats();
+    const oldest = Math.min(...tree.leaders.map(({ startTicks }) => startTicks));
+    // Without a reaper's knowledge a session or group of a leader that is gone may be a stranger's by now.
+    const standing = stats.filter((stat) => isLeader(tree, stat)).map(processId);
+    const provable: ProcessTree = { invocationId: tree.invocationId, leaders: standing };
+    const children = byParent(stats);
+    const members = new Map<number, ProcessStat>();
+    const add = (stat: ProcessStat): void => {
+      if (!isAlive(stat) || members.has(stat.pid)) return;
+      members.set(stat.pid, stat);
+      for (const child of children.get(stat.pid) ?? []) add(child);
+    };
+    for (const stat of stats) {
+      if (stat.startTicks < oldest || stat.pid === process.pid || members.has(stat.pid)) continue;
+      if (isLeader(tree, stat) || belongs(provable, stat, invocationOf(stat))) add(stat);
+    }
+    return [...members.values()].map(processId);
+  };
+
+  return {
+    members: (tree) => {
+      if (tree.leaders.length === 0) return [];
+      const ours = hasChildrenFiles && tree.leaders.every(({ startTicks }) => startTicks > ownTicks);
+      return ours ? fromAbove(tree) : amongAll(tree);
+    },
+    refresh,
+    forget: (pid) => void invocations.delete(pid),
+  };
+}
