@@ -1,0 +1,134 @@
+// What must happen between fork and exec, as a chain of well-kept programs put before the command: choom, nice,
+// prlimit, setpriv, sh (for umask), in this order, the privileged ones first. Builds words; runs nothing.
+import { readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
+import type { SpawnFailure, SpawnRequest } from '../model/process.ts';
+import { LIMIT_NAMES, type LimitValue } from '../model/unit.ts';
+import { hasCapability } from './access.ts';
+import { octal, quote } from './command-path.ts';
+import { mayExecute, ownLimit, RESOURCES } from './libc.ts';
+
+export type ChainRequest = Pick<
+  SpawnRequest,
+  'umask' | 'limits' | 'nice' | 'oomScoreAdjust' | 'noNewPrivileges' | 'environment'
+>;
+
+export type ChainResult =
+  | { readonly ok: true; readonly words: readonly string[] }
+  | { readonly ok: false; readonly failure: SpawnFailure };
+
+const HELPER_FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'];
+
+type Helper = 'choom' | 'nice' | 'prlimit' | 'setpriv' | 'sh';
+const helperPaths = new Map<Helper, string>();
+
+/** Looked for in the system's folders only: the unit's PATH must not choose what runs with the daemon's rights. */
+export function helperPath(name: Helper): string | null {
+  const known = helperPaths.get(name);
+  if (known !== undefined) return known;
+  const path = HELPER_FOLDERS.map((folder) => `${folder}/${name}`).find(mayExecute);
+  if (path !== undefined) helperPaths.set(name, path);
+  return path ?? null;
+}
+
+function resourcesFailure(errno: string, reason: string): SpawnFailure {
+  return { stage: 'resources', errno, reason };
+}
+
+function numeric(value: LimitValue): number {
+  return value === 'unlimited' ? Infinity : value;
+}
+
+function shown(value: number): string {
+  return value === Infinity ? 'unlimited' : String(value);
+}
+
+function limitFailure(limits: SpawnRequest['limits']): SpawnFailure | null {
+  if (hasCapability('sysResource')) return null;
+  for (const name of LIMIT_NAMES) {
+    const limit = limits[name];
+    if (limit === undefined) continue;
+    const { hard } = ownLimit(RESOURCES[name]);
+    if (numeric(limit.hard) > hard) {
+      const wanted = shown(numeric(limit.hard));
+      return resourcesFailure(
+        'EPERM',
+        `the hard limit ${name} of ${wanted} is above the daemon's own, ${shown(hard)}`,
+      );
+    }
+  }
+  return null;
+}
+
+function niceFailure(nice: number | null): SpawnFailure | null {
+  const own = getPriority();
+  if (nice === null || nice >= own || hasCapability('sysNice')) return null;
+  // getrlimit(2): the lowest nice value that RLIMIT_NICE allows is 20 minus the limit.
+  if (nice >= 20 - ownLimit(RESOURCES.nice).soft) return null;
+  return resourcesFailure('EPERM', `the daemon may not lower nice from ${own} to ${nice}`);
+}
+
+function oomFailure(score: number | null): SpawnFailure | null {
+  if (score === null || hasCapability('sysResource')) return null;
+  const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
+  if (score >= own) return null;
+  return resourcesFailure('EPERM', `the daemon may not lower oomScoreAdjust from ${own} to ${score}`);
+}
+
+/** dash takes variables with other names out of the environment; every sh adds some of its own. */
+const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+const SHELL_ADDS = ['PWD', 'OLDPWD', 'SHLVL', '_'];
+
+function umaskWords(sh: string, umask: number, environment: SpawnRequest['environment']): readonly string[] {
+  const added = SHELL_ADDS.filter((name) => environment[name] === undefined).join(' ');
+  const unset = added === '' ? '' : `unset ${added}; `;
+  return [sh, '-c', `umask ${octal(umask)}; ${unset}exec "$@"`, 'sh'];
+}
+
+function limitWords(prlimit: string, limits: SpawnRequest['limits']): string[] {
+  const words = LIMIT_NAMES.flatMap((name) => {
+    const limit = limits[name];
+    return limit === undefined ? [] : [`--${name}=${limit.soft}:${limit.hard}`];
+  });
+  return [prlimit, ...words, '--'];
+}
+
+/**
+ * The words to put before the command; none when the request asks for nothing of the kind. `identityWords` are the
+ * options for setpriv. What the kernel would refuse to the links is refused here: afterwards only a line on the
+ * child's stderr would tell.
+ */
+export function execChain(request: ChainRequest, identityWords: readonly string[]): ChainResult {
+  const { environment, limits, nice, noNewPrivileges, oomScoreAdjust, umask } = request;
+  const refused = limitFailure(limits) ?? niceFailure(nice) ?? oomFailure(oomScoreAdjust);
+  if (refused !== null) return { ok: false, failure: refused };
+
+  const chain: string[] = [];
+  let missing: Helper | null = null;
+  const link = (helper: Helper, words: (path: string) => readonly string[]): void => {
+    const path = helperPath(helper);
+    if (path === null) missing ??= helper;
+    else chain.push(...words(path));
+  };
+
+  if (oomScoreAdjust !== null) link('choom', (path) => [path, '-n', String(oomScoreAdjust), '--']);
+  // nice(1) adds to what the child inherits.
+  const niceStep = nice === null ? 0 : nice - getPriority();
+  if (niceStep !== 0) link('nice', (path) => [path, '-n', String(niceStep), '--']);
+  if (Object.keys(limits).length > 0) link('prlimit', (path) => limitWords(path, limits));
+  if (identityWords.length > 0 || noNewPrivileges) {
+    const words = noNewPrivileges ? [...identityWords, '--no-new-privs'] : identityWords;
+    link('setpriv', (path) => [path, ...words, '--']);
+  }
+  if (umask !== null) {
+    const strange = Object.keys(environment).find((name) => !SHELL_NAME.test(name));
+    if (strange !== undefined) {
+      const reason = `the variable ${quote(strange)} does not pass through /bin/sh, which sets the umask`;
+      return { ok: false, failure: { stage: 'command', errno: null, reason } };
+    }
+    link('sh', (path) => umaskWords(path, umask, environment));
+  }
+
+  if (missing === null) return { ok: true, words: chain };
+  return { ok: false, failure: resourcesFailure('ENOENT', `the program ${quote(missing)} is not installed`) };
+}

@@ -1,0 +1,209 @@
+// Starts children: one posix_spawn(3) each, and for those that ask for more a chain of helpers in front of the
+// command. Waits for nobody and reaps nobody.
+//
+// The limit on open files. Node raises its soft limit to the hard one before any of our code runs, and the former
+// value is recorded nowhere; children get the conventional 1024 (or the hard limit, if lower), which programs that
+// use select(2) need, unless the unit sets `nofile`. The daemon lowers its own soft limit around posix_spawn, so
+// the child has the right one at its first instruction. Limits belong to all threads, but open descriptors are
+// never touched and new ones take the lowest free number, so libuv's threads notice nothing as long as the lowest
+// free number is well below the limit. Where it is not, prlimit(1) goes before the command instead.
+import { closeSync, openSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { SpawnFailure, SpawnRequest } from '../model/process.ts';
+import { firstForbidden } from './access.ts';
+import {
+  DEFAULT_PATH,
+  directoryFailure,
+  explainSpawnError,
+  findProgram,
+  interpreterFailure,
+  notRunnable,
+  octal,
+  quote,
+  statOf,
+} from './command-path.ts';
+import { execChain, helperPath } from './exec-chain.ts';
+import { type Identity, resolveIdentity } from './identity.ts';
+import { duplicateFd, errnoName, mayExecute, ownLimit, posixSpawn, RESOURCES, setOwnLimit } from './libc.ts';
+import type { SpawnResult } from './ports.ts';
+import { processStat } from './procfs.ts';
+
+const CONVENTIONAL_OPEN_FILES = 1024;
+/** Descriptors that other threads can have opened before posix_spawn returns, with a wide margin. */
+const FREE_DESCRIPTORS = 64;
+
+export type PrerequisiteRequest = Omit<SpawnRequest, 'stdoutFd' | 'stderrFd'>;
+
+/** What is to be executed: `program` is the first link, `words` its arguments from argv[0] on. */
+interface Launch {
+  readonly program: string;
+  readonly words: readonly string[];
+  readonly runsAs: Identity['runsAs'];
+}
+
+type LaunchResult =
+  { readonly ok: true; readonly launch: Launch } | { readonly ok: false; readonly failure: SpawnFailure };
+
+function nulFailure(request: PrerequisiteRequest): SpawnFailure | null {
+  const words = [
+    ...request.argv,
+    ...Object.entries(request.environment).flat(),
+    request.workingDirectory ?? '',
+  ];
+  if (!words.some((word) => word.includes('\0'))) return null;
+  return {
+    stage: 'command',
+    errno: 'EINVAL',
+    reason: 'a word of the command or its environment has a NUL byte',
+  };
+}
+
+function baseDirectory(request: PrerequisiteRequest): string {
+  return request.workingDirectory ?? process.cwd();
+}
+
+/** What is wrong with a program that another user, or a later link of the chain, will execute. */
+function programFailure(
+  program: string,
+  request: PrerequisiteRequest,
+  runsAs: Identity['runsAs'],
+): SpawnFailure | null {
+  const base = baseDirectory(request);
+  const path = resolve(base, program);
+  const stat = statOf(path);
+  if (typeof stat === 'string') return explainSpawnError(stat, program, request.workingDirectory);
+  if (!stat.isFile() || !mayExecute(path)) return notRunnable(path);
+  const barrier = runsAs === null ? null : firstForbidden(path, runsAs);
+  if (barrier !== null) return barredFailure('command', barrier, request);
+  return interpreterFailure(path, base);
+}
+
+function barredFailure(
+  stage: SpawnFailure['stage'],
+  barrier: string,
+  request: PrerequisiteRequest,
+): SpawnFailure {
+  const stat = statOf(barrier);
+  const mode = typeof stat === 'string' ? '' : ` (mode ${octal(stat.mode)}, owner ${stat.uid}:${stat.gid})`;
+  const who = request.user === null ? 'the group' : `user ${quote(request.user)}`;
+  return { stage, errno: 'EACCES', reason: `${who} may not execute or search ${quote(barrier)}${mode}` };
+}
+
+function prepareLaunch(request: PrerequisiteRequest): LaunchResult {
+  const resolved = resolveIdentity(request);
+  if (!resolved.ok) return resolved;
+  const { runsAs, words: identityWords } = resolved.identity;
+  const chain = execChain(request, identityWords);
+  if (!chain.ok) return chain;
+
+  const runnable =
+    runsAs === null
+      ? mayExecute
+      : (path: string): boolean => mayExecute(path) && firstForbidden(path, runsAs) === null;
+  const path = request.environment['PATH'] ?? DEFAULT_PATH;
+  const found = findProgram(request.argv[0], path, baseDirectory(request), runnable);
+  if (!found.ok) return found;
+  const [first] = chain.words;
+  if (first === undefined) return { ok: true, launch: { program: found.path, words: request.argv, runsAs } };
+
+  const failure = prerequisiteFailure(found.path, request, runsAs);
+  if (failure !== null) return { ok: false, failure };
+  const words = [...chain.words, found.path, ...request.argv.slice(1)];
+  return { ok: true, launch: { program: first, words, runsAs } };
+}
+
+function prerequisiteFailure(
+  program: string,
+  request: PrerequisiteRequest,
+  runsAs: Identity['runsAs'],
+): SpawnFailure | null {
+  const { workingDirectory } = request;
+  if (workingDirectory !== null) {
+    const bad = directoryFailure(workingDirectory);
+    if (bad !== null) return bad;
+    const barrier = runsAs === null ? null : firstForbidden(workingDirectory, runsAs);
+    if (barrier !== null) return barredFailure('directory', barrier, request);
+  }
+  return programFailure(program, request, runsAs);
+}
+
+/** What would make a start fail, found without starting anything; null when nothing is known to. */
+export function checkPrerequisites(request: PrerequisiteRequest): SpawnFailure | null {
+  const nul = nulFailure(request);
+  if (nul !== null) return nul;
+  const prepared = prepareLaunch(request);
+  if (!prepared.ok) return prepared.failure;
+  const { program, runsAs } = prepared.launch;
+  return prerequisiteFailure(program, request, runsAs);
+}
+
+export interface Spawner {
+  spawn(request: SpawnRequest): SpawnResult;
+  close(): void;
+}
+
+export function createSpawner(): Spawner {
+  const nullFd = openSync('/dev/null', 'r+');
+  const own = ownLimit(RESOURCES.nofile);
+  const childSoft = Math.min(CONVENTIONAL_OPEN_FILES, own.hard);
+
+  const hasFreeDescriptors = (): boolean => {
+    const lowest = duplicateFd(nullFd, 0);
+    if (lowest.errno !== 0) return false;
+    closeSync(lowest.fd);
+    return lowest.fd < childSoft - FREE_DESCRIPTORS;
+  };
+
+  const withChildLimit = (call: () => number): number => {
+    setOwnLimit(RESOURCES.nofile, { soft: childSoft, hard: own.hard });
+    try {
+      return call();
+    } finally {
+      setOwnLimit(RESOURCES.nofile, own);
+    }
+  };
+
+  const spawn = (request: SpawnRequest): SpawnResult => {
+    const { stdoutFd, stderrFd } = request;
+    // 0, 1 and 2 are filled in this order, so a source must not have been overwritten by then.
+    if (stdoutFd === 0 || stderrFd === 0 || (stderrFd === 1 && stdoutFd !== 1)) {
+      throw new RangeError(`cannot spawn with descriptors ${stdoutFd} and ${stderrFd}: expected 3 or more`);
+    }
+    const nul = nulFailure(request);
+    if (nul !== null) return { ok: false, failure: nul };
+    const prepared = prepareLaunch(request);
+    if (!prepared.ok) return prepared;
+    let { program, words } = prepared.launch;
+
+    const lowers = own.soft > childSoft && request.limits.nofile === undefined;
+    const prlimit = lowers && !hasFreeDescriptors() ? helperPath('prlimit') : null;
+    if (prlimit !== null) {
+      // The program was only looked up so far: as the second link it must be known to be good.
+      const failure = words === request.argv ? prerequisiteFailure(program, request, null) : null;
+      if (failure !== null) return { ok: false, failure };
+      const rest = words === request.argv ? [program, ...words.slice(1)] : words;
+      words = [prlimit, `--nofile=${childSoft}:`, '--', ...rest];
+      program = prlimit;
+    }
+
+    const { pid, errno } = posixSpawn(
+      {
+        path: program,
+        argv: words,
+        environment: Object.entries(request.environment).map(([name, value]) => `${name}=${value}`),
+        directory: request.workingDirectory,
+        fds: [nullFd, stdoutFd, stderrFd],
+      },
+      lowers && prlimit === null ? withChildLimit : (call) => call(),
+    );
+    if (errno !== 0) {
+      return { ok: false, failure: explainSpawnError(errnoName(errno), program, request.workingDirectory) };
+    }
+    // Nobody else reaps, so it is there, dead or alive.
+    const stat = processStat(pid);
+    if (stat === null) throw new Error(`cannot read /proc/${pid}/stat of a new child: is /proc mounted?`);
+    return { ok: true, process: { pid, startTicks: stat.startTicks } };
+  };
+
+  return { spawn, close: () => closeSync(nullFd) };
+}

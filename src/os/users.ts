@@ -1,0 +1,77 @@
+// Users and groups by name or number: /etc/passwd and /etc/group first, the name service (getent) for the rest.
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+export interface User {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  readonly shell: string;
+}
+
+export interface Group {
+  readonly name: string;
+  readonly gid: number;
+  readonly members: readonly string[];
+}
+
+type Database = 'passwd' | 'group' | 'initgroups';
+
+/** A name service that hangs must not hang the daemon for long. */
+const GETENT_TIMEOUT_MS = 3000;
+
+function localLines(database: 'passwd' | 'group'): readonly string[] {
+  try {
+    return readFileSync(`/etc/${database}`, 'utf8').split('\n');
+  } catch {
+    return [];
+  }
+}
+
+function serviceLine(database: Database, key: string): string | null {
+  const { status, stdout } = spawnSync('getent', [database, '--', key], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+    timeout: GETENT_TIMEOUT_MS,
+  });
+  return status === 0 ? stdout.trimEnd() : null;
+}
+
+/** The entry whose name is `key`, else the one whose number it is; names go first, as in chown(1). */
+function entry(database: 'passwd' | 'group', key: string): readonly string[] | null {
+  const lines = localLines(database);
+  const numeric = /^\d+$/.test(key);
+  const line =
+    lines.find((text) => text.startsWith(`${key}:`)) ??
+    (numeric ? lines.find((text) => text.split(':')[2] === key) : undefined) ??
+    serviceLine(database, key);
+  return line === null ? null : line.split(':');
+}
+
+/** null when nobody is called that; a number that has no entry is nobody either. */
+export function lookupUser(nameOrUid: string): User | null {
+  const fields = entry('passwd', nameOrUid);
+  if (fields === null) return null;
+  const [name = '', , uid, gid, , home = '/', shell = '/bin/sh'] = fields;
+  return { name, uid: Number(uid), gid: Number(gid), home, shell };
+}
+
+export function lookupGroup(nameOrGid: string): Group | null {
+  const fields = entry('group', nameOrGid);
+  if (fields === null) return null;
+  const [name = '', , gid, members = ''] = fields;
+  return { name, gid: Number(gid), members: members.split(',').filter((member) => member !== '') };
+}
+
+/** All groups of a user, the primary one first. Asks the name service, so it costs a process. */
+export function groupsOf(user: User): readonly number[] {
+  const groups = new Set([user.gid]);
+  const listed = serviceLine('initgroups', user.name);
+  if (listed !== null) for (const gid of listed.trim().split(/\s+/).slice(1)) groups.add(Number(gid));
+  for (const line of localLines('group')) {
+    const [, , gid, members = ''] = line.split(':');
+    if (members.split(',').includes(user.name)) groups.add(Number(gid));
+  }
+  return [...groups];
+}
