@@ -1,0 +1,98 @@
+// The Linux adapter of the Processes port: puts spawning, reaping, signalling and tree search together and owns the
+// table of living children. Knows no units.
+import { constants } from 'node:os';
+import type { ExitStatus, ProcessId, ProcessTree } from '../model/process.ts';
+import type { SignalName } from '../model/unit.ts';
+import { becomeSubreaper, errnoName, kill } from './libc.ts';
+import type { Processes, SignalResult } from './ports.ts';
+import { createReaper, type Reaped } from './reap.ts';
+import { knownSignalNumber, signalProcess } from './signal.ts';
+import { createSpawner } from './spawn.ts';
+import { createTreeFinder } from './tree.ts';
+
+/** A fork bomb outruns any number of rounds; whoever stops it asks again when its members die. */
+const MOST_ROUNDS = 32;
+
+/** Signals that stopped processes act on at once, or that must not wake them. */
+const KEEPS_STOPPED = new Set(['SIGKILL', 'SIGCONT', 'SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU']);
+
+type ReapListener = (process: ProcessId | null, status: ExitStatus) => void;
+
+/** Makes this process the reaper of all its descendants (PR_SET_CHILD_SUBREAPER), for good. */
+export function createProcesses(): Processes {
+  const errno = becomeSubreaper();
+  if (errno !== 0)
+    throw new Error(`cannot become a subreaper: ${errnoName(errno)}, expected Linux 3.4 or newer`);
+
+  const children = new Map<number, ProcessId>();
+  const trees = createTreeFinder((pid) => children.has(pid));
+  const spawner = createSpawner();
+  let listener: ReapListener | null = null;
+
+  const reaper = createReaper((ends: readonly Reaped[]): void => {
+    // First all leave the table, then their owners hear of it: they ask for members and signal, and every pid in
+    // the table must still be held by an unreaped child.
+    const facts = ends.map(({ pid, status }) => {
+      const process = children.get(pid) ?? null;
+      children.delete(pid);
+      trees.forget(pid);
+      return { process, status };
+    });
+    trees.refresh();
+    for (const { process: child, status } of facts) {
+      try {
+        listener?.(child, status);
+      } catch (error) {
+        // A listener's bug must not lose the other ends.
+        process.nextTick(() => {
+          throw error;
+        });
+      }
+    }
+  });
+
+  const signal = (process: ProcessId, name: SignalName): SignalResult => {
+    if (children.get(process.pid)?.startTicks !== process.startTicks) return signalProcess(process, name);
+    // An unreaped child keeps its pid: nothing to verify.
+    return kill(process.pid, knownSignalNumber(name)) === constants.errno.EPERM ? 'denied' : 'sent';
+  };
+
+  const signalTree = (tree: ProcessTree, name: SignalName): number => {
+    const signalled = new Set<string>();
+    let sent = 0;
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      trees.refresh();
+      const fresh = trees
+        .members(tree)
+        .filter(({ pid, startTicks }) => !signalled.has(`${pid} ${startTicks}`));
+      if (fresh.length === 0) break;
+      for (const member of fresh) {
+        signalled.add(`${member.pid} ${member.startTicks}`);
+        if (signal(member, name) !== 'sent') continue;
+        sent++;
+        if (!KEEPS_STOPPED.has(name)) signal(member, 'SIGCONT');
+      }
+    }
+    return sent;
+  };
+
+  return {
+    spawn: (request) => {
+      const result = spawner.spawn(request);
+      if (result.ok) children.set(result.process.pid, result.process);
+      return result;
+    },
+    onReaped: (added) => {
+      if (listener !== null) throw new Error('cannot listen for reaped processes: somebody does already');
+      listener = added;
+    },
+    signal,
+    members: (tree) => trees.members(tree),
+    signalTree,
+    close: () => {
+      reaper.close();
+      spawner.close();
+      listener = null;
+    },
+  };
+}
