@@ -1,0 +1,69 @@
+// Opens the named pipes that carry units' output. Reads and writes nothing.
+import { closeSync, constants as fsConstants, fchmodSync, fchownSync, fstatSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
+import { duplicateFd, errnoName, mkfifo, setPipeSize } from './libc.ts';
+import type { OutputPipe } from './ports.ts';
+
+export interface OutputPipeOptions {
+  /** The unit's user, so that the child may open /dev/stdout; null: the daemon's own. */
+  readonly uid: number | null;
+  readonly gid: number | null;
+  /** Capacity asked for; the kernel's default stays where it refuses (pipe-user-pages-soft). */
+  readonly sizeBytes: number;
+}
+
+/**
+ * Pipes are many and live long: they go above this number, which leaves the low descriptors to what comes and goes
+ * (see spawn, the limit on open files).
+ */
+const LOWEST_FD = 4096;
+
+function failure(path: string, actual: string): Error {
+  return new Error(`cannot open output pipe ${JSON.stringify(path)}: ${actual}`);
+}
+
+function open(path: string, flags: number): number {
+  // O_RDWR on a FIFO never blocks and never sees the other end missing (fifo(7), a Linux promise).
+  const fd = openSync(path, fsConstants.O_RDWR | fsConstants.O_NOFOLLOW | flags);
+  const raised = duplicateFd(fd, LOWEST_FD);
+  if (raised.errno !== 0) return fd;
+  closeSync(fd);
+  return raised.fd;
+}
+
+/**
+ * Makes the FIFO with mode 0600, or takes up the one that an earlier daemon left with all that is unread in it.
+ * Throws when something else lies at the path or the file system refuses.
+ */
+export function openOutputPipe(path: string, options: OutputPipeOptions): OutputPipe {
+  const errno = mkfifo(path, 0o600);
+  if (errno !== 0 && errno !== constants.errno.EEXIST) throw failure(path, errnoName(errno));
+  const opened: number[] = [];
+  try {
+    // O_NONBLOCK first: whatever else lies there, opening it must not wait.
+    const readFd = open(path, fsConstants.O_NONBLOCK);
+    opened.push(readFd);
+    const stat = fstatSync(readFd);
+    if (!stat.isFIFO()) throw failure(path, 'something else lies there, expected a named pipe');
+    fchmodSync(readFd, 0o600);
+    if (options.uid !== null || options.gid !== null) {
+      fchownSync(readFd, options.uid ?? stat.uid, options.gid ?? stat.gid);
+    }
+    setPipeSize(readFd, options.sizeBytes);
+    const childFd = open(path, 0);
+    opened.push(childFd);
+    let closed = false;
+    return {
+      childFd,
+      readFd,
+      close: () => {
+        if (closed) return;
+        closed = true;
+        closeSync(childFd);
+      },
+    };
+  } catch (error) {
+    for (const fd of opened) closeSync(fd);
+    throw error;
+  }
+}

@@ -1,0 +1,115 @@
+// Files of the daemon's own: written whole or not at all, locked while it lives, in directories nobody else writes.
+import {
+  chmodSync,
+  closeSync,
+  constants as fsConstants,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { open, rename, unlink } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { dirname } from 'node:path';
+import { errnoName, lockFile } from './libc.ts';
+
+let temporaryFiles = 0;
+
+/**
+ * Replaces `path` so that a reader, or the next boot after a power cut, sees the old content or the new one.
+ * Of two calls for one path that overlap, either may win: the caller keeps them in order.
+ */
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array,
+  mode: number,
+): Promise<void> {
+  const temporary = `${path}.${process.pid}-${++temporaryFiles}.tmp`;
+  try {
+    const file = await open(temporary, 'wx', mode);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await unlink(temporary).catch(() => undefined);
+    throw error;
+  }
+  // The rename itself lasts only once the directory is on disk.
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+export type LockResult =
+  | { readonly ok: true; readonly lock: { close(): void } }
+  /** The pid is null in the moment between another daemon's lock and its writing down who it is. */
+  | { readonly ok: false; readonly holderPid: number | null };
+
+/**
+ * Takes the lock file for this process and writes its pid there. The kernel drops the lock with the process, however
+ * that ends; the file stays. Throws when the file cannot be opened.
+ */
+export function acquireLock(path: string): LockResult {
+  for (;;) {
+    const fd = openSync(path, fsConstants.O_RDWR | fsConstants.O_CREAT | fsConstants.O_NOFOLLOW, 0o600);
+    const errno = lockFile(fd);
+    if (errno === constants.errno.EWOULDBLOCK) {
+      const pid = Number.parseInt(readFileSync(fd, 'utf8'), 10);
+      closeSync(fd);
+      return { ok: false, holderPid: Number.isNaN(pid) ? null : pid };
+    }
+    if (errno !== 0) {
+      closeSync(fd);
+      throw new Error(`cannot lock file ${JSON.stringify(path)}: ${errnoName(errno)}`);
+    }
+    // Somebody may have removed the file between open and lock: then the lock is on a file that no one else sees.
+    if (statSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino) {
+      closeSync(fd);
+      continue;
+    }
+    ftruncateSync(fd);
+    writeSync(fd, `${process.pid}\n`, 0);
+    let closed = false;
+    const close = (): void => {
+      if (closed) return;
+      closed = true;
+      ftruncateSync(fd);
+      closeSync(fd);
+    };
+    return { ok: true, lock: { close } };
+  }
+}
+
+/**
+ * Makes the directory, and those above it, with this mode whatever the umask; an existing one keeps its mode. Throws
+ * when it is no directory, belongs to another user than this one or root, or is open for everybody to write in
+ * without the sticky bit.
+ */
+export function ensureDirectory(path: string, mode: number): void {
+  const cannot = (actual: string, expected: string): Error =>
+    new Error(`cannot use directory ${JSON.stringify(path)}: ${actual}, expected ${expected}`);
+  const before = statSync(path, { throwIfNoEntry: false });
+  if (before === undefined) {
+    mkdirSync(path, { recursive: true, mode: mode | 0o700 });
+    chmodSync(path, mode);
+    return;
+  }
+  if (!before.isDirectory()) throw cannot('it is a file', 'a directory');
+  const uid = process.geteuid?.() ?? 0;
+  if (before.uid !== uid && before.uid !== 0) {
+    throw cannot(`it belongs to uid ${before.uid}`, `uid ${uid} or root`);
+  }
+  if ((before.mode & 0o1002) === 0o0002) {
+    throw cannot('everybody may write in it', 'a directory that others cannot write in');
+  }
+}

@@ -1,0 +1,171 @@
+// Reads unit files as bytes and refuses those that somebody else could have written. Understands nothing of YAML.
+import { constants, type Stats } from 'node:fs';
+import { lstat, open, readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Problem } from '../model/problem.ts';
+
+export interface UnitFile {
+  /** Base name, `web.yaml`. */
+  readonly name: string;
+  readonly file: string;
+  readonly bytes: Buffer;
+}
+
+export interface UnitFileOptions {
+  /** Reads files and directories that others may write, as root too. */
+  readonly insecure: boolean;
+}
+
+export interface UnitDirectoryOptions extends UnitFileOptions {
+  /** Says of a base name whether it is a unit file's; others are neither opened nor judged. */
+  readonly accepts?: (name: string) => boolean;
+}
+
+export interface UnitDirectory {
+  readonly files: readonly UnitFile[];
+  readonly problems: readonly Problem[];
+}
+
+/** One byte more than config accepts is read, so that it can tell a file of the greatest size from a longer one. */
+const READ_BYTES = 1024 * 1024 + 1;
+/** Files open at once: libuv reads four at a time anyway. */
+const BATCH = 32;
+
+function problemOf(file: string, code: string, thing: string, actual: string, expected: string): Problem {
+  return {
+    severity: 'error',
+    unit: null,
+    file,
+    line: null,
+    column: null,
+    field: null,
+    code,
+    message: `cannot read ${thing} ${JSON.stringify(file)}: ${actual}, expected ${expected}`,
+  };
+}
+
+function errorCode(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error);
+}
+
+/** As root: what is wrong with the owner or the mode. As anybody else: nothing, it is that user's own business. */
+function permissionProblem(file: string, thing: string, stats: Stats): Problem | null {
+  if (process.geteuid?.() !== 0) return null;
+  if (stats.uid !== 0) {
+    return problemOf(
+      file,
+      'file-owner',
+      thing,
+      `it belongs to uid ${stats.uid}`,
+      'uid 0, the user of the daemon',
+    );
+  }
+  const writers = [
+    ...((stats.mode & 0o020) === 0 ? [] : ['group-writable']),
+    ...((stats.mode & 0o002) === 0 ? [] : ['world-writable']),
+  ];
+  if (writers.length === 0) return null;
+  const mode = (stats.mode & 0o7777).toString(8).padStart(4, '0');
+  const actual = `mode is ${mode} (${writers.join(' and ')})`;
+  return problemOf(file, 'file-mode', thing, actual, 'write permission for the owner alone');
+}
+
+type ReadResult = { readonly bytes: Buffer } | { readonly problem: Problem } | 'vanished';
+
+async function readBytes(file: string, insecure: boolean): Promise<ReadResult> {
+  // O_NONBLOCK: opening a FIFO that lies there must not wait for its writer.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile()) {
+      return {
+        problem: problemOf(file, 'file-type', 'unit file', 'it is no regular file', 'a regular file'),
+      };
+    }
+    const problem = insecure ? null : permissionProblem(file, 'unit file', stats);
+    if (problem !== null) return { problem };
+    const bytes = Buffer.allocUnsafe(Math.min(stats.size + 1, READ_BYTES));
+    let length = 0;
+    // One byte beyond the size, to see the end: a file that is growing is cut at what it was.
+    for (;;) {
+      const { bytesRead } = await handle.read(bytes, length, bytes.length - length, length);
+      length += bytesRead;
+      if (bytesRead === 0 || length === bytes.length) break;
+    }
+    return { bytes: bytes.subarray(0, length) };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readOne(file: string, insecure: boolean, isListed: boolean): Promise<ReadResult> {
+  try {
+    return await readBytes(file, insecure);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT' && isListed) {
+      const link = await lstat(file).catch(() => null);
+      if (link === null) return 'vanished';
+      if (link.isSymbolicLink()) {
+        const problem = problemOf(
+          file,
+          'file-unreadable',
+          'unit file',
+          'it is a dangling symbolic link',
+          'a file',
+        );
+        return { problem };
+      }
+    }
+    const actual = code === 'ENOENT' ? 'it does not exist' : `it cannot be opened (${code})`;
+    return { problem: problemOf(file, 'file-unreadable', 'unit file', actual, 'a readable file') };
+  }
+}
+
+/** One file, named by the user. */
+export async function readUnitFile(file: string, options: UnitFileOptions): Promise<UnitDirectory> {
+  const result = await readOne(file, options.insecure, false);
+  if (result === 'vanished') return { files: [], problems: [] };
+  if ('problem' in result) return { files: [], problems: [result.problem] };
+  return { files: [{ name: basename(file), file, bytes: result.bytes }], problems: [] };
+}
+
+/**
+ * All files of a directory in the order of their names; subdirectories are passed over. A file that vanishes while
+ * it is read was never there.
+ */
+export async function readUnitDirectory(
+  directory: string,
+  options: UnitDirectoryOptions,
+): Promise<UnitDirectory> {
+  const thing = 'unit directory';
+  let names: string[];
+  try {
+    const refused = options.insecure ? null : permissionProblem(directory, thing, await stat(directory));
+    if (refused !== null) return { files: [], problems: [refused] };
+    const entries = await readdir(directory, { withFileTypes: true });
+    names = entries.flatMap((entry) => (entry.isDirectory() ? [] : [entry.name])).sort();
+  } catch (error) {
+    const code = errorCode(error);
+    const actual = code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${code})`;
+    return {
+      files: [],
+      problems: [problemOf(directory, 'directory-unreadable', thing, actual, 'a directory')],
+    };
+  }
+
+  const wanted = names.filter((name) => options.accepts?.(name) ?? true);
+  const files: UnitFile[] = [];
+  const problems: Problem[] = [];
+  for (let start = 0; start < wanted.length; start += BATCH) {
+    const batch = wanted.slice(start, start + BATCH).map((name) => ({ name, file: join(directory, name) }));
+    const results = await Promise.all(batch.map(({ file }) => readOne(file, options.insecure, true)));
+    for (const [index, result] of results.entries()) {
+      const entry = batch[index];
+      if (entry === undefined || result === 'vanished') continue;
+      if ('problem' in result) problems.push(result.problem);
+      else files.push({ ...entry, bytes: result.bytes });
+    }
+  }
+  return { files, problems };
+}
