@@ -30,8 +30,8 @@ const RESTING = {
 } as const;
 
 /** A stopped service, but for what `fields` says. */
-export function sampleUnit(name: string, fields: Partial<UnitStatus> = {}): UnitStatus {
-  return { ...RESTING, ...fields, name };
+export function sampleUnit(name: string, fields: Partial<Omit<UnitStatus, 'name'>> = {}): UnitStatus {
+  return { name, ...RESTING, ...fields };
 }
 
 /** One unit for each thing that a status can show. */
