@@ -1,0 +1,143 @@
+// The architecture, held by reading the imports of src: each folder knows only those before it in LAYERS, and each
+// third-party package has one door. A breach is a sentence; the seeded ones below show that the rules bite.
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { basename, join, posix } from 'node:path';
+import { test } from 'node:test';
+import { packageRoot } from '../../src/base/package-root.ts';
+import { importsOf, type Import } from '../support/imports.ts';
+
+const LAYERS = ['base', 'model', 'wire', 'core', 'config', 'os', 'logs', 'daemon', 'api', 'cli', 'bin'];
+/** Layers that hold types, data and arithmetic: nothing of node. */
+const PURE = ['model', 'wire', 'core'];
+const CLI_KNOWS = ['base', 'model', 'wire', 'cli'];
+const VERBS = /^cli\/verbs\//;
+/** The verbs that do their work in this process, and what they may know for it. Verbs are loaded by import(). */
+const OFFLINE_VERBS = /^cli\/verbs\/(check|schema|daemon)\.ts$/;
+const OFFLINE_KNOWS = ['config', 'os', 'daemon'];
+/** Reads the schema that ships beside the program; everything else reaches config as text. */
+const CONFIG_READS = 'config/schema.ts';
+const VAGUE = /^(utils?|helpers?|managers?|common|misc|shared)\b|-(utils?|helpers?|manager)\./;
+
+/** Which files may import a package; a new dependency needs a line here. */
+const DOORS: Readonly<Record<string, RegExp>> = {
+  ajv: /^config\//,
+  commander: /^cli\//,
+  'js-yaml': /^(config\/|cli\/verbs\/show\.ts$)/,
+  koffi: /^os\/libc\.ts$/,
+  leven: /^(base|config|cli)\//,
+  pidusage: /^os\/meter/,
+  'rotating-file-stream': /^logs\/rotat/,
+  shlex: /^config\//,
+  'string-width': /^cli\//,
+};
+
+/** What is wrong with one file; `path` is below src/. */
+function breaches(path: string, text: string): string[] {
+  const vague = VAGUE.test(basename(path)) ? [`${path}: its name says nothing, name its one duty`] : [];
+  return [...vague, ...importsOf(text).flatMap((one) => breachesOfImport(path, one))];
+}
+
+function breachesOfImport(path: string, one: Import): string[] {
+  const { specifier } = one;
+  const says = (why: string): string[] => [`${path} imports ${specifier}: ${why}`];
+  if (specifier.startsWith('node:'))
+    return nodeAllowed(path, specifier) ? [] : says('this layer does no I/O');
+  if (!specifier.startsWith('.')) {
+    const door = DOORS[packageOf(specifier)];
+    if (door === undefined) return says('a package without a door in this test');
+    return door.test(path) ? [] : says(`only ${door.source} may`);
+  }
+  if (!specifier.endsWith('.ts')) return says('relative imports end in .ts');
+  const from = layerOf(path);
+  const target = posix.join(posix.dirname(path), specifier);
+  const to = layerOf(target);
+  if (!LAYERS.includes(from) || !LAYERS.includes(to)) return says('not in the table of layers');
+  if (LAYERS.indexOf(to) > LAYERS.indexOf(from)) return says(`${from} comes before ${to}`);
+  if (VERBS.test(target) && !one.lazy) return says('verbs are loaded by import() alone');
+  if (from !== 'cli' || CLI_KNOWS.includes(to)) return [];
+  if (OFFLINE_VERBS.test(path) && OFFLINE_KNOWS.includes(to)) return [];
+  return says('cli knows base, model and wire; only the offline verbs know config, os and daemon');
+}
+
+function nodeAllowed(path: string, specifier: string): boolean {
+  const layer = layerOf(path);
+  if (PURE.includes(layer)) return false;
+  return (
+    layer !== 'config' || path === CONFIG_READS || !/^node:(fs|child_process|net|http)\b/.test(specifier)
+  );
+}
+
+function layerOf(path: string): string {
+  return path.split('/')[0] ?? '';
+}
+
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+const source = join(packageRoot(), 'src');
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) =>
+  path.endsWith('.ts'),
+);
+
+test('every import of src points upward in the table of layers', () => {
+  assert(files.length > 30, `only ${files.length} modules were seen`);
+  assert.deepEqual(
+    files.flatMap((path) => breaches(path, readFileSync(join(source, path), 'utf8'))),
+    [],
+  );
+});
+
+test('every folder of src is a layer, and every layer is a folder', () => {
+  const folders = readdirSync(source);
+  assert.deepEqual(folders.sort(), [...LAYERS].sort());
+});
+
+for (const [path, text, complaint] of [
+  ['base/a.ts', `import type { B } from '../model/b.ts';`, 'base comes before model'],
+  ['core/a.ts', `import { b } from '../config/b.ts';`, 'core comes before config'],
+  ['core/a.ts', `import { join } from 'node:path';`, 'does no I/O'],
+  ['model/a.ts', `export { join } from 'node:path';`, 'does no I/O'],
+  ['config/a.ts', `import { readFile } from 'node:fs/promises';`, 'does no I/O'],
+  ['os/a.ts', `const b = await import('../logs/b.ts');`, 'os comes before logs'],
+  ['os/spawn.ts', `import koffi from 'koffi';`, 'only ^os'],
+  ['daemon/a.ts', `import usage from 'pidusage';`, 'only ^os'],
+  ['logs/format.ts', `import { createStream } from 'rotating-file-stream';`, 'only ^logs'],
+  ['daemon/a.ts', `import { load } from 'js-yaml';`, 'only ^config'],
+  ['daemon/a.ts', `import type { Ajv } from 'ajv/dist/2020.js';`, 'only ^config'],
+  ['daemon/a.ts', `import pad from 'left-pad';`, 'without a door'],
+  ['api/a.ts', `import { b } from '../cli/b.ts';`, 'api comes before cli'],
+  ['cli/a.ts', `import { b } from '../api/b.ts';`, 'cli knows base'],
+  ['cli/a.ts', `import { b } from '../daemon/b.ts';`, 'cli knows base'],
+  ['cli/verbs/check.ts', `import { b } from '../../api/b.ts';`, 'cli knows base'],
+  ['cli/main.ts', `import { runStatus } from './verbs/status.ts';`, 'by import() alone'],
+  ['cli/verbs/status.ts', `const b = await import('../../config/b.ts');`, 'cli knows base'],
+  ['cli/a.ts', `type B = import('../config/b.ts').B;`, 'cli knows base'],
+  ['daemon/a.ts', `import { b } from './b.js';`, 'end in .ts'],
+  ['extra/a.ts', `import { b } from '../base/b.ts';`, 'not in the table'],
+  ['os/utils.ts', '', 'says nothing'],
+  ['daemon/unit-manager.ts', '', 'says nothing'],
+] as const) {
+  test(`breaches: ${path} with ${text || 'that name'} is one`, () => {
+    const [found, ...more] = breaches(path, text);
+    assert(found?.includes(complaint), found ?? 'no breach was found');
+    assert.deepEqual(more, []);
+  });
+}
+
+for (const [path, text] of [
+  ['cli/verbs/check.ts', `import { compile } from '../../config/compile.ts';`],
+  ['cli/main.ts', `const { runStatus } = await import('./verbs/status.ts');`],
+  ['cli/a.ts', `import type { StatusDocument } from '../wire/v1.ts';`],
+  ['os/libc.ts', `import koffi from 'koffi';`],
+  ['daemon/a.ts', `import { plan } from '../core/plan.ts';`],
+  ['bin/unitd.ts', `import { main } from '../cli/main.ts';`],
+] as const) {
+  test(`breaches: ${path} with ${text} is none`, () => {
+    assert.deepEqual(breaches(path, text), []);
+  });
+}
