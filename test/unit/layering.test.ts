@@ -28,7 +28,6 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   leven: /^(base|config|cli)\//,
   pidusage: /^os\/meter/,
   'rotating-file-stream': /^logs\/rotat/,
-  shlex: /^config\//,
   'string-width': /^cli\//,
 };
 
@@ -46,7 +45,7 @@ function breachesOfImport(path: string, one: Import): string[] {
   if (!specifier.startsWith('.')) {
     const door = DOORS[packageOf(specifier)];
     if (door === undefined) return says('a package without a door in this test');
-    return door.test(path) ? [] : says(`only ${door.source} may`);
+    return door.test(path) ? [] : says(`only src/${door.source} may`);
   }
   if (!specifier.endsWith('.ts')) return says('relative imports end in .ts');
   const from = layerOf(path);
@@ -54,7 +53,7 @@ function breachesOfImport(path: string, one: Import): string[] {
   const to = layerOf(target);
   if (!LAYERS.includes(from) || !LAYERS.includes(to)) return says('not in the table of layers');
   if (LAYERS.indexOf(to) > LAYERS.indexOf(from)) return says(`${from} comes before ${to}`);
-  if (VERBS.test(target) && !one.lazy) return says('verbs are loaded by import() alone');
+  if (VERBS.test(target) && !VERBS.test(path) && !one.lazy) return says('verbs are loaded by import() alone');
   if (from !== 'cli' || CLI_KNOWS.includes(to)) return [];
   if (OFFLINE_VERBS.test(path) && OFFLINE_KNOWS.includes(to)) return [];
   return says('cli knows base, model and wire; only the offline verbs know config, os and daemon');
@@ -104,11 +103,11 @@ for (const [path, text, complaint] of [
   ['model/a.ts', `export { join } from 'node:path';`, 'does no I/O'],
   ['config/a.ts', `import { readFile } from 'node:fs/promises';`, 'does no I/O'],
   ['os/a.ts', `const b = await import('../logs/b.ts');`, 'os comes before logs'],
-  ['os/spawn.ts', `import koffi from 'koffi';`, 'only ^os'],
-  ['daemon/a.ts', `import usage from 'pidusage';`, 'only ^os'],
-  ['logs/format.ts', `import { createStream } from 'rotating-file-stream';`, 'only ^logs'],
-  ['daemon/a.ts', `import { load } from 'js-yaml';`, 'only ^config'],
-  ['daemon/a.ts', `import type { Ajv } from 'ajv/dist/2020.js';`, 'only ^config'],
+  ['os/spawn.ts', `import koffi from 'koffi';`, 'may'],
+  ['daemon/a.ts', `import usage from 'pidusage';`, 'may'],
+  ['logs/format.ts', `import { createStream } from 'rotating-file-stream';`, 'may'],
+  ['daemon/a.ts', `import { load } from 'js-yaml';`, 'may'],
+  ['daemon/a.ts', `import type { Ajv } from 'ajv/dist/2020.js';`, 'may'],
   ['daemon/a.ts', `import pad from 'left-pad';`, 'without a door'],
   ['api/a.ts', `import { b } from '../cli/b.ts';`, 'api comes before cli'],
   ['cli/a.ts', `import { b } from '../api/b.ts';`, 'cli knows base'],
