@@ -165,7 +165,8 @@ function act(fleet: Fleet, name: string, instant: Instant, outputs: Outputs): vo
     deliver(fleet, name, event, instant, outputs);
   };
   if (unit.cycle !== null && !needsStop(unit)) {
-    if (phase.at !== 'stopped') send(phase.at === 'completed' ? { type: 'stop-requested' } : { type: 'cleared' });
+    if (phase.at !== 'stopped')
+      send(phase.at === 'completed' ? { type: 'stop-requested' } : { type: 'cleared' });
     amend(fleet, name, { cycle: null });
   } else if (unit.verdict.down !== null) {
     actDown(fleet, unit, send, outputs);
@@ -178,17 +179,13 @@ function act(fleet: Fleet, name: string, instant: Instant, outputs: Outputs): vo
   }
 }
 
-function actDown(
-  fleet: Fleet,
-  unit: Unit,
-  send: (event: MachineEvent) => void,
-  outputs: Outputs,
-): void {
+function actDown(fleet: Fleet, unit: Unit, send: (event: MachineEvent) => void, outputs: Outputs): void {
   const { phase } = unit.state;
   const { name } = unit.spec;
   if (needsStop(unit)) {
     const isTold = phase.at === 'stopping' && phase.requested;
-    if (!isTold && (phase.at === 'stopping' || stopWait(fleet, unit) === null)) send({ type: 'stop-requested' });
+    if (!isTold && (phase.at === 'stopping' || stopWait(fleet, unit) === null))
+      send({ type: 'stop-requested' });
   } else if (unit.removed) {
     doubtNeighbours(fleet, unit);
     fleet.units.delete(name);

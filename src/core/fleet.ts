@@ -18,7 +18,10 @@ export interface Intent {
 /** Another unit brought this one up. It stays wanted when that unit stops, as in systemd. */
 export interface Activation {
   readonly by: string;
-  readonly field: Extract<DependencyField, 'requires' | 'wants' | 'bindsTo' | 'upholds' | 'onFailure' | 'onSuccess'>;
+  readonly field: Extract<
+    DependencyField,
+    'requires' | 'wants' | 'bindsTo' | 'upholds' | 'onFailure' | 'onSuccess'
+  >;
   /** Of the operator's start that led here; 0 where none did. */
   readonly seq: number;
 }
@@ -57,7 +60,13 @@ export interface Fleet {
   seq: number;
 }
 
-const NEW_VERDICT: Verdict = { wanted: 'down', down: 'not looked at yet', up: false, pending: false, wait: null };
+const NEW_VERDICT: Verdict = {
+  wanted: 'down',
+  down: 'not looked at yet',
+  up: false,
+  pending: false,
+  wait: null,
+};
 
 export function newUnit(spec: UnitSpec, intent: Intent | null = null): Unit {
   return {
@@ -92,14 +101,18 @@ export function regraph(fleet: Fleet): void {
   const leaving = all.filter((unit) => unit.removed);
   const specs = all.map((unit) => unit.spec);
   const contradicts = leaving.length > 0 && findOrderingCycles(specs).length > 0;
-  fleet.graph = buildGraph(contradicts ? all.filter((unit) => !unit.removed).map((unit) => unit.spec) : specs);
+  fleet.graph = buildGraph(
+    contradicts ? all.filter((unit) => !unit.removed).map((unit) => unit.spec) : specs,
+  );
   for (const name of fleet.units.keys()) fleet.dirty.add(name);
 }
 
 /** Processes of it may be there: only a stop makes it rest. A completed oneshot has a stop too. */
 export function needsStop(unit: Unit): boolean {
   const { at } = unit.state.phase;
-  return isMoving(unit.state.phase) || at === 'running' || (at === 'completed' && unit.spec.type === 'oneshot');
+  return (
+    isMoving(unit.state.phase) || at === 'running' || (at === 'completed' && unit.spec.type === 'oneshot')
+  );
 }
 
 export function isMoving(phase: Phase): boolean {

@@ -54,19 +54,17 @@ function removedRow(unit: Unit): PlannedUnit {
   return { name: unit.spec.name, action: 'stop', reason, changes: [] };
 }
 
-function known(
-  unit: Unit,
-  spec: UnitSpec,
-  isWanted: boolean,
-  changes: readonly FieldChange[],
-): PlannedUnit {
+function known(unit: Unit, spec: UnitSpec, isWanted: boolean, changes: readonly FieldChange[]): PlannedUnit {
   const { name } = spec;
   const { at } = unit.state.phase;
   const isThere = needsStop(unit) || at === 'backoff' || at === 'completed';
   const row = (action: PlanAction, reason: string): PlannedUnit => ({ name, action, reason, changes });
   const fields = changes.map((change) => change.field).join(', ');
   if (!isWanted && (needsStop(unit) || at === 'backoff') && unit.verdict.wanted === 'up') {
-    return row('stop', changes.some((change) => change.field === 'enabled') ? 'enabled is false' : 'no longer wanted');
+    return row(
+      'stop',
+      changes.some((change) => change.field === 'enabled') ? 'enabled is false' : 'no longer wanted',
+    );
   }
   if (isWanted && unit.verdict.wanted === 'down' && !isThere) return row('start', 'now wanted');
   if (changes.length === 0) return row('unchanged', '');

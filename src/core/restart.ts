@@ -44,7 +44,8 @@ export function endingOf(status: ExitStatus, spec: Pick<UnitSpec, 'type' | 'succ
     const cause = status.coreDumped ? 'core' : 'signal';
     return { cause, kind: clean ? 'clean' : 'unclean-signal', code, signal, text: statusText(status) };
   }
-  if (code === null) return { cause: 'unknown', kind: 'unclean-code', code, signal, text: statusText(status) };
+  if (code === null)
+    return { cause: 'unknown', kind: 'unclean-code', code, signal, text: statusText(status) };
   return {
     cause: 'exit',
     kind: code === 0 || listed ? 'clean' : 'unclean-code',
@@ -56,7 +57,8 @@ export function endingOf(status: ExitStatus, spec: Pick<UnitSpec, 'type' | 'succ
 
 /** `exited with code 1`, `was killed by SIGSEGV and dumped core`. */
 export function statusText(status: ExitStatus): string {
-  if (status.signal !== null) return `was killed by ${status.signal}${status.coreDumped ? ' and dumped core' : ''}`;
+  if (status.signal !== null)
+    return `was killed by ${status.signal}${status.coreDumped ? ' and dumped core' : ''}`;
   return status.code === null ? 'ended, nobody knows how' : `exited with code ${status.code}`;
 }
 
@@ -98,7 +100,8 @@ export function afterEnding(restart: RestartSpec, tally: RestartTally, facts: Re
     contains(restart.forceExitStatus, ending) || POLICIES[restart.policy].includes(ending.kind);
   const wanted = facts.upheld || (!contains(restart.preventExitStatus, ending) && byPolicy);
   if (!wanted) return { action: 'rest' };
-  const stamps = restart.limit === 0 ? [] : tally.stamps.filter((stamp) => nowMs - stamp < restart.intervalMs);
+  const stamps =
+    restart.limit === 0 ? [] : tally.stamps.filter((stamp) => nowMs - stamp < restart.intervalMs);
   if (restart.limit > 0 && stamps.length >= restart.limit && !facts.upheld) {
     return { action: 'give-up', text: `${ending.text}; gave up after ${count(restart.limit, 'restart')}` };
   }

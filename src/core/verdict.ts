@@ -47,7 +47,11 @@ export function verdictOf(fleet: Fleet, unit: Unit): Verdict {
 
 export function sameVerdict(a: Verdict, b: Verdict): boolean {
   return (
-    a.wanted === b.wanted && a.down === b.down && a.up === b.up && a.pending === b.pending && a.wait === b.wait
+    a.wanted === b.wanted &&
+    a.down === b.down &&
+    a.up === b.up &&
+    a.pending === b.pending &&
+    a.wait === b.wait
   );
 }
 
@@ -160,7 +164,11 @@ export function startCheck(fleet: Fleet, unit: Unit): StartCheck {
       return { start: 'refuse', text: `its requisite "${name}" is not up` };
     }
     if (strong !== undefined) {
-      return { start: 'wait', text: `waiting for "${name}", which ${standing(other)}`, hard: !verdict.pending };
+      return {
+        start: 'wait',
+        text: `waiting for "${name}", which ${standing(other)}`,
+        hard: !verdict.pending,
+      };
     }
     if (verdict.pending) {
       return { start: 'wait', text: `waiting for "${name}", which ${standing(other)}`, hard: false };

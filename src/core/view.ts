@@ -16,7 +16,9 @@ export function reasonOf(unit: Unit): string {
   switch (phase.at) {
     case 'stopped':
       if (verdict.wanted === 'up') return verdict.down ?? verdict.wait ?? 'about to start';
-      return phase.text === null ? (verdict.down ?? 'not started') : `${verdict.down ?? 'stopped'}; ${phase.text}`;
+      return phase.text === null
+        ? (verdict.down ?? 'not started')
+        : `${verdict.down ?? 'stopped'}; ${phase.text}`;
     case 'completed':
       return state.history.at(-1)?.text ?? 'has completed';
     case 'failed':
@@ -38,7 +40,8 @@ function runningReason(unit: Unit): string {
   if (unit.spec.type === 'target') return 'all it requires is up';
   if (isHeld(unit)) return 'started by the operator';
   const { activation } = unit;
-  if (activation !== null && !unit.spec.enabled) return `${ACTIVATION_PHRASES[activation.field]} "${activation.by}"`;
+  if (activation !== null && !unit.spec.enabled)
+    return `${ACTIVATION_PHRASES[activation.field]} "${activation.by}"`;
   const last = unit.state.history.at(-1);
   return last === undefined || last.requested ? 'up' : `up again: ${last.text}`;
 }

@@ -1,0 +1,299 @@
+// The end of a run: from the first signal to rest, and what the unit is then. machine.ts says the rules of it.
+// Pure. Whether a restart follows is core/restart's answer.
+import { formatDuration } from '../base/duration.ts';
+import type { ExitStatus } from '../model/process.ts';
+import { bound, clearTally, ended, enter, mainPid, record, spawnHelper, uptime } from './draft.ts';
+import type { Draft, Variables } from './draft.ts';
+import type { Helper, MachineEvent, Stopping } from './machine-state.ts';
+import { afterEnding, endingOf } from './restart.ts';
+import type { Ending } from './restart.ts';
+
+type StopFacts = Pick<Stopping, 'main' | 'helper' | 'ending' | 'requested' | 'readyAt' | 'wasUp'>;
+
+export function beginStop(draft: Draft, from: StopFacts): void {
+  const { spec, facts } = draft;
+  const { main, helper, ending, requested, readyAt, wasUp } = from;
+  const deadline = bound(facts.nowMs, spec.stop.timeoutMs);
+  const flags = { signalled: false, killed: false, abandoned: false };
+  const base = { main, ending, requested, readyAt, wasUp, deadline, ...flags };
+  const { command } = spec.stop;
+  if (wasUp && command !== null) {
+    const stopHelper = spawnHelper(draft, 'stop', 0, command, mainPid(main));
+    enter(draft, { ...base, at: 'stopping', step: 'command', helper: stopHelper });
+  } else enterSignal(draft, { ...base, at: 'stopping', step: 'signal', helper });
+}
+
+function enterSignal(draft: Draft, from: Stopping): void {
+  const { spec, facts, effects } = draft;
+  const { signal, killMode, timeoutMs } = spec.stop;
+  const wholeTree = killMode === 'control-group';
+  const occupied = from.main !== null || from.helper !== null;
+  const deadline = bound(facts.nowMs, timeoutMs);
+  const phase: Stopping = { ...from, step: 'signal', deadline, signalled: occupied && wholeTree };
+  enter(draft, phase);
+  if (!occupied) settle(draft, phase);
+  else if (wholeTree) effects.push({ type: 'signal-tree', signal });
+  else if (killMode !== 'none') signalHeld(draft, phase, signal);
+}
+
+function enterFinal(draft: Draft, from: Stopping): void {
+  const { spec, facts, effects } = draft;
+  const { killMode, finalSignal, timeoutMs } = spec.stop;
+  if (killMode === 'none') return afterFinal(draft, { ...from, main: null, helper: null, abandoned: true });
+  const deadline = facts.nowMs + (timeoutMs ?? FINAL_TIMEOUT_MS);
+  const phase: Stopping = { ...from, step: 'final', deadline, signalled: true, killed: true };
+  enter(draft, phase);
+  if (killMode === 'process') signalHeld(draft, phase, finalSignal);
+  else effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
+}
+
+/** With `timeout: infinity`, how long what was told to hurry may outlive the final signal. */
+const FINAL_TIMEOUT_MS = 10_000;
+
+export function hurry(draft: Draft): void {
+  const { phase } = draft.state;
+  if (phase.at !== 'stopping') return;
+  if (phase.step === 'command' || phase.step === 'signal') enterFinal(draft, phase);
+}
+
+/** The held processes are gone: see to the rest of the tree, or go on. */
+function settle(draft: Draft, phase: Stopping): void {
+  if (phase.main !== null || phase.helper !== null) return;
+  if (coversTree(draft)) draft.effects.push({ type: 'survey' });
+  else if (phase.step === 'sweep') finish(draft, phase);
+  else afterFinal(draft, phase);
+}
+
+function coversTree(draft: Draft): boolean {
+  const { killMode } = draft.spec.stop;
+  return killMode === 'control-group' || killMode === 'mixed';
+}
+
+/** Nothing is left that a signal should reach: stopPost. */
+function afterFinal(draft: Draft, phase: Stopping): void {
+  if (draft.spec.stopPost.length === 0) finish(draft, phase);
+  else postNext(draft, phase, 0);
+}
+
+function postNext(draft: Draft, from: Stopping, index: number): void {
+  const { spec, facts } = draft;
+  const deadline = bound(facts.nowMs, spec.stop.timeoutMs);
+  const phase: Stopping = { ...from, helper: null, deadline, signalled: false };
+  const command = spec.stopPost[index];
+  if (command === undefined) {
+    const sweep: Stopping = { ...phase, step: 'sweep' };
+    enter(draft, sweep);
+    settle(draft, sweep);
+  } else {
+    const helper = spawnHelper(draft, 'stopPost', index, command, resultVariables(from.ending));
+    enter(draft, { ...phase, step: 'post', helper });
+  }
+}
+
+export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent): void {
+  switch (event.type) {
+    case 'exited':
+      runGone(draft, phase, event.run, event.status);
+      return;
+    case 'spawn-failed':
+      runGone(draft, phase, event.run, null);
+      return;
+    case 'spawned':
+      runThere(draft, phase, event);
+      return;
+    case 'surveyed':
+      surveyed(draft, phase, event.survivors);
+      return;
+    case 'deadline-passed':
+      if (phase.deadline === event.deadline) stopTimedOut(draft, phase);
+      return;
+    case 'stop-requested':
+      enter(draft, { ...phase, requested: true });
+      return;
+    case 'hurried':
+      enter(draft, { ...phase, requested: true });
+      hurry(draft);
+      return;
+    case 'respecified':
+      return;
+    case 'cleared':
+      clearTally(draft);
+      return;
+    case 'start-requested':
+    case 'start-refused':
+      return;
+  }
+}
+
+function runGone(draft: Draft, phase: Stopping, run: number, status: ExitStatus | null): void {
+  if (phase.main?.id === run) {
+    const ending = phase.ending ?? (status === null ? null : endingOf(status, draft.spec));
+    const left: Stopping = { ...phase, main: null, ending };
+    enter(draft, left);
+    if (phase.step === 'signal' || phase.step === 'final') settle(draft, left);
+  } else if (phase.helper?.id === run) {
+    const { index, role } = phase.helper;
+    const left: Stopping = { ...phase, helper: null };
+    if (phase.step === 'command') enterSignal(draft, left);
+    else if (phase.step === 'post' && role === 'stopPost') postNext(draft, left, index + 1);
+    else {
+      enter(draft, left);
+      settle(draft, left);
+    }
+  }
+}
+
+/** A process whose spawn was under way when the stop began: it missed the signal of this step. */
+function runThere(draft: Draft, phase: Stopping, event: Extract<MachineEvent, { type: 'spawned' }>): void {
+  const { killMode, signal, finalSignal } = draft.spec.stop;
+  const isMain = phase.main?.id === event.run;
+  if (!isMain && phase.helper?.id !== event.run) return;
+  const main = isMain && phase.main !== null ? { ...phase.main, process: event.process } : phase.main;
+  const helper =
+    !isMain && phase.helper !== null ? { ...phase.helper, process: event.process } : phase.helper;
+  enter(draft, { ...phase, main, helper });
+  if (killMode === 'none') return;
+  if (phase.step === 'signal') draft.effects.push({ type: 'signal', process: event.process, signal });
+  if (phase.step === 'final') {
+    draft.effects.push({ type: 'signal', process: event.process, signal: finalSignal });
+  }
+}
+
+function surveyed(draft: Draft, phase: Stopping, survivors: boolean): void {
+  if (phase.main !== null || phase.helper !== null || !coversTree(draft)) return;
+  const { killMode, signal, finalSignal } = draft.spec.stop;
+  switch (phase.step) {
+    case 'signal':
+      if (!survivors) afterFinal(draft, phase);
+      else if (killMode === 'mixed') enterFinal(draft, phase);
+      else if (!phase.signalled) {
+        enter(draft, { ...phase, signalled: true });
+        draft.effects.push({ type: 'signal-tree', signal }, { type: 'survey' });
+      }
+      return;
+    case 'final':
+      if (!survivors) afterFinal(draft, phase);
+      return;
+    case 'sweep':
+      if (!survivors) finish(draft, phase);
+      else if (!phase.signalled) {
+        enter(draft, { ...phase, signalled: true });
+        draft.effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
+      }
+      return;
+    case 'command':
+    case 'post':
+      return;
+  }
+}
+
+function stopTimedOut(draft: Draft, phase: Stopping): void {
+  const { helper } = phase;
+  switch (phase.step) {
+    case 'command':
+      killHelper(draft, helper);
+      enterSignal(draft, phase);
+      return;
+    case 'signal':
+      enterFinal(draft, phase);
+      return;
+    case 'final':
+      afterFinal(draft, { ...phase, main: null, helper: null, abandoned: true });
+      return;
+    case 'post':
+      killHelper(draft, helper);
+      postNext(draft, phase, (helper?.index ?? 0) + 1);
+      return;
+    case 'sweep':
+      finish(draft, { ...phase, abandoned: true });
+      return;
+  }
+}
+
+function killHelper(draft: Draft, helper: Helper | null): void {
+  if (helper?.process) {
+    draft.effects.push({ type: 'signal', process: helper.process, signal: 'SIGKILL' });
+  }
+}
+
+/** The run is over: note how, and decide what the unit is now. */
+function finish(draft: Draft, phase: Stopping): void {
+  const { spec, facts, effects } = draft;
+  const timeout = formatDuration(spec.stop.timeoutMs ?? FINAL_TIMEOUT_MS);
+  const killedText = `did not stop within ${timeout} of ${spec.stop.signal}`;
+  const ending: Ending | null =
+    phase.killed && phase.requested
+      ? {
+          ...(phase.ending ?? ended('stop-timeout', '')),
+          cause: 'stop-timeout',
+          kind: 'timeout',
+          text: killedText,
+        }
+      : phase.ending;
+  if (ending !== null) record(draft, ending, phase);
+  effects.push({ type: 'end' });
+  if (phase.abandoned && spec.stop.killMode !== 'none') {
+    enter(draft, { at: 'failed', text: `some of its processes outlived ${spec.stop.finalSignal}` });
+    return;
+  }
+  if (phase.requested || ending === null) {
+    enter(draft, { at: 'stopped', text: phase.killed ? killedText : null });
+    return;
+  }
+  const uptimeMs = uptime(draft, phase.readyAt);
+  const { tally } = draft.state;
+  const decision = afterEnding(spec.restart, tally, { ...facts, ending, uptimeMs });
+  switch (decision.action) {
+    case 'restart': {
+      draft.state = { ...draft.state, tally: decision.tally };
+      const deadline = facts.nowMs + decision.delayMs;
+      if (decision.delayMs <= 0) enter(draft, { at: 'stopped', text: ending.text });
+      else enter(draft, { at: 'backoff', deadline, ending });
+      return;
+    }
+    case 'give-up':
+      enter(draft, { at: 'failed', text: decision.text });
+      return;
+    case 'rest':
+      enter(draft, ending.kind === 'clean' ? { at: 'completed' } : { at: 'failed', text: ending.text });
+      return;
+  }
+}
+
+function signalHeld(draft: Draft, phase: Stopping, signal: string): void {
+  for (const run of [phase.main, phase.helper]) {
+    if (run?.process) draft.effects.push({ type: 'signal', process: run.process, signal });
+  }
+}
+
+/** As systemd.exec(5) names them, for stopPost. */
+function resultVariables(ending: Ending | null): Variables {
+  if (ending === null) return { SERVICE_RESULT: 'success' };
+  const result = { SERVICE_RESULT: serviceResult(ending) };
+  if (ending.signal !== null) {
+    const how = ending.cause === 'core' ? 'dumped' : 'killed';
+    return { ...result, EXIT_CODE: how, EXIT_STATUS: ending.signal.replace(/^SIG/, '') };
+  }
+  return ending.code === null ? result : { ...result, EXIT_CODE: 'exited', EXIT_STATUS: String(ending.code) };
+}
+
+function serviceResult(ending: Ending): string {
+  if (ending.kind === 'clean') return 'success';
+  if (ending.kind === 'timeout') return 'timeout';
+  switch (ending.cause) {
+    case 'core':
+      return 'core-dump';
+    case 'signal':
+      return 'signal';
+    case 'spawn':
+      return 'resources';
+    case 'exit':
+    case 'start-pre':
+    case 'start-post':
+    case 'start-timeout':
+    case 'runtime-max':
+    case 'stop-timeout':
+    case 'unknown':
+      return 'exit-code';
+  }
+}
