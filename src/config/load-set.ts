@@ -38,7 +38,7 @@ export function loadSet(files: readonly UnitSource[], cache: ParseCache = new Ma
     sources.set(input.name, input);
     const fingerprint = fingerprintOf(input.bytes);
     fingerprints.set(input.name, fingerprint);
-    const parsed = parsedOnce(input, fingerprint, cache);
+    const parsed = parsedOnce(input, cache, fingerprint);
     problems.push(...parsed.problems);
     if (parsed.spec === null) broken.add(input.name);
     else specs.set(input.name, parsed.spec);
@@ -49,7 +49,12 @@ export function loadSet(files: readonly UnitSource[], cache: ParseCache = new Ma
   return { specs, problems: problems.toSorted(byPlace), fingerprints };
 }
 
-function parsedOnce(input: UnitSource, fingerprint: string, cache: ParseCache): ParsedUnit {
+/** Parses one file into the cache, unless its content is there already: lets a caller spread a large set over time. */
+export function parsedOnce(
+  input: UnitSource,
+  cache: ParseCache,
+  fingerprint = fingerprintOf(input.bytes),
+): ParsedUnit {
   const known = cache.get(input.file);
   if (known?.fingerprint === fingerprint && known.name === input.name) return known.parsed;
   const parsed = parseUnit(input);

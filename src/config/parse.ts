@@ -49,7 +49,8 @@ function compiled(
   root: SourceNode & { readonly kind: 'mapping' },
   findings: Finding[],
 ): UnitSpec {
-  const bad = findings.map(({ path }) => path);
+  // of a key that is set twice the first value stands, and is looked at
+  const bad = findings.filter(({ code }) => code !== 'duplicate-key').map(({ path }) => path);
   const isBad = (path: readonly Step[]): boolean =>
     bad.some((other) => startsWith(path, other) || startsWith(other, path));
   const report = (path: readonly Step[], code: string, actual: string, expected: string): void => {
@@ -57,29 +58,32 @@ function compiled(
     if (path[0] === 'restart' && path[1] === 'delay' && isBad(['restart', 'maxDelay'])) return;
     if (!isBad(path)) findings.push({ code, at: valueOffset(root, path), path, actual, expected });
   };
-  return compileUnit(name, bad.length === 0 ? root.value : withoutFields(root.value, bad), report);
+  return compileUnit(name, bad.length === 0 ? root.value : without(root.value, bad), report);
 }
 
 function startsWith(path: readonly Step[], start: readonly Step[]): boolean {
   return start.length <= path.length && start.every((step, index) => step === path[index]);
 }
 
-/** The mapping without the fields that hold a bad path: lists go as a whole, nested mappings lose a field. */
-function withoutFields(
-  value: Readonly<Record<string, unknown>>,
+/** The fields without what is bad. A list keeps a hole, so that its other items keep their numbers. */
+function without(
+  fields: Readonly<Record<string, unknown>>,
   bad: readonly (readonly Step[])[],
-): Record<string, unknown> {
-  const kept: Record<string, unknown> = { ...value };
-  for (const [first, ...rest] of bad) {
-    const name = String(first);
-    const held = kept[name];
-    if (rest.length > 0 && typeof held === 'object' && held !== null && !Array.isArray(held)) {
-      kept[name] = withoutFields(held as Record<string, unknown>, [rest]);
-    } else {
-      delete kept[name];
+): Readonly<Record<string, unknown>> {
+  return bad.reduce<Readonly<Record<string, unknown>>>((left, path) => {
+    const [first, ...rest] = path;
+    if (first === undefined) return left;
+    const { [first]: held, ...others } = left;
+    const [second] = rest;
+    if (Array.isArray(held) && typeof second === 'number') {
+      const items: unknown[] = held.slice();
+      Reflect.deleteProperty(items, second);
+      return { ...others, [first]: items };
     }
-  }
-  return kept;
+    if (typeof held !== 'object' || held === null || Array.isArray(held) || second === undefined)
+      return others;
+    return { ...others, [first]: without(held as Record<string, unknown>, [rest]) };
+  }, fields);
 }
 
 function problemsOf(input: UnitSource, text: string, findings: readonly Finding[]): readonly Problem[] {

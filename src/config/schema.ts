@@ -37,11 +37,18 @@ export function unitSchema(): Schema {
   return parsed;
 }
 
+// Every unit looks the same fields up, so what a $ref leads to is worked out once.
+const resolutions = new WeakMap<Schema, Schema>();
+
 /** The schema with its $ref followed; what stands beside the $ref wins. */
 export function resolved(schema: Schema): Schema {
-  const name = schema.$ref?.split('/').at(-1);
-  const target = name === undefined ? undefined : unitSchema().$defs?.[name];
-  return target === undefined ? schema : { ...target, ...schema };
+  if (schema.$ref === undefined) return schema;
+  let found = resolutions.get(schema);
+  if (found === undefined) {
+    found = { ...unitSchema().$defs?.[schema.$ref.split('/').at(-1) ?? ''], ...schema };
+    resolutions.set(schema, found);
+  }
+  return found;
 }
 
 /** The schema of a field; null for a field that the schema does not have. */

@@ -49,7 +49,7 @@ export function fieldOf(path: readonly Step[]): string | null {
   if (path.length === 0) return null;
   return path.reduce<string>((text, step) => {
     if (typeof step === 'number') return `${text}[${step}]`;
-    const name = /^[\w-]+$/.test(step) ? step : JSON.stringify(step);
+    const name = /^[\w-]{1,80}$/.test(step) ? step : quoted(step);
     return text === '' ? name : `${text}.${name}`;
   }, '');
 }
@@ -86,11 +86,29 @@ export function shown(node: SourceNode): string {
   if (node.kind === 'list') return node.items.length === 0 ? 'an empty list' : 'a list';
   if (node.kind === 'mapping') return 'a mapping';
   if (node.value === null) return 'empty';
-  if (typeof node.value !== 'string') return node.text;
+  if (typeof node.value !== 'string') return visible(node.text);
   return quoted(node.value);
 }
 
-/** In quotes, on one line, and not longer than a reader wants. */
+const MAX_SHOWN = 80;
+/** Control characters, line separators and what changes the direction of text: none of them reaches a terminal. */
+// oxlint-disable-next-line no-control-regex -- to find them is its purpose
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+/** On one line, without characters that nobody sees, and not longer than a reader wants. */
+export function visible(text: string): string {
+  return escaped(clipped(text));
+}
+
+/** The same in quotes. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}…` : text);
+  return escaped(JSON.stringify(clipped(text)));
+}
+
+function clipped(text: string): string {
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN - 1)}…` : text;
+}
+
+function escaped(text: string): string {
+  return text.replace(UNSEEN, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

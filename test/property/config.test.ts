@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { dump } from 'js-yaml';
+import { effectiveUnit } from '../../src/config/effective.ts';
+import { parseUnit } from '../../src/config/parse.ts';
+import { resolved, type Schema, unitSchema } from '../../src/config/schema.ts';
+
+function assertAnswer(bytes: Uint8Array): void {
+  const { spec, problems } = parseUnit({ name: 'web', file: 'web.yaml', bytes });
+  assert.equal(spec === null, problems.length > 0);
+  for (const problem of problems) {
+    assert.match(problem.message, /^cannot load unit "web": .+, .+$/);
+    assert.ok(problem.line === null || (problem.line > 0 && problem.column !== null && problem.column > 0));
+  }
+}
+
+test('parseUnit() answers any bytes with a unit or with problems', () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), assertAnswer), { numRuns: 2_000 });
+});
+
+const fragments = fc.array(
+  fc.oneof(
+    fc.constantFrom(
+      ...[
+        'command',
+        'restart',
+        'delay',
+        'environment',
+        'stop',
+        'requires',
+        'type',
+        'target',
+        '<<',
+        '__proto__',
+        'x',
+      ],
+      ...[
+        ': ',
+        ':',
+        '\n',
+        '\n  ',
+        '\n    ',
+        '\t',
+        '- ',
+        '? ',
+        '[',
+        ']',
+        '{',
+        '}',
+        ', ',
+        '"',
+        "'",
+        '|\n',
+        '>\n',
+        '#',
+      ],
+      ...[
+        '&a ',
+        '*a',
+        '&b ',
+        '*b',
+        '!!str ',
+        '!!map ',
+        '!x ',
+        '---\n',
+        '...\n',
+        '%YAML 1.2\n',
+        '5s',
+        '5',
+        '~',
+        'true',
+        '.inf',
+      ],
+      ...['\\', '\r\n', '\0', '\ufeff', '\u2028', '$', '0o7', '-0'],
+    ),
+    fc.string({ maxLength: 3, unit: 'binary' }),
+  ),
+  { maxLength: 40 },
+);
+
+test('parseUnit() answers any pieces of YAML with a unit or with problems', () => {
+  fc.assert(
+    fc.property(fragments, (pieces) => {
+      assertAnswer(new TextEncoder().encode(pieces.join('')));
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+const FIELD_NAMES = [
+  ...Object.keys(unitSchema().properties ?? {}),
+  'delay',
+  'signal',
+  'maxSize',
+  'nofile',
+  'valueOf',
+  '0',
+  '',
+];
+
+test('parseUnit() answers any mapping of known fields with a unit or with problems', () => {
+  const value = fc.letrec((tie) => ({
+    node: fc.oneof(
+      { maxDepth: 3 },
+      fc.constantFrom('5s', 'infinity', 'TERM', 'db', 'web', '10MB', '-/a', '/a', '0027', '5:3', "'", ''),
+      fc.constantFrom<unknown>(0, -0, 1, 5, 0.5, 1e300, null, true, false),
+      fc.array(tie('node'), { maxLength: 4 }),
+      fc.dictionary(fc.constantFrom(...FIELD_NAMES), tie('node'), { maxKeys: 4 }),
+    ),
+  })).node;
+  const file = fc.dictionary(fc.constantFrom(...FIELD_NAMES), value, { maxKeys: 6 });
+  fc.assert(
+    fc.property(file, (fields) => {
+      assertAnswer(new TextEncoder().encode(dump(fields)));
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+/** Values that the schema's examples show, in any combination over the fields. */
+function examplesOf(schema: Schema): fc.Arbitrary<Record<string, unknown>> {
+  const entries = Object.entries(schema.properties ?? {}).map(([name, own]) => {
+    const field = typeof own === 'boolean' ? {} : own;
+    const properties = resolved(field).properties;
+    const examples = fc.constantFrom(...(field.examples ?? []));
+    return [
+      name,
+      properties === undefined ? examples : fc.oneof(examples, examplesOf(resolved(field))),
+    ] as const;
+  });
+  return fc.record(Object.fromEntries(entries), { requiredKeys: [] });
+}
+
+test('effectiveUnit() gives a file that parses to the same unit', () => {
+  const words = fc.array(
+    fc.string({ maxLength: 6 }).filter((word) => !word.includes('\0')),
+    { minLength: 1, maxLength: 4 },
+  );
+  const texts = fc.string({ maxLength: 20 });
+  let good = 0;
+  fc.assert(
+    fc.property(examplesOf(unitSchema()), words, texts, (fields, argv, text) => {
+      const file = { command: argv, environment: { TEXT: text }, ...fields };
+      const first = parseUnit({ name: 'web', file: 'web.yaml', bytes: new TextEncoder().encode(dump(file)) });
+      if (first.spec === null) return;
+      good += 1;
+      const again = dump(effectiveUnit(first.spec));
+      const second = parseUnit({ name: 'web', file: 'web.yaml', bytes: new TextEncoder().encode(again) });
+      assert.deepEqual(second, first, again);
+    }),
+    { numRuns: 1_000 },
+  );
+  assert.ok(good > 100, `only ${good} of the generated files were valid`);
+});
