@@ -53,10 +53,9 @@ function isLeader(tree: ProcessTree, stat: ProcessStat): boolean {
   return tree.leaders.some(({ pid, startTicks }) => pid === stat.pid && startTicks === stat.startTicks);
 }
 
-/** `roots` and all that descend from them, by asking each for its children. */
-function descend(roots: readonly ProcessStat[]): ProcessId[] {
-  const found = new Map<number, ProcessId>();
-  const stack = [...roots].reverse();
+/** Adds the process and all that descend from it, by asking each for its children. */
+function descend(root: ProcessStat, found: Map<number, ProcessId>): void {
+  const stack = [root];
   for (let stat = stack.pop(); stat !== undefined; stat = stack.pop()) {
     if (!isAlive(stat) || found.has(stat.pid)) continue;
     found.set(stat.pid, processId(stat));
@@ -65,7 +64,6 @@ function descend(roots: readonly ProcessStat[]): ProcessId[] {
       if (child !== null && child.parentPid === stat.pid) stack.push(child);
     }
   }
-  return [...found.values()];
 }
 
 function byParent(stats: readonly ProcessStat[]): ReadonlyMap<number, readonly ProcessStat[]> {
@@ -107,15 +105,24 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
     return id;
   };
 
+  // A child that dies after it was listed hands its own children to us, at the end of a list already read. The
+  // kernel does so before the child becomes a zombie, so a list read after that has them: read until no new zombie.
   const ownOrphans = (): readonly ProcessStat[] => {
-    if (orphans === null) {
-      const children = childrenOfThread(process.pid, process.pid) ?? [];
-      orphans = children.flatMap((pid) => {
-        const stat = isSpawned(pid) ? null : processStat(pid);
-        return isAlive(stat) ? [stat] : [];
-      });
-      shareUntilRunEnds();
+    if (orphans !== null) return orphans;
+    const dead = new Set<number>();
+    let living: ProcessStat[] = [];
+    for (let deadBefore = -1; deadBefore < dead.size;) {
+      deadBefore = dead.size;
+      living = [];
+      for (const pid of childrenOfThread(process.pid, process.pid) ?? []) {
+        if (isSpawned(pid)) continue;
+        const stat = processStat(pid);
+        if (isAlive(stat)) living.push(stat);
+        else dead.add(pid);
+      }
     }
+    orphans = living;
+    shareUntilRunEnds();
     return orphans;
   };
 
@@ -130,14 +137,15 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
   };
 
   const fromAbove = (tree: ProcessTree): readonly ProcessId[] => {
-    const roots: ProcessStat[] = [];
+    const found = new Map<number, ProcessId>();
     for (const { pid } of tree.leaders) {
       if (kill(-pid, 0) === constants.errno.ESRCH) continue;
       const stat = processStat(pid);
-      if (stat !== null && isLeader(tree, stat)) roots.push(stat);
+      if (stat !== null && isLeader(tree, stat)) descend(stat, found);
     }
-    for (const stat of ownOrphans()) if (belongs(tree, stat, invocationOf(stat))) roots.push(stat);
-    return roots.length === 0 ? [] : descend(roots);
+    // After the leaders: what a process below them leaves behind when it dies meanwhile has come to us by now.
+    for (const stat of ownOrphans()) if (belongs(tree, stat, invocationOf(stat))) descend(stat, found);
+    return [...found.values()];
   };
 
   const amongAll = (tree: ProcessTree): readonly ProcessId[] => {

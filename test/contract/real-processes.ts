@@ -1,0 +1,93 @@
+// The real Processes adapter for tests: one a test file, because there can be one reaper a process. Collects what it
+// reports, starts fixtures, and kills at the end of each test what the test started.
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, type TestContext } from 'node:test';
+import type { ExitStatus, ProcessId, ProcessTree, SpawnRequest } from '../../src/model/process.ts';
+import type { Processes } from '../../src/os/ports.ts';
+import { createProcesses } from '../../src/os/processes.ts';
+import { temporaryDirectory } from '../support/child.ts';
+import { cleanUp } from '../support/cleanup.ts';
+import { Arrivals } from '../support/lines.ts';
+
+export interface Report {
+  readonly process: ProcessId | null;
+  readonly status: ExitStatus;
+}
+
+export interface Started {
+  readonly process: ProcessId;
+  readonly tree: ProcessTree;
+}
+
+export interface RealProcesses {
+  readonly processes: Processes;
+  readonly reports: Arrivals<Report>;
+  /** Spawns it and has its whole tree killed when the test ends. */
+  start(t: TestContext, request: SpawnRequest): Started;
+  /** The status that was reported of it. */
+  ended(process: ProcessId): Promise<ExitStatus>;
+  /** Runs a command to its end and returns what it wrote. */
+  output(t: TestContext, request: Partial<SpawnRequest> & Pick<SpawnRequest, 'argv'>): Promise<string>;
+}
+
+const nullFd = openSync('/dev/null', 'r+');
+
+/** A request for a plain child that writes nowhere. */
+export function spawnRequest(request: Partial<SpawnRequest> & Pick<SpawnRequest, 'argv'>): SpawnRequest {
+  return {
+    environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', INVOCATION_ID: randomUUID() },
+    workingDirectory: null,
+    user: null,
+    group: null,
+    supplementaryGroups: null,
+    umask: null,
+    limits: {},
+    nice: null,
+    oomScoreAdjust: null,
+    noNewPrivileges: false,
+    stdoutFd: nullFd,
+    stderrFd: nullFd,
+    ...request,
+  };
+}
+
+export function createRealProcesses(): RealProcesses {
+  const processes = createProcesses();
+  const reports = new Arrivals<Report>('the reaper');
+  processes.onReaped((process, status) => reports.add({ process, status }));
+  after(() => processes.close());
+
+  const start = (t: TestContext, request: SpawnRequest): Started => {
+    const result = processes.spawn(request);
+    if (!result.ok) throw new Error(`cannot start ${request.argv.join(' ')}: ${result.failure.reason}`);
+    const invocationId = request.environment['INVOCATION_ID'] ?? '';
+    const tree = { invocationId, leaders: [result.process] };
+    cleanUp(t, () => void processes.signalTree(tree, 'SIGKILL'));
+    return { process: result.process, tree };
+  };
+
+  const ended = async (process: ProcessId): Promise<ExitStatus> => {
+    const { pid, startTicks } = process;
+    const report = await reports.first(
+      (seen) => seen.process?.pid === pid && seen.process.startTicks === startTicks,
+      `the end of ${pid}`,
+    );
+    return report.status;
+  };
+
+  const output: RealProcesses['output'] = async (t, request) => {
+    const path = join(temporaryDirectory(t), 'output');
+    const fd = openSync(path, 'w');
+    try {
+      const { process } = start(t, spawnRequest({ stdoutFd: fd, stderrFd: fd, ...request }));
+      await ended(process);
+    } finally {
+      closeSync(fd);
+    }
+    return readFileSync(path, 'utf8');
+  };
+
+  return { processes, reports, start, ended, output };
+}

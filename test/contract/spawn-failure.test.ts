@@ -1,0 +1,198 @@
+// Every way in which a start fails before the command runs: reported by spawn() itself, by name, and found by
+// checkPrerequisites() without a start.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { test, type TestContext } from 'node:test';
+import type { SpawnFailure, SpawnRequest } from '../../src/model/process.ts';
+import { checkPrerequisites } from '../../src/os/spawn.ts';
+import { temporaryDirectory } from '../support/child.ts';
+import { createRealProcesses, spawnRequest } from './real-processes.ts';
+
+const { processes } = createRealProcesses();
+const asRoot = { skip: process.geteuid?.() === 0 ? false : 'needs root' };
+
+type Wanted = Partial<SpawnRequest> & Pick<SpawnRequest, 'argv'>;
+
+function spawnFailure(wanted: Wanted): SpawnFailure {
+  const result = processes.spawn(spawnRequest(wanted));
+  assert.ok(!result.ok, 'it was started');
+  return result.failure;
+}
+
+/** A directory with one of everything that cannot be run. */
+function brokenPrograms(t: TestContext): string {
+  const directory = temporaryDirectory(t);
+  const write = (name: string, content: string, mode: number): void => {
+    writeFileSync(join(directory, name), content);
+    chmodSync(join(directory, name), mode);
+  };
+  write('data', 'no program', 0o644);
+  write('orphan-script', '#!/opt/none/python -u\n', 0o755);
+  write('bad-script', '#!/etc/passwd\n', 0o755);
+  write('text', 'neither binary nor script\n', 0o755);
+  write('private', '#!/bin/sh\n', 0o700);
+  mkdirSync(join(directory, 'closed'), { mode: 0o700 });
+  writeFileSync(join(directory, 'closed', 'program'), '#!/bin/sh\n', { mode: 0o755 });
+  return directory;
+}
+
+test('spawn() and checkPrerequisites() name what is wrong with command and directory', (t) => {
+  const at = brokenPrograms(t);
+  const rows: readonly [Wanted, SpawnFailure['stage'], string, string][] = [
+    [{ argv: ['/opt/none/x'] }, 'command', 'ENOENT', '"/opt/none/x" does not exist'],
+    [
+      { argv: ['no-such-command'], environment: { PATH: '/usr/bin:/bin' } },
+      'command',
+      'ENOENT',
+      '"no-such-command" is not on the PATH "/usr/bin:/bin"',
+    ],
+    [{ argv: [''] }, 'command', 'ENOENT', 'the command is empty'],
+    [{ argv: [`${at}/data`] }, 'command', 'EACCES', `"${at}/data" is not executable (mode 0644)`],
+    [
+      { argv: ['data'], environment: { PATH: `/usr/bin:${at}` } },
+      'command',
+      'EACCES',
+      `"${at}/data" is not executable (mode 0644)`,
+    ],
+    [{ argv: [at] }, 'command', 'EACCES', `"${at}" is a directory`],
+    [
+      { argv: [`${at}/data/x`] },
+      'command',
+      'ENOTDIR',
+      `"${at}/data/x" leads through something that is not a directory`,
+    ],
+    [
+      { argv: [`${at}/orphan-script`] },
+      'command',
+      'ENOENT',
+      `the interpreter "/opt/none/python" of "${at}/orphan-script" does not exist`,
+    ],
+    [
+      { argv: [`${at}/bad-script`] },
+      'command',
+      'EACCES',
+      `the interpreter "/etc/passwd" of "${at}/bad-script" is not executable`,
+    ],
+    [
+      { argv: ['true'], workingDirectory: `${at}/none` },
+      'directory',
+      'ENOENT',
+      `"${at}/none" does not exist`,
+    ],
+    [
+      { argv: ['true'], workingDirectory: `${at}/data` },
+      'directory',
+      'ENOTDIR',
+      `"${at}/data" is not a directory`,
+    ],
+    [{ argv: ['a\0b'] }, 'command', 'EINVAL', 'a word of the command or its environment has a NUL byte'],
+  ];
+  for (const [wanted, stage, errno, reason] of rows) {
+    const expected = { stage, errno, reason };
+    assert.deepEqual(spawnFailure(wanted), expected);
+    assert.deepEqual(checkPrerequisites(spawnRequest(wanted)), expected);
+    // The same through the chain, where only a look beforehand can tell.
+    assert.deepEqual(spawnFailure({ ...wanted, umask: 0o022 }), expected);
+  }
+});
+
+test('spawn() tells a file that is no program', (t) => {
+  const at = brokenPrograms(t);
+  assert.deepEqual(spawnFailure({ argv: [`${at}/text`] }), {
+    stage: 'command',
+    errno: 'ENOEXEC',
+    reason: `"${at}/text" is neither a program of this machine nor a script with a #! line`,
+  });
+});
+
+test('spawn() tells arguments that are too long', () => {
+  const failure = spawnFailure({ argv: ['true', 'x'.repeat(1 << 20)] });
+  assert.equal(failure.stage, 'command');
+  assert.equal(failure.errno, 'E2BIG');
+});
+
+test('spawn() and checkPrerequisites() name users and groups that do not exist', () => {
+  const rows: readonly [Partial<SpawnRequest>, string][] = [
+    [{ user: 'no-such-user' }, 'user "no-such-user" does not exist'],
+    [{ group: 'no-such-group' }, 'group "no-such-group" does not exist'],
+    [{ supplementaryGroups: ['no-such-group'] }, 'group "no-such-group" does not exist'],
+    [{ user: '54321' }, 'user "54321" has no entry in the user database, so a group must be given'],
+  ];
+  for (const [wanted, reason] of rows) {
+    const expected = { stage: 'user', errno: null, reason };
+    assert.deepEqual(spawnFailure({ argv: ['true'], ...wanted }), expected);
+    assert.deepEqual(checkPrerequisites(spawnRequest({ argv: ['true'], ...wanted })), expected);
+  }
+});
+
+test('spawn() names what the unit’s user may not execute or enter', asRoot, (t) => {
+  const at = brokenPrograms(t);
+  const rows: readonly [Wanted, SpawnFailure['stage'], string][] = [
+    [{ argv: [`${at}/private`] }, 'command', `${at}/private`],
+    [{ argv: [`${at}/closed/program`] }, 'command', `${at}/closed`],
+    [{ argv: ['true'], workingDirectory: `${at}/closed` }, 'directory', `${at}/closed`],
+  ];
+  for (const [wanted, stage, path] of rows) {
+    const reason = `user "daemon" may not execute or search "${path}" (mode 0700, owner 0:0)`;
+    assert.deepEqual(spawnFailure({ ...wanted, user: 'daemon' }), { stage, errno: 'EACCES', reason });
+  }
+});
+
+test('spawn() with a umask refuses a variable that no shell would pass on', () => {
+  const failure = spawnFailure({ argv: ['true'], umask: 0o022, environment: { 'a.b': '1' } });
+  assert.equal(failure.stage, 'command');
+  assert.match(failure.reason, /variable "a\.b" does not pass through \/bin\/sh/);
+});
+
+test('checkPrerequisites() finds nothing wrong with a good request', () => {
+  const request = spawnRequest({
+    argv: ['true'],
+    umask: 0o022,
+    workingDirectory: '/',
+    limits: { core: { soft: 0, hard: 0 } },
+  });
+  assert.equal(checkPrerequisites(request), null);
+});
+
+test('checkPrerequisites() of an unprivileged daemon names what only root may do', asRoot, () => {
+  const request = spawnRequest({ argv: ['true'] });
+  const wanted: readonly Partial<SpawnRequest>[] = [
+    { user: 'daemon' },
+    { group: 'daemon' },
+    { supplementaryGroups: ['daemon'] },
+    { nice: -5 },
+    { oomScoreAdjust: -500 },
+    { limits: { memlock: { soft: 1, hard: 'unlimited' }, nofile: { soft: 1, hard: 1e9 } } },
+    { user: 'nobody' },
+    { nice: 5, umask: 0o077, noNewPrivileges: true },
+  ];
+  const script = `
+    const { checkPrerequisites } = await import(${JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../src/os/spawn.js')).href)});
+    process.setgroups([]); process.setgid('nogroup'); process.setuid('nobody');
+    const answers = JSON.parse(process.argv[1]).map((request) => checkPrerequisites(request));
+    process.stdout.write(JSON.stringify(answers.map((failure) => failure && [failure.stage, failure.errno, failure.reason])));`;
+  const requests = JSON.stringify(wanted.map((fields) => ({ ...request, ...fields })));
+  const answers: unknown = JSON.parse(
+    execFileSync(process.execPath, ['--input-type=module', '-e', script, requests], {
+      encoding: 'utf8',
+      cwd: '/',
+    }),
+  );
+  const uid = 'the daemon runs as uid 65534';
+  assert.ok(Array.isArray(answers));
+  assert.deepEqual(answers.slice(0, 5), [
+    ['user', 'EPERM', `${uid} and may not switch to user "daemon"`],
+    ['user', 'EPERM', `${uid} and may not switch to group 1`],
+    ['user', 'EPERM', `${uid} and may not set supplementary groups`],
+    ['resources', 'EPERM', 'the daemon may not lower nice from 0 to -5'],
+    ['resources', 'EPERM', 'the daemon may not lower oomScoreAdjust from 0 to -500'],
+  ]);
+  assert.match(
+    JSON.stringify(answers[5]),
+    /"resources","EPERM","the hard limit \w+ of \w+ is above the daemon's own, \d+"/,
+  );
+  assert.deepEqual(answers.slice(6), [null, null]);
+});

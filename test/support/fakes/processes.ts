@@ -1,0 +1,178 @@
+// Processes that exist in a table only: programs do what the test says, and die when signalled as real ones do.
+import type {
+  ExitStatus,
+  ProcessId,
+  ProcessTree,
+  SpawnFailure,
+  SpawnRequest,
+} from '../../../src/model/process.ts';
+import type { SignalName } from '../../../src/model/unit.ts';
+import type { Processes, SignalResult, SpawnResult } from '../../../src/os/ports.ts';
+
+/** What a program does when it is spawned; one that is not described runs until it is signalled or told to end. */
+export interface FakeProgram {
+  readonly failure?: SpawnFailure;
+  /** Ends at once with this. */
+  readonly exits?: ExitStatus;
+  /** Signals that do nothing to it. */
+  readonly ignores?: readonly SignalName[];
+  /** Children it forks at once; they ignore what it ignores. */
+  readonly children?: number;
+}
+
+interface Row {
+  readonly process: ProcessId;
+  readonly request: SpawnRequest | null;
+  readonly invocationId: string;
+  readonly ignores: readonly SignalName[];
+  /** Whose end the daemon sees: its own children, and orphans. */
+  parent: ProcessId | null;
+}
+
+export interface SpawnRecord {
+  readonly request: SpawnRequest;
+  readonly process: ProcessId;
+}
+
+export interface SignalRecord {
+  readonly process: ProcessId;
+  readonly signal: SignalName;
+}
+
+export interface FakeProcesses extends Processes {
+  /** All successful spawns, oldest first. */
+  readonly spawned: readonly SpawnRecord[];
+  /** All signals that reached a living process. */
+  readonly signals: readonly SignalRecord[];
+  readonly livingCount: number;
+  /** What spawning `command` (argv[0]) does from now on. */
+  define(command: string, program: FakeProgram): void;
+  /** Lets the next spawn fail, whatever its command. */
+  failNextSpawn(failure: SpawnFailure): void;
+  /** A living process forks. */
+  fork(parent: ProcessId): ProcessId;
+  /** Ends a living process; its children become orphans of the daemon. */
+  exit(process: ProcessId, status: ExitStatus): void;
+  /** Ends it and loses the report, as no kernel should. */
+  vanish(process: ProcessId): void;
+  /** Reports an end once more, or one that never was. */
+  report(process: ProcessId | null, status: ExitStatus): void;
+}
+
+/** Signals whose default does not end a process. */
+const HARMLESS = new Set([
+  'SIGCONT',
+  'SIGSTOP',
+  'SIGTSTP',
+  'SIGTTIN',
+  'SIGTTOU',
+  'SIGCHLD',
+  'SIGURG',
+  'SIGWINCH',
+]);
+
+export interface FakeProcessesOptions {
+  /** How a report gets out of the call that caused it; a test that wants to step by hand passes its own queue. */
+  readonly defer?: (deliver: () => void) => void;
+}
+
+export function createFakeProcesses(options: FakeProcessesOptions = {}): FakeProcesses {
+  const defer = options.defer ?? ((deliver: () => void): void => void setImmediate(deliver));
+  const programs = new Map<string, FakeProgram>();
+  const rows = new Map<number, Row>();
+  const spawned: SpawnRecord[] = [];
+  const signals: SignalRecord[] = [];
+  const failures: SpawnFailure[] = [];
+  let listener: ((process: ProcessId | null, status: ExitStatus) => void) | null = null;
+  let lastPid = 1000;
+
+  const rowOf = ({ pid, startTicks }: ProcessId): Row | null => {
+    const row = rows.get(pid);
+    return row?.process.startTicks === startTicks ? row : null;
+  };
+
+  const add = (row: Omit<Row, 'process'>): ProcessId => {
+    const process = { pid: ++lastPid, startTicks: lastPid * 10 };
+    rows.set(process.pid, { ...row, process });
+    return process;
+  };
+
+  const report = (process: ProcessId | null, status: ExitStatus): void => {
+    defer(() => listener?.(process, status));
+  };
+
+  const remove = (process: ProcessId): Row => {
+    const row = rowOf(process);
+    if (row === null) throw new Error(`cannot end process ${process.pid}: it is not alive`);
+    rows.delete(process.pid);
+    for (const other of rows.values()) if (other.parent?.pid === process.pid) other.parent = null;
+    return row;
+  };
+
+  const exit = (process: ProcessId, status: ExitStatus): void => {
+    const row = remove(process);
+    if (row.request !== null) report(process, status);
+    else if (row.parent === null) report(null, status);
+  };
+
+  const fork = (parent: ProcessId): ProcessId => {
+    const row = rowOf(parent);
+    if (row === null) throw new Error(`cannot fork process ${parent.pid}: it is not alive`);
+    return add({ request: null, invocationId: row.invocationId, ignores: row.ignores, parent });
+  };
+
+  const spawn = (request: SpawnRequest): SpawnResult => {
+    const program = programs.get(request.argv[0]) ?? {};
+    const failure = failures.shift() ?? program.failure;
+    if (failure !== undefined) return { ok: false, failure };
+    const invocationId = request.environment['INVOCATION_ID'] ?? '';
+    const process = add({ request, invocationId, ignores: program.ignores ?? [], parent: null });
+    spawned.push({ request, process });
+    for (let count = program.children ?? 0; count > 0; count--) fork(process);
+    if (program.exits !== undefined) exit(process, program.exits);
+    return { ok: true, process };
+  };
+
+  const signal = (process: ProcessId, name: SignalName): SignalResult => {
+    const row = rowOf(process);
+    if (row === null) return 'gone';
+    signals.push({ process, signal: name });
+    const survives = HARMLESS.has(name) || (name !== 'SIGKILL' && row.ignores.includes(name));
+    if (!survives) exit(process, { code: null, signal: name, coreDumped: false });
+    return 'sent';
+  };
+
+  const members = ({ invocationId, leaders }: ProcessTree): readonly ProcessId[] => {
+    if (leaders.length === 0) return [];
+    const isLeader = ({ pid, startTicks }: ProcessId): boolean =>
+      leaders.some((leader) => leader.pid === pid && leader.startTicks === startTicks);
+    return [...rows.values()]
+      .filter((row) => isLeader(row.process) || row.invocationId === invocationId)
+      .map(({ process }) => process);
+  };
+
+  return {
+    spawned,
+    signals,
+    get livingCount() {
+      return rows.size;
+    },
+    define: (command, program) => void programs.set(command, program),
+    failNextSpawn: (failure) => void failures.push(failure),
+    fork,
+    exit,
+    vanish: (process) => void remove(process),
+    report,
+    spawn,
+    onReaped: (added) => {
+      if (listener !== null) throw new Error('cannot listen for reaped processes: somebody does already');
+      listener = added;
+    },
+    signal,
+    members,
+    signalTree: (tree, name) => members(tree).filter((process) => signal(process, name) === 'sent').length,
+    close: () => {
+      listener = null;
+    },
+  };
+}
