@@ -26,14 +26,15 @@ import {
   watch,
   writeFileSync,
 } from 'node:fs';
-import { get } from 'node:http';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { State } from '../../src/model/state.ts';
 import type { EventLine, StatusDocument, UnitDocument } from '../../src/wire/v1.ts';
 import { temporaryDirectory } from './child.ts';
 import { cleanUp } from './cleanup.ts';
+import { dedent } from './dedent.ts';
 import { EventFeed, type Look } from './event-feed.ts';
+import { getJson } from './get-json.ts';
 import { follow, idsOf, run, type Ended, type Following, type Launch, type Ran } from './launch.ts';
 import { Arrivals, WAIT_LIMIT_MS } from './lines.ts';
 import { killMarked, processesWith, type Mark, type ProcessFact } from './processes.ts';
@@ -149,17 +150,7 @@ export class Unitd {
   }
 
   async get<T>(path: string): Promise<T> {
-    return await new Promise<T>((resolve, reject) => {
-      get({ socketPath: this.socket, path, agent: false }, (response) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-        response.on('error', reject);
-        response.on('end', () => {
-          if (response.statusCode === 200) resolve(JSON.parse(text));
-          else reject(new Error(`cannot get ${path}: HTTP ${response.statusCode} ${text}`));
-        });
-      }).on('error', reject);
-    });
+    return await getJson<T>(this.socket, path);
   }
 
   /** Writes or replaces a unit file in one step, as a deploy tool does. Common indentation is taken off. */
@@ -306,16 +297,4 @@ function isReadyLine(line: string): boolean {
   if (!line.startsWith('{')) return false;
   const record: unknown = JSON.parse(line);
   return typeof record === 'object' && record !== null && 'event' in record && record.event === 'ready';
-}
-
-function dedent(text: string): string {
-  const lines = text
-    .replace(/^\n/, '')
-    .replace(/\n[ \t]*$/, '\n')
-    .split('\n');
-  const indents = lines
-    .filter((line) => line.trim() !== '')
-    .map((line) => line.length - line.trimStart().length);
-  const common = Math.min(...indents, Number.MAX_SAFE_INTEGER);
-  return lines.map((line) => line.slice(Math.min(common, line.length))).join('\n');
 }
