@@ -20,11 +20,14 @@ export function signalNumber(name: SignalName): number | null {
   return number >= REALTIME_SIGNALS.min && number <= REALTIME_SIGNALS.max ? number : null;
 }
 
-/** The name of a signal; real-time signals count from SIGRTMIN. */
+/** The one name of a signal that everything else uses; real-time signals count from `SIGRTMIN+0`, as in unit files. */
 export function signalName(number: number): SignalName {
-  const plain = names.get(number);
-  if (plain !== undefined) return plain;
   const offset = number - REALTIME_SIGNALS.min;
-  if (offset === 0) return 'SIGRTMIN';
-  return offset > 0 ? `SIGRTMIN+${offset}` : `SIG${number}`;
+  return names.get(number) ?? (offset >= 0 ? `SIGRTMIN+${offset}` : `SIG${number}`);
+}
+
+/** What a person means by `HUP`, `SIGHUP` or `RTMIN+3`: its name as signalName() gives it, null when none is so called. */
+export function knownSignal(text: string): SignalName | null {
+  const number = signalNumber(text.startsWith('SIG') ? text : `SIG${text}`);
+  return number === null ? null : signalName(number);
 }

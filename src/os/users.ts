@@ -40,6 +40,8 @@ function serviceLine(database: Database, key: string): string | null {
 
 /** The entry whose name is `key`, else the one whose number it is; names go first, as in chown(1). */
 function entry(database: 'passwd' | 'group', key: string): readonly string[] | null {
+  // No name has these: a colon would match into the next field.
+  if (key === '' || /[:\n\0]/.test(key)) return null;
   const lines = localLines(database);
   const numeric = /^\d+$/.test(key);
   const line =

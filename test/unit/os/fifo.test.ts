@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { closeSync, lstatSync, mkdirSync, readSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openOutputPipe } from '../../../src/os/fifo.ts';
+import { temporaryDirectory } from '../../support/child.ts';
+
+const own = { uid: null, gid: null, sizeBytes: 1 << 20 };
+const asRoot = { skip: process.geteuid?.() === 0 ? false : 'needs root' };
+
+function readText(fd: number): string {
+  const buffer = Buffer.alloc(100);
+  return buffer.toString('utf8', 0, readSync(fd, buffer));
+}
+
+test('openOutputPipe() carries bytes, and an empty pipe neither ends nor blocks its reader', (t) => {
+  const pipe = openOutputPipe(join(temporaryDirectory(t), 'out'), own);
+  writeSync(pipe.childFd, 'one\n');
+  assert.equal(readText(pipe.readFd), 'one\n');
+  pipe.close();
+  pipe.close();
+  assert.throws(() => readText(pipe.readFd), { code: 'EAGAIN' });
+  closeSync(pipe.readFd);
+});
+
+test('openOutputPipe() finds in an existing pipe what nobody has read', (t) => {
+  const path = join(temporaryDirectory(t), 'out');
+  const first = openOutputPipe(path, own);
+  writeSync(first.childFd, 'left over\n');
+  const second = openOutputPipe(path, own);
+  first.close();
+  closeSync(first.readFd);
+  assert.equal(readText(second.readFd), 'left over\n');
+  second.close();
+  closeSync(second.readFd);
+});
+
+test('openOutputPipe() takes a MiB without a reader', (t) => {
+  const pipe = openOutputPipe(join(temporaryDirectory(t), 'out'), own);
+  assert.equal(writeSync(pipe.childFd, Buffer.alloc(1 << 20)), 1 << 20);
+  pipe.close();
+  closeSync(pipe.readFd);
+});
+
+test('openOutputPipe() gives the pipe to the unit’s user with mode 0600', asRoot, (t) => {
+  const path = join(temporaryDirectory(t), 'out');
+  const pipe = openOutputPipe(path, { uid: 12, gid: 34, sizeBytes: 65536 });
+  const stat = lstatSync(path);
+  assert.deepEqual([stat.isFIFO(), stat.mode & 0o7777, stat.uid, stat.gid], [true, 0o600, 12, 34]);
+  pipe.close();
+  closeSync(pipe.readFd);
+});
+
+test('openOutputPipe() refuses whatever else lies at its path', (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(join(directory, 'file'), 'precious');
+  mkdirSync(join(directory, 'directory'));
+  symlinkSync('/dev/null', join(directory, 'link'));
+  assert.throws(
+    () => openOutputPipe(join(directory, 'file'), own),
+    /something else lies there, expected a named pipe/,
+  );
+  assert.throws(() => openOutputPipe(join(directory, 'directory'), own), { code: 'EISDIR' });
+  assert.throws(() => openOutputPipe(join(directory, 'link'), own), { code: 'ELOOP' });
+  assert.throws(
+    () => openOutputPipe(join(directory, 'none', 'out'), own),
+    /cannot open output pipe .*: ENOENT/,
+  );
+});

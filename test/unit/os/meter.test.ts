@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ProcessId } from '../../../src/model/process.ts';
+import { createMeter } from '../../../src/os/meter.ts';
+import { processStat } from '../../../src/os/procfs.ts';
+
+function self(): ProcessId {
+  const stat = processStat(process.pid);
+  assert.ok(stat !== null);
+  return stat;
+}
+
+/** Uses processor time until the kernel has counted so many ms of it. */
+function burn(ms: number): void {
+  const start = process.cpuUsage();
+  let used = 0;
+  while (used < ms * 1000) {
+    const { user, system } = process.cpuUsage(start);
+    used = user + system;
+  }
+}
+
+test('Meter.sample() sums memory and threads, and measures processor time from the last sample', async () => {
+  let nowMs = 0;
+  const meter = createMeter(() => nowMs);
+  const trees = new Map([['self', [self()]]]);
+  const first = (await meter.sample(trees)).get('self');
+  assert.equal(first?.cpuPercent, 0);
+  assert.ok(first.memoryBytes > 10e6 && first.memoryBytes < 2e9);
+  assert.equal(first.tasks, processStat(process.pid)?.threads);
+  burn(100);
+  nowMs = 1000;
+  const second = (await meter.sample(trees)).get('self');
+  assert.ok(
+    second !== undefined && second.cpuPercent >= 8 && second.cpuPercent < 100,
+    String(second?.cpuPercent),
+  );
+});
+
+test('Meter.sample() is all zero for the dead, for a reused pid, and for nobody', async () => {
+  const meter = createMeter(() => 0);
+  const nothing = { cpuPercent: 0, memoryBytes: 0, tasks: 0 };
+  const usages = await meter.sample(
+    new Map([
+      ['dead', [{ pid: 2 ** 22 + 1, startTicks: 1 }]],
+      ['reused', [{ pid: process.pid, startTicks: 1 }]],
+      ['empty', []],
+    ]),
+  );
+  assert.deepEqual(Object.fromEntries(usages), { dead: nothing, reused: nothing, empty: nothing });
+  assert.equal((await meter.sample(new Map())).size, 0);
+});
+
+test('Meter.forget() makes the next sample a first one', async () => {
+  let nowMs = 0;
+  const meter = createMeter(() => nowMs);
+  const trees = new Map([['self', [self()]]]);
+  await meter.sample(trees);
+  burn(30);
+  meter.forget('self');
+  nowMs = 1000;
+  assert.equal((await meter.sample(trees)).get('self')?.cpuPercent, 0);
+});

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { allProcesses, environmentValue, isAlive, parseStat, processStat } from '../../../src/os/procfs.ts';
+
+const TAIL = '17 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 987654 1 2';
+
+test('parseStat() reads past a name that looks like the rest of the line', () => {
+  assert.deepEqual(parseStat(`99 (a) R 1 (b c)) S 12 15 ${TAIL}`), {
+    pid: 99,
+    state: 'S',
+    parentPid: 12,
+    group: 15,
+    session: 17,
+    threads: 3,
+    startTicks: 987654,
+  });
+});
+
+test('parseStat() is null for a line that is cut', () => {
+  assert.equal(parseStat('99 (sleep) S 12 15'), null);
+  assert.equal(parseStat(''), null);
+});
+
+test('isAlive() is false for nobody, zombies and the dead', () => {
+  const stat = parseStat(`99 (x) S 12 15 ${TAIL}`);
+  assert.ok(isAlive(stat));
+  assert.equal(isAlive(null), false);
+  for (const state of ['Z', 'X']) assert.equal(isAlive(parseStat(`99 (x) ${state} 12 15 ${TAIL}`)), false);
+});
+
+test('processStat() and allProcesses() find this process', () => {
+  const own = processStat(process.pid);
+  assert.equal(own?.parentPid, process.ppid);
+  assert.ok(
+    allProcesses().some(({ pid, startTicks }) => pid === process.pid && startTicks === own?.startTicks),
+  );
+  assert.equal(processStat(2 ** 22 + 1), null);
+});
+
+test('environmentValue() reads what a process was started with, by its whole name', () => {
+  const [name, value] =
+    Object.entries(process.env).find(([, text]) => text !== '' && /^[\x20-\x7e]*$/.test(text ?? '')) ?? [];
+  assert.ok(name !== undefined);
+  assert.equal(environmentValue(process.pid, name), value);
+  assert.equal(environmentValue(process.pid, `${name}_NOT_THERE`), null);
+  assert.equal(environmentValue(process.pid, name.slice(1)), process.env[name.slice(1)] ?? null);
+});

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { readUnitDirectory, readUnitFile } from '../../../src/os/unit-files.ts';
+import { temporaryDirectory } from '../../support/child.ts';
+
+const asRoot = { skip: process.geteuid?.() === 0 ? false : 'needs root' };
+
+function directoryWith(t: TestContext, files: Readonly<Record<string, string>>): string {
+  const directory = temporaryDirectory(t);
+  for (const [name, content] of Object.entries(files))
+    writeFileSync(join(directory, name), content, { mode: 0o644 });
+  return directory;
+}
+
+const shown = ({ code, message }: { code: string; message: string }): string => `${code}: ${message}`;
+
+test('readUnitDirectory() reads files and symbolic links in the order of their names, not directories', async (t) => {
+  const directory = directoryWith(t, { 'b.yaml': 'b', 'a.yaml': 'a' });
+  mkdirSync(join(directory, 'c.yaml'));
+  symlinkSync('a.yaml', join(directory, 'd.yaml'));
+  const { files, problems } = await readUnitDirectory(directory, { insecure: false });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(
+    files.map(({ name, file, bytes }) => [name, file, bytes.toString()]),
+    [
+      ['a.yaml', join(directory, 'a.yaml'), 'a'],
+      ['b.yaml', join(directory, 'b.yaml'), 'b'],
+      ['d.yaml', join(directory, 'd.yaml'), 'a'],
+    ],
+  );
+});
+
+test('readUnitDirectory() opens only what is accepted', async (t) => {
+  const directory = directoryWith(t, { 'a.yaml': 'a', 'a.yaml~': 'backup' });
+  chmodSync(join(directory, 'a.yaml~'), 0o666);
+  const accepts = (name: string): boolean => name.endsWith('.yaml');
+  const { files, problems } = await readUnitDirectory(directory, { insecure: false, accepts });
+  assert.deepEqual([files.map(({ name }) => name), problems], [['a.yaml'], []]);
+});
+
+test('readUnitDirectory() names dangling links, pipes and a directory that is not there', async (t) => {
+  const directory = directoryWith(t, {});
+  symlinkSync('gone', join(directory, 'a.yaml'));
+  execFileSync('mkfifo', [join(directory, 'b.yaml')]);
+  const { files, problems } = await readUnitDirectory(directory, { insecure: true });
+  assert.deepEqual(files, []);
+  assert.deepEqual(problems.map(shown), [
+    `file-unreadable: cannot read unit file "${directory}/a.yaml": it is a dangling symbolic link, expected a file`,
+    `file-type: cannot read unit file "${directory}/b.yaml": it is no regular file, expected a regular file`,
+  ]);
+  const none = await readUnitDirectory(join(directory, 'none'), { insecure: true });
+  assert.deepEqual(none.problems.map(shown), [
+    `directory-unreadable: cannot read unit directory "${directory}/none": it does not exist, expected a directory`,
+  ]);
+});
+
+test(
+  'readUnitDirectory() as root refuses files that others may write, and says which bit',
+  asRoot,
+  async (t) => {
+    const directory = directoryWith(t, { 'a.yaml': '', 'b.yaml': '', 'c.yaml': '', 'd.yaml': 'fine' });
+    chmodSync(join(directory, 'a.yaml'), 0o664);
+    chmodSync(join(directory, 'b.yaml'), 0o606);
+    chownSync(join(directory, 'c.yaml'), 12, 0);
+    const { files, problems } = await readUnitDirectory(directory, { insecure: false });
+    assert.deepEqual(
+      files.map(({ name }) => name),
+      ['d.yaml'],
+    );
+    const rule = 'expected write permission for the owner alone';
+    assert.deepEqual(problems.map(shown), [
+      `file-mode: cannot read unit file "${directory}/a.yaml": mode is 0664 (group-writable), ${rule}`,
+      `file-mode: cannot read unit file "${directory}/b.yaml": mode is 0606 (world-writable), ${rule}`,
+      `file-owner: cannot read unit file "${directory}/c.yaml": it belongs to uid 12, expected uid 0, the user of the daemon`,
+    ]);
+    const insecure = await readUnitDirectory(directory, { insecure: true });
+    assert.equal(insecure.files.length, 4);
+  },
+);
+
+test('readUnitDirectory() as root refuses a directory that others may write', asRoot, async (t) => {
+  const directory = directoryWith(t, { 'a.yaml': '' });
+  chmodSync(directory, 0o775);
+  const { files, problems } = await readUnitDirectory(directory, { insecure: false });
+  assert.deepEqual(files, []);
+  assert.match(
+    problems.map(shown).join(),
+    /^file-mode: cannot read unit directory .*: mode is 0775 \(group-writable\)/,
+  );
+  assert.equal((await readUnitDirectory(directory, { insecure: true })).files.length, 1);
+});
+
+test('readUnitFile() reads at most one byte more than a MiB', async (t) => {
+  const directory = directoryWith(t, { 'a.yaml': 'x'.repeat(3 << 20), 'b.yaml': 'whole' });
+  const [big] = (await readUnitFile(join(directory, 'a.yaml'), { insecure: false })).files;
+  assert.equal(big?.bytes.length, (1 << 20) + 1);
+  const [small] = (await readUnitFile(join(directory, 'b.yaml'), { insecure: false })).files;
+  assert.equal(small?.bytes.toString(), 'whole');
+});
+
+test('readUnitFile() names a file that is not there', async () => {
+  const { problems } = await readUnitFile('/nonexistent/a.yaml', { insecure: true });
+  assert.deepEqual(problems.map(shown), [
+    'file-unreadable: cannot read unit file "/nonexistent/a.yaml": it does not exist, expected a readable file',
+  ]);
+});
