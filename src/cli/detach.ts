@@ -1,0 +1,114 @@
+// The daemon in the background: started in a session of its own, and left once its socket answers.
+// What it says goes to LOGDIR/unitd.log; if it does not come up, the end of that is the reason told.
+import { spawn } from 'node:child_process';
+import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { StatusDocument } from '../wire/v1.ts';
+import { clientOf } from './client.ts';
+import type { Client } from './client.ts';
+import type { Context } from './context.ts';
+import { EXIT } from './exit-code.ts';
+
+const ASK_AGAIN_MS = 20;
+const PATIENCE_MS = 30_000;
+const REASON_LINES = 10;
+const REASON_BYTES = 16 * 1024;
+
+/** The exit code of this process, or of the daemon that did not come up. */
+export async function detachDaemon(context: Context): Promise<number> {
+  const { paths, err } = context;
+  const client = clientOf(paths.socket);
+  const before = await daemonPid(client);
+  if (before !== null) {
+    context.note(
+      `${err.palette.red('unitd:')} cannot start daemon: one runs already with pid ${before}, expected none\n`,
+    );
+    return EXIT.failed;
+  }
+  const logFile = join(paths.logs, 'unitd.log');
+  const log = openLog(context, logFile);
+  if (log === null) return EXIT.notPermitted;
+  const begin = fstatSync(log).size;
+  const child = spawn(process.execPath, [...process.execArgv, ...daemonArguments(context)], {
+    detached: true,
+    // The daemon must not keep the directory of whoever started it busy.
+    cwd: '/',
+    stdio: ['ignore', log, log],
+  });
+  const ended = new Promise<number>((resolve) => {
+    child.on('exit', (code) => resolve(code ?? EXIT.failed));
+    child.on('error', () => resolve(EXIT.failed));
+  });
+  const outcome = await Promise.race([ended, answering(client, child.pid ?? null)]);
+  const reason = tail(logFile, begin);
+  closeSync(log);
+  if (outcome === 'up') {
+    child.unref();
+    context.note(`unitd runs in the background with pid ${child.pid}, log in ${logFile}\n`);
+    return EXIT.done;
+  }
+  const why =
+    outcome === 'silent'
+      ? `no answer within ${PATIENCE_MS / 1000}s, it is left running`
+      : `it ended with code ${outcome}`;
+  context.note(
+    `${reason}${err.palette.red('unitd:')} cannot start daemon: ${why}, expected an answer at "${paths.socket}"\n`,
+  );
+  child.unref();
+  return outcome === 'silent' || outcome === EXIT.done ? EXIT.failed : outcome;
+}
+
+function daemonArguments({ paths, invocation }: Context): readonly string[] {
+  const words = [process.argv[1] ?? '', 'daemon'];
+  words.push('--units', paths.units, '--runtime-dir', paths.runtime, '--socket', paths.socket);
+  words.push('--state-dir', paths.state, '--log-dir', paths.logs);
+  for (const [name, value] of Object.entries(invocation.options)) {
+    if (name === 'socket-group' && typeof value === 'string') words.push('--socket-group', value);
+    if (name === 'insecure-permissions') words.push('--insecure-permissions');
+  }
+  return words;
+}
+
+function openLog({ paths, note, err }: Context, file: string): number | null {
+  try {
+    mkdirSync(paths.logs, { recursive: true, mode: 0o700 });
+    return openSync(file, 'a', 0o600);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    note(
+      `${err.palette.red('unitd:')} cannot open log "${file}": ${reason}, expected a directory to write to\n`,
+    );
+    return null;
+  }
+}
+
+/** Asks until the daemon with this pid answers; another one's answer means that ours is about to give up. */
+async function answering(client: Client, pid: number | null): Promise<'up' | 'silent'> {
+  const until = performance.now() + PATIENCE_MS;
+  while (performance.now() < until) {
+    if ((await daemonPid(client)) === pid) return 'up';
+    await delay(ASK_AGAIN_MS);
+  }
+  return 'silent';
+}
+
+async function daemonPid(client: Client): Promise<number | null> {
+  const reply = await client.get<StatusDocument>('/v1/status');
+  return reply.ok ? reply.value.daemon.pid : null;
+}
+
+/** The last lines that were written since the file had `begin` bytes. */
+function tail(file: string, begin: number): string {
+  const descriptor = openSync(file, 'r');
+  try {
+    const { size } = fstatSync(descriptor);
+    const from = Math.max(begin, size - REASON_BYTES);
+    const bytes = Buffer.alloc(Math.max(0, size - from));
+    readSync(descriptor, bytes, 0, bytes.length, from);
+    const lines = bytes.toString('utf8').trimEnd().split('\n').slice(-REASON_LINES);
+    return lines.join('') === '' ? '' : `${lines.join('\n')}\n`;
+  } finally {
+    closeSync(descriptor);
+  }
+}

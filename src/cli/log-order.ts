@@ -1,0 +1,57 @@
+// Lines of several logs in one order, by time; and each line once although its log is opened again.
+import type { LogLine } from '../wire/v1.ts';
+
+/** Sorts by time and keeps what arrived first first; a line without a time stays behind the one before it. */
+export function inOrder(lines: readonly LogLine[]): readonly LogLine[] {
+  const lastTime = new Map<string, string>();
+  const timed = lines.map((line) => {
+    const time = line.time ?? lastTime.get(line.unit) ?? '';
+    lastTime.set(line.unit, time);
+    return { line, time };
+  });
+  return timed
+    .toSorted((one, other) => (one.time < other.time ? -1 : one.time > other.time ? 1 : 0))
+    .map(({ line }) => line);
+}
+
+/** Remembers how far one log has been read. */
+export interface ReadMark {
+  /** Time of the last line read; null before the first, and for logs without times. */
+  readonly time: () => string | null;
+  /** Whether any line has been read. */
+  readonly begun: () => boolean;
+  /** From here on the log is read again from `time`: what was seen of it will come once more. */
+  reopened(): void;
+  /** Whether the line is new. */
+  isNew(line: LogLine): boolean;
+}
+
+export function readMark(): ReadMark {
+  let time: string | null = null;
+  let seenAtTime = 0;
+  let toSkip = 0;
+  let begun = false;
+  return {
+    time: () => time,
+    begun: () => begun,
+    reopened: () => void (toSkip = seenAtTime),
+    isNew(line) {
+      begun = true;
+      if (line.time === null || time === null || line.time > time) {
+        if (line.time !== null) {
+          time = line.time;
+          seenAtTime = 1;
+          toSkip = 0;
+        }
+        return true;
+      }
+      if (line.time < time) return toSkip === 0;
+      if (toSkip > 0) {
+        toSkip -= 1;
+        return false;
+      }
+      seenAtTime += 1;
+      return true;
+    },
+  };
+}

@@ -1,0 +1,57 @@
+// Lines of logs as they are printed: bare text for programs; times, names and colours for eyes.
+import type { LogLine } from '../wire/v1.ts';
+import { clockTime } from './local-time.ts';
+import type { Paint, Palette } from './palette.ts';
+import type { Screen } from './screen.ts';
+
+export interface LogLook {
+  readonly times: 'none' | 'clock' | 'full';
+  /** In front of each line, in the order of their colours; none: one unit only. */
+  readonly names: readonly string[];
+}
+
+export function logText(line: LogLine, look: LogLook, screen: Screen): string {
+  const { palette } = screen;
+  const parts: string[] = [];
+  if (look.times !== 'none') parts.push(palette.dim(timeOf(line, look.times)));
+  if (look.names.length > 0) {
+    const width = Math.max(...look.names.map((name) => name.length));
+    parts.push(
+      nameColor(look.names.indexOf(line.unit), palette)(`${line.unit.padEnd(width)} ${bar(screen)}`),
+    );
+  } else if (look.times !== 'none' && line.stream === 'stderr') {
+    parts.push(palette.yellow(bar(screen)));
+  } else if (look.times === 'clock') parts.push(palette.dim(bar(screen)));
+  const text = screen.width === null ? line.text : tamed(line.text);
+  return [...parts, text].join(' ');
+}
+
+const NAME_COLORS = ['cyan', 'magenta', 'green', 'yellow', 'blue'] as const;
+
+function nameColor(at: number, palette: Palette): Paint {
+  return palette[NAME_COLORS[Math.max(0, at) % NAME_COLORS.length] ?? 'cyan'];
+}
+
+function bar(screen: Screen): string {
+  return screen.unicode ? '│' : '|';
+}
+
+function timeOf(line: LogLine, times: 'clock' | 'full'): string {
+  if (line.time === null) return times === 'clock' ? '-'.padEnd(12) : '-'.padEnd(30);
+  return times === 'clock' ? clockTime(Date.parse(line.time)) : line.time;
+}
+
+// oxlint-disable-next-line no-control-regex
+const STEERING = /\u001b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f\x80-\x9f]/g;
+
+// Colours pass, with an end put to them; what would move the cursor or talk to the terminal is shown instead.
+function tamed(text: string): string {
+  const shown = text.replace(STEERING, (character) =>
+    character === '\u001b'
+      ? '\u241b'
+      : character < ' '
+        ? String.fromCharCode(0x2400 + character.charCodeAt(0))
+        : '\ufffd',
+  );
+  return shown.includes('\u001b[') ? `${shown}\u001b[0m` : shown;
+}

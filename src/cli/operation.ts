@@ -1,0 +1,132 @@
+// One or several operations of the daemon, waited for: progress while they go, and then each unit's outcome.
+import type { MovedUnit, OperationDocument } from '../wire/v1.ts';
+import { API_VERSION } from '../wire/v1.ts';
+import type { Client } from './client.ts';
+import { printJson } from './context.ts';
+import { complained } from './report.ts';
+import type { Context } from './context.ts';
+import { durationOption } from './duration-option.ts';
+import { EXIT } from './exit-code.ts';
+import type { ExitCode } from './exit-code.ts';
+import type { Failure, Reply } from './failure.ts';
+import { catchInterrupt } from './interrupt.ts';
+import { progressView } from './progress.ts';
+import { isUp, statePaint, stateSymbol } from './state-look.ts';
+import { printable } from './text-width.ts';
+import { explained } from './unit-path.ts';
+import { given } from './verb-spec.ts';
+
+/** Requests at a time: well below what the daemon accepts in connections, and enough to keep it busy. */
+const AT_ONCE = 64;
+
+export interface Operation {
+  /** null for one that moves the whole set. */
+  readonly unit: string | null;
+  readonly path: string;
+  readonly body: object;
+}
+
+/** The fields of a request that say how long to wait. */
+export function waitFields({
+  invocation,
+}: Context): Reply<{ readonly wait: boolean; readonly timeoutMs?: number }> {
+  const timeout = durationOption(invocation, 'timeout');
+  if (!timeout.ok) return timeout;
+  const wait = !given(invocation, 'no-wait');
+  return { ok: true, value: timeout.value === null ? { wait } : { wait, timeoutMs: timeout.value } };
+}
+
+export type Outcome =
+  | { readonly kind: 'answered'; readonly document: OperationDocument; readonly refused: readonly Failure[] }
+  /** Ctrl-C: the process is about to end by the signal. */
+  | { readonly kind: 'interrupted' };
+
+/** Posts all of them, several at a time. */
+export async function carryOut(
+  context: Context,
+  client: Client,
+  verb: OperationDocument['verb'],
+  operations: readonly Operation[],
+): Promise<Outcome> {
+  const asked = operations.flatMap(({ unit }) => (unit === null ? [] : [unit]));
+  const interrupt = catchInterrupt();
+  const view = progressView(context, verb, asked);
+  const replies: Reply<OperationDocument>[] = [];
+  const queue = operations.map((operation, at) => ({ operation, at }));
+  const work = async (): Promise<void> => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const { path, body } = next.operation;
+      replies[next.at] = await client.post(path, body, (line) => view.update(line), interrupt.signal);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, operations.length) }, work));
+  view.close();
+  if (interrupt.signal.aborted) {
+    context.note(`detached: ${verb} goes on in the daemon, see: unitd status\n`);
+    interrupt.die();
+    return { kind: 'interrupted' };
+  }
+  interrupt.close();
+  const refused: Failure[] = [];
+  const documents: OperationDocument[] = [];
+  for (const reply of replies) {
+    if (reply.ok) documents.push(reply.value);
+    else refused.push(await explained(client, reply.failure));
+  }
+  return { kind: 'answered', document: merged(verb, documents), refused };
+}
+
+function merged(verb: OperationDocument['verb'], documents: readonly OperationDocument[]): OperationDocument {
+  const units = new Map<string, MovedUnit>();
+  for (const unit of documents.flatMap((document) => document.units)) units.set(unit.name, unit);
+  return {
+    apiVersion: API_VERSION,
+    verb,
+    ok: documents.every(({ ok }) => ok),
+    units: [...units.values()],
+    plan: documents[0]?.plan ?? null,
+    problems: documents.flatMap(({ problems }) => problems),
+  };
+}
+
+/** Tells how each unit ended (stderr), with --json the document (stdout); the exit code. */
+export function reportOutcome(context: Context, outcome: Outcome): ExitCode {
+  if (outcome.kind === 'interrupted') return EXIT.failed;
+  const { document, refused } = outcome;
+  if (context.json && (document.units.length > 0 || refused.length === 0)) printJson(context, document);
+  else if (!context.json) context.note(outcomeLines(context, document));
+  const [first] = refused.map((failure) => complained(context, failure));
+  if (first !== undefined) return first;
+  return document.ok ? EXIT.done : EXIT.failed;
+}
+
+function outcomeLines({ err }: Context, { units, verb }: OperationDocument): string {
+  const { palette } = err;
+  const width = Math.max(0, ...units.map(({ name }) => name.length));
+  return units
+    .map((unit) => {
+      const paint = unit.outcome === 'failed' ? palette.red : statePaint(unit, palette);
+      const told =
+        unit.reason === '' || unit.reason === unit.state || (unit.outcome === 'done' && isUp(unit));
+      const reason = told ? '' : `: ${printable(unit.reason)}`;
+      const sign = paint(
+        stateSymbol(unit.outcome === 'failed' ? { state: 'failed', ready: false } : unit, err),
+      );
+      const name = units.length > 1 ? unit.name.padEnd(width) : unit.name;
+      return `${sign} ${palette.bold(name)} ${paint(outcomeWords(unit, verb))}${palette.dim(reason)}\n`;
+    })
+    .join('');
+}
+
+function outcomeWords(unit: MovedUnit, verb: OperationDocument['verb']): string {
+  switch (unit.outcome) {
+    case 'done':
+      return verb === 'signal' ? 'signalled' : unit.state;
+    case 'unchanged':
+      return `${unit.state} already`;
+    case 'pending':
+      return `${unit.state} still`;
+    case 'failed':
+      return unit.state === 'failed' ? 'failed' : `${verb} failed, ${unit.state}`;
+  }
+}

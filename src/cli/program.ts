@@ -1,0 +1,159 @@
+// The whole command line in commander: help, versions, and every command line that is not plain.
+// Decides nothing and runs nothing: it answers with an invocation, or with a text and an exit code.
+import { Command, CommanderError, Help, Option } from 'commander';
+import { EXIT } from './exit-code.ts';
+import { optionName } from './plain-arguments.ts';
+import type { Palette } from './palette.ts';
+import { GLOBAL_OPTIONS, VERBS } from './verb-table.ts';
+import type { Invocation, OptionSpec, VerbSpec } from './verb-spec.ts';
+
+export type Reading =
+  | { readonly kind: 'invocation'; readonly invocation: Invocation }
+  | { readonly kind: 'text'; readonly stdout: string; readonly stderr: string; readonly exitCode: number };
+
+export interface HelpLook {
+  readonly width: number;
+  readonly palette: Palette;
+}
+
+export function readArguments(argv: readonly string[], version: string, look: HelpLook): Reading {
+  let stdout = '';
+  let stderr = '';
+  let invocation: Invocation | null = null;
+  const program = new Command('unitd')
+    .description('unitd keeps the services of a machine as their unit files say.')
+    .usage('VERB [options]')
+    .version(`unitd ${version}`, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help, or that of a verb')
+    .commandsGroup('Help:')
+    .helpCommand('help [verb]', 'print the help of a verb')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => (stdout += text),
+      writeErr: (text) => (stderr += text),
+      outputError: (text, write) => complain(text, 'help', look, write),
+    })
+    .configureHelp(helpStyle(look));
+  for (const option of GLOBAL_OPTIONS) program.addOption(commanderOption(option));
+  program.addHelpText(
+    'after',
+    () => `\n${look.palette.bold('Examples:')}\n${exampleLines(TOUR, look.palette)}`,
+  );
+  for (const verb of VERBS) {
+    const command = addVerb(program, verb, look);
+    command.action(() => {
+      invocation = {
+        verb: verb.name,
+        operands: command.args,
+        options: readOptions(verb, command.optsWithGlobals()),
+      };
+    });
+  }
+  try {
+    program.parse([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // "unitd" alone prints the help as an error: commander marks that by its own code.
+    const asked = error.exitCode === 0;
+    return { kind: 'text', stdout, stderr, exitCode: asked ? EXIT.done : EXIT.usage };
+  }
+  if (invocation === null) return { kind: 'text', stdout, stderr, exitCode: EXIT.usage };
+  return { kind: 'invocation', invocation };
+}
+
+const TOUR: VerbSpec['examples'] = [
+  ['unitd daemon --detach', 'run the daemon in the background'],
+  ['unitd plan && unitd reload', 'see what changed files would do; do it'],
+  ['unitd status web', 'why is it not up?'],
+  ['unitd logs -f web', 'what does it say?'],
+];
+
+/** In the words of all other errors of this program. */
+function complain(text: string, help: string, { palette }: HelpLook, write: (text: string) => void): void {
+  const [message = '', ...rest] = text
+    .trimEnd()
+    .replace(/^error: /, '')
+    .split('\n');
+  const hints = [...rest.map((hint) => hint.replace(/^\((.*)\)$/, '$1').toLowerCase()), `see: unitd ${help}`];
+  write(`${palette.red('unitd:')} ${message}\n${hints.map((hint) => `  ${palette.dim(hint)}\n`).join('')}`);
+}
+
+function addVerb(program: Command, verb: VerbSpec, look: HelpLook): Command {
+  const command = program
+    .command([verb.name, ...verb.operands].join(' '))
+    .summary(verb.summary)
+    .description(capitalised(verb.summary) + '.' + (verb.details === undefined ? '' : `\n\n${verb.details}`))
+    .helpGroup(`${verb.group}:`)
+    .helpOption('-h, --help', 'print this help')
+    .configureHelp({ ...helpStyle(look), showGlobalOptions: true });
+  for (const option of verb.options) command.addOption(commanderOption(option));
+  const plural = verb.examples.length > 1 ? 'Examples:' : 'Example:';
+  command.addHelpText(
+    'after',
+    () => `\n${look.palette.bold(plural)}\n${exampleLines(verb.examples, look.palette)}`,
+  );
+  command.configureOutput({ outputError: (text, write) => complain(text, `help ${verb.name}`, look, write) });
+  return command;
+}
+
+function commanderOption(spec: OptionSpec): Option {
+  const flags = [spec.short, spec.value === undefined ? spec.long : `${spec.long} <${spec.value}>`];
+  const option = new Option(flags.filter((flag) => flag !== undefined).join(', '), spec.help);
+  if (spec.choices !== undefined) option.choices([...spec.choices]);
+  if (spec.repeats) {
+    option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
+  }
+  return option;
+}
+
+function readOptions(verb: VerbSpec, parsed: Readonly<Record<string, unknown>>): Invocation['options'] {
+  const options: Record<string, true | string | readonly string[]> = {};
+  for (const spec of [...GLOBAL_OPTIONS, ...verb.options]) {
+    const option = commanderOption(spec);
+    const value = parsed[option.attributeName()];
+    if (option.negate ? value === false : value === true) options[optionName(spec)] = true;
+    else if (typeof value === 'string') options[optionName(spec)] = value;
+    else if (Array.isArray(value)) options[optionName(spec)] = value.map(String);
+  }
+  return options;
+}
+
+function helpStyle({ width, palette }: HelpLook): Partial<Help> {
+  return {
+    helpWidth: width,
+    styleTitle: palette.bold,
+    styleCommandText: palette.cyan,
+    styleSubcommandText: palette.cyan,
+    styleOptionText: palette.cyan,
+    styleArgumentText: palette.cyan,
+    styleDescriptionText: (text) => text,
+    subcommandTerm: (command) => command.name(),
+    optionTerm: (option) =>
+      option.flags
+        .replace(/<(.*)>/, (_, name: string) => option.argChoices?.join('|') ?? name)
+        .replace(/^--/, '    --'),
+    optionDescription: (option) => option.description,
+    argumentTerm: (argument) => argument.name().toUpperCase(),
+    commandUsage(command) {
+      if (command.parent === null) return `${command.name()} ${command.usage()}`;
+      const operands = command.registeredArguments.map((argument) => {
+        const name = argument.name().toUpperCase() + (argument.variadic ? '...' : '');
+        return argument.required ? name : `[${name}]`;
+      });
+      return ['unitd', command.name(), ...operands, '[options]'].join(' ');
+    },
+    visibleArguments: () => [],
+  };
+}
+
+function exampleLines(examples: VerbSpec['examples'], palette: Palette): string {
+  const width = Math.max(...examples.map(([command]) => command.length));
+  return examples
+    .map(([command, meaning]) => `  ${palette.cyan(command.padEnd(width))}  ${palette.dim(meaning)}\n`)
+    .join('');
+}
+
+function capitalised(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,72 @@
+// The moving part of a terminal while units move: a line for each, or one counter for many, redrawn in place.
+// Anywhere else it is silent: the outcomes are told by the caller.
+import { performance } from 'node:perf_hooks';
+import { shortSpan } from '../base/relative-time.ts';
+import type { ProgressLine } from './client.ts';
+import type { Context } from './context.ts';
+import { statePaint, stateSymbol } from './state-look.ts';
+import { oneColumnEach, printable, truncated } from './text-width.ts';
+
+const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+const ASCII_FRAMES = ['|', '/', '-', '\\'];
+const FRAME_MS = 100;
+const MOST_LINES = 8;
+
+export interface ProgressView {
+  update(line: ProgressLine): void;
+  /** Takes the moving part off the screen and stops its timer. */
+  close(): void;
+}
+
+/** `asked`: units that were named; others appear as they move. */
+export function progressView(context: Context, verb: string, asked: readonly string[]): ProgressView {
+  const { err, note } = context;
+  if (err.width === null || context.env['TERM'] === 'dumb') return { update: () => {}, close: () => {} };
+  const width = err.width;
+  const { palette } = err;
+  const frames = err.unicode ? FRAMES : ASCII_FRAMES;
+  const latest = new Map<string, ProgressLine | null>(asked.map((name) => [name, null]));
+  const begun = performance.now();
+  let drawn = 0;
+  let frame = 0;
+
+  const settled = (line: ProgressLine | null): boolean =>
+    line !== null && ['running', 'completed', 'stopped', 'failed'].includes(line.state);
+
+  const lines = (): readonly string[] => {
+    const spinner = palette.cyan(frames[frame % frames.length] ?? '');
+    const elapsed = palette.dim(shortSpan(performance.now() - begun));
+    if (latest.size === 0 || latest.size > MOST_LINES) {
+      const done = [...latest.values()].filter(settled).length;
+      const count = latest.size === 0 ? '' : ` ${done}/${latest.size} units`;
+      return [`${spinner} ${verb}${count} ${elapsed}`];
+    }
+    return [...latest].map(([name, line]) => {
+      if (line === null) return `${spinner} ${name} ${palette.dim(verb)} ${elapsed}`;
+      const look = { state: line.state, ready: line.state === 'running' };
+      const paint = statePaint(look, palette);
+      const sign = settled(line) ? paint(stateSymbol(look, err)) : spinner;
+      const left = width - name.length - line.state.length - 14;
+      const reason = left > 8 ? truncated(printable(line.reason), left, oneColumnEach) : '';
+      return `${sign} ${name} ${paint(line.state)} ${palette.dim(reason)} ${settled(line) ? '' : elapsed}`;
+    });
+  };
+
+  const erase = (): string => (drawn === 0 ? '' : `\u001b[${drawn}F\u001b[J`);
+  const draw = (): void => {
+    const next = lines();
+    note(`${erase()}${next.join('\n')}\n`);
+    drawn = next.length;
+    frame += 1;
+  };
+  // The first frame waits too: what is done at once never flickers.
+  const timer = setInterval(draw, FRAME_MS);
+  return {
+    update: (line) => void latest.set(line.unit, line),
+    close() {
+      clearInterval(timer);
+      note(erase());
+      drawn = 0;
+    },
+  };
+}

@@ -1,0 +1,81 @@
+// unitd check: validates unit files where they lie, without a daemon and without running anything.
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { loadSet } from '../../config/load-set.ts';
+import { unitNameOf } from '../../config/unit-name.ts';
+import { problemLine } from '../../model/problem.ts';
+import type { Problem } from '../../model/problem.ts';
+import { readUnitDirectory, readUnitFile } from '../../os/unit-files.ts';
+import type { UnitDirectory } from '../../os/unit-files.ts';
+import { API_VERSION } from '../../wire/v1.ts';
+import { printJson } from '../context.ts';
+import type { Context } from '../context.ts';
+import { EXIT } from '../exit-code.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { problemCount } from '../failure.ts';
+import { given } from '../verb-spec.ts';
+
+export async function runCheck(context: Context): Promise<ExitCode> {
+  const { operands } = context.invocation;
+  const paths = operands.length === 0 ? [context.paths.units] : operands;
+  const insecure = given(context.invocation, 'insecure-permissions');
+  const parts = await Promise.all(paths.map((path) => readPath(path, insecure)));
+  const files = parts.flatMap((part) => part.files);
+  const set = loadSet(files.map(({ name, file, bytes }) => ({ name: unitName(name), file, bytes })));
+  const whole = parts.some(({ isDirectory }) => isDirectory);
+  const problems = [
+    ...parts.flatMap((part) => part.problems),
+    ...files.flatMap(({ name, file }) => misnamed(name, file)),
+    ...set.problems.map((problem) => (whole ? problem : elsewhere(problem))),
+  ];
+  const broken = problems.some(({ severity }) => severity === 'error');
+  if (context.json)
+    printJson(context, { apiVersion: API_VERSION, files: files.length, ok: !broken, problems });
+  else report(context, files.length, problems);
+  return broken ? EXIT.invalidFiles : EXIT.done;
+}
+
+async function readPath(
+  path: string,
+  insecure: boolean,
+): Promise<UnitDirectory & { readonly isDirectory: boolean }> {
+  const isDirectory = await stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+  const read = isDirectory
+    ? await readUnitDirectory(path, { insecure, accepts: (name) => unitNameOf(name).kind !== 'ignored' })
+    : await readUnitFile(path, { insecure });
+  return { ...read, isDirectory };
+}
+
+// A file that is named outright is checked whatever it is called: tools that validate before they install
+// (Ansible, Puppet) hand over a temporary copy such as `.source.yaml` or `tmpx8k2`.
+function unitName(fileName: string): string {
+  const judged = unitNameOf(fileName);
+  if (judged.kind === 'unit') return judged.name;
+  const bare = basename(fileName)
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .replace(/\.ya?ml$/i, '');
+  return bare.replace(/[^A-Za-z0-9._-]/g, '-').slice(0, 128) || 'unit';
+}
+
+function misnamed(name: string, file: string): readonly Problem[] {
+  const judged = unitNameOf(name);
+  if (judged.kind !== 'invalid') return [];
+  const nowhere = { line: null, column: null, field: null };
+  return [{ severity: 'error', unit: null, file, ...nowhere, code: 'file-name', message: judged.message }];
+}
+
+/** Of single files the rest of the set may well lie elsewhere. */
+function elsewhere(problem: Problem): Problem {
+  return problem.code === 'unknown-unit' ? { ...problem, severity: 'warning' } : problem;
+}
+
+function report({ err, note }: Context, files: number, problems: readonly Problem[]): void {
+  const { green } = err.palette;
+  const checked = files === 1 ? '1 unit file' : `${files} unit files`;
+  if (problems.length > 0) {
+    note(`${[...problems.map(problemLine), `${problemCount(problems)} in ${checked}`].join('\n')}\n`);
+  } else if (err.width !== null) note(green(`${err.unicode ? '✓ ' : ''}${checked} valid\n`));
+}

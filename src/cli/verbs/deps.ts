@@ -1,0 +1,41 @@
+// unitd deps: the tree of what units need, or with --reverse of what needs them.
+import type { GraphDocument } from '../../wire/v1.ts';
+import { clientOf } from '../client.ts';
+import { printJson } from '../context.ts';
+import { failed } from '../report.ts';
+import type { Context } from '../context.ts';
+import { graphOf, rootsOf, treesText } from '../dependency-tree.ts';
+import type { Graph } from '../dependency-tree.ts';
+import { EXIT } from '../exit-code.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { explained } from '../unit-path.ts';
+import { given } from '../verb-spec.ts';
+
+export async function runDeps(context: Context): Promise<ExitCode> {
+  const client = clientOf(context.paths.socket);
+  const reply = await client.get<GraphDocument>('/v1/units');
+  if (!reply.ok) return failed(context, reply.failure);
+  const graph = graphOf(reply.value.units, given(context.invocation, 'reverse'));
+  const asked = context.invocation.operands;
+  const unknown = asked.find((name) => !graph.units.has(name));
+  if (unknown !== undefined) {
+    const message = `cannot find unit "${unknown}": no unit of that name, expected one of the set`;
+    return failed(
+      context,
+      await explained(client, { exitCode: EXIT.noSuchUnit, message, hints: [], details: null }),
+    );
+  }
+  if (context.json) {
+    const kept = asked.length === 0 ? null : reachable(graph, asked);
+    const units = reply.value.units.filter(({ name }) => kept === null || kept.has(name));
+    printJson(context, { ...reply.value, units });
+  } else context.print(treesText(graph, asked.length === 0 ? rootsOf(graph) : asked, context.out));
+  return EXIT.done;
+}
+
+function reachable(graph: Graph, from: readonly string[]): ReadonlySet<string> {
+  const seen = new Set(from);
+  // A Set is walked on to what is added meanwhile.
+  for (const name of seen) for (const { to } of graph.edges.get(name) ?? []) seen.add(to);
+  return seen;
+}

@@ -1,0 +1,159 @@
+// unitd logs: kept lines of one or several units, and with --follow those to come.
+import { parseDuration } from '../../base/duration.ts';
+import type { LogLine } from '../../wire/v1.ts';
+import { clientOf } from '../client.ts';
+import type { Client } from '../client.ts';
+import { failed } from '../report.ts';
+import type { Context } from '../context.ts';
+import { EXIT } from '../exit-code.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { usageFailure } from '../failure.ts';
+import type { Reply } from '../failure.ts';
+import { momentOf } from '../local-time.ts';
+import { inOrder, readMark } from '../log-order.ts';
+import type { ReadMark } from '../log-order.ts';
+import { logText } from '../log-text.ts';
+import type { LogLook } from '../log-text.ts';
+import { keepStreaming } from '../reconnect.ts';
+import type { StreamEnd } from '../reconnect.ts';
+import { explained, unitPath } from '../unit-path.ts';
+import { given, valueOf } from '../verb-spec.ts';
+
+const DEFAULT_LINES = 50;
+/** While following several units: how long a line may wait for an earlier one of another unit. */
+const REORDER_MS = 50;
+
+interface Wish {
+  /** null: all. */
+  readonly lines: number | null;
+  readonly sinceMs: number | null;
+  readonly stream: string | undefined;
+}
+
+export async function runLogs(context: Context): Promise<ExitCode> {
+  const wish = wishOf(context);
+  if (!wish.ok) return failed(context, wish.failure);
+  const client = clientOf(context.paths.socket);
+  const units = [...new Set(context.invocation.operands)];
+  const print = printer(context, units);
+  const end = given(context.invocation, 'follow')
+    ? await followed(client, units, wish.value, print, context.now())
+    : await kept(client, units, wish.value, print);
+  return end.ok ? EXIT.done : failed(context, await explained(client, end.failure));
+}
+
+function wishOf({ invocation, now }: Context): Reply<Wish> {
+  const since = valueOf(invocation, 'since');
+  const sinceMs = since === undefined ? null : momentOf(since, parseDuration(since), now());
+  if (since !== undefined && sinceMs === null) {
+    const message = `cannot read --since "${since}": not a time, expected e.g. 10m, 10:00 or 2026-11-22T10:00`;
+    return { ok: false, failure: usageFailure(message) };
+  }
+  const lines = valueOf(invocation, 'lines');
+  if (lines !== undefined && lines !== 'all' && !/^\d{1,9}$/.test(lines)) {
+    const message = `cannot read --lines "${lines}": not a count, expected a whole number or "all"`;
+    return { ok: false, failure: usageFailure(message) };
+  }
+  const fallback = sinceMs === null ? DEFAULT_LINES : null;
+  const count = lines === undefined ? fallback : lines === 'all' ? null : Number(lines);
+  return { ok: true, value: { lines: count, sinceMs, stream: valueOf(invocation, 'stream') } };
+}
+
+type Print = (lines: readonly LogLine[]) => void;
+
+/** Prints the lines of one turn of the loop at once. */
+function inBatches(print: Print): (line: LogLine) => void {
+  let batch: LogLine[] = [];
+  const flush = (): void => {
+    print(batch);
+    batch = [];
+  };
+  return (line) => {
+    if (batch.push(line) === 1) queueMicrotask(flush);
+  };
+}
+
+function printer(context: Context, units: readonly string[]): Print {
+  if (context.json)
+    return (lines) => context.print(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  const look: LogLook = {
+    times: given(context.invocation, 'timestamps') ? 'full' : context.out.width === null ? 'none' : 'clock',
+    names: units.length > 1 ? units : [],
+  };
+  return (lines) => context.print(lines.map((line) => `${logText(line, look, context.out)}\n`).join(''));
+}
+
+function logPath(unit: string, wish: Wish, follow: boolean): string {
+  const query = new URLSearchParams();
+  if (wish.lines !== null) query.set('lines', String(wish.lines));
+  if (wish.sinceMs !== null) query.set('since', new Date(wish.sinceMs).toISOString());
+  if (wish.stream !== undefined) query.set('stream', wish.stream);
+  if (follow) query.set('follow', '1');
+  return `${unitPath(unit, 'logs')}?${query.toString()}`;
+}
+
+/** One unit is printed as it comes; several are read whole, for their common order. */
+async function kept(client: Client, units: readonly string[], wish: Wish, print: Print): Promise<StreamEnd> {
+  const never = new AbortController().signal;
+  const collected: LogLine[] = [];
+  const single = units.length === 1 ? inBatches(print) : null;
+  const ends = await Promise.all(
+    units.map((unit) =>
+      client.stream<LogLine>(
+        logPath(unit, wish, false),
+        single ?? ((line) => void collected.push(line)),
+        never,
+      ),
+    ),
+  );
+  const ordered = inOrder(collected);
+  if (ordered.length > 0) print(wish.lines === null ? ordered : ordered.slice(-wish.lines));
+  return ends.find(({ ok }) => !ok) ?? { ok: true, value: { complete: true } };
+}
+
+/** Until the process is ended; only a refusal by the daemon comes back. */
+async function followed(
+  client: Client,
+  units: readonly string[],
+  wish: Wish,
+  print: Print,
+  begunMs: number,
+): Promise<StreamEnd> {
+  const stop = new AbortController();
+  let waiting: LogLine[] = [];
+  let timer: NodeJS.Timeout | null = null;
+  const flush = (): void => {
+    timer = null;
+    print(inOrder(waiting));
+    waiting = [];
+  };
+  const waitForOthers = (line: LogLine): void => {
+    waiting.push(line);
+    timer ??= setTimeout(flush, REORDER_MS);
+  };
+  const take = units.length === 1 ? inBatches(print) : waitForOthers;
+  const ends = units.map((unit) => {
+    const mark = readMark();
+    let opened = false;
+    return keepStreaming(() => {
+      const path = logPath(unit, opened ? { ...wish, ...newSince(mark, begunMs) } : wish, true);
+      if (opened) mark.reopened();
+      opened = true;
+      return client.stream<LogLine>(path, (line) => mark.isNew(line) && take(line), stop.signal);
+    }, stop.signal);
+  });
+  const first = await Promise.race(ends);
+  stop.abort();
+  if (timer !== null) {
+    clearTimeout(timer);
+    flush();
+  }
+  return first;
+}
+
+/** What to ask for when the log is opened again; of a log without times only what is written from then on. */
+function newSince(mark: ReadMark, begunMs: number): Pick<Wish, 'lines' | 'sinceMs'> {
+  const time = mark.time();
+  if (time !== null) return { lines: null, sinceMs: Date.parse(time) };
+  return mark.begun() ? { lines: 0, sinceMs: null } : { lines: null, sinceMs: begunMs };
+}

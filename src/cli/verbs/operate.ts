@@ -1,0 +1,21 @@
+// unitd start, stop, restart, release, reset: the same words for each, one request a unit.
+import { UNIT_VERBS } from '../../wire/v1.ts';
+import { clientOf } from '../client.ts';
+import { failed } from '../report.ts';
+import type { Context } from '../context.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { carryOut, reportOutcome, waitFields } from '../operation.ts';
+import { unitPath } from '../unit-path.ts';
+
+export async function runOperate(context: Context): Promise<ExitCode> {
+  const verb = UNIT_VERBS.find((known) => known === context.invocation.verb);
+  if (verb === undefined) throw new Error(`no operation "${context.invocation.verb}"`);
+  const body = waitFields(context);
+  if (!body.ok) return failed(context, body.failure);
+  const operations = [...new Set(context.invocation.operands)].map((unit) => ({
+    unit,
+    path: unitPath(unit, verb),
+    body: body.value,
+  }));
+  return reportOutcome(context, await carryOut(context, clientOf(context.paths.socket), verb, operations));
+}

@@ -1,0 +1,36 @@
+// unitd reload: applies what changed, and waits until the units that it moved are up or have failed.
+import { clientOf } from '../client.ts';
+import { failed } from '../report.ts';
+import type { Context } from '../context.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { usageFailure } from '../failure.ts';
+import { carryOut, reportOutcome, waitFields } from '../operation.ts';
+import { planText } from '../plan-text.ts';
+import { given, valueOf } from '../verb-spec.ts';
+import { noteProblems, runPlan } from './plan.ts';
+
+export async function runReload(context: Context): Promise<ExitCode> {
+  const { invocation } = context;
+  const plan = valueOf(invocation, 'plan');
+  const partial = given(invocation, 'partial');
+  if (given(invocation, 'dry-run')) {
+    if (plan === undefined) return runPlan(context);
+    const message =
+      'cannot combine --dry-run with --plan: a dry run makes its own plan, expected one of them';
+    return failed(context, usageFailure(message));
+  }
+  const waiting = waitFields(context);
+  if (!waiting.ok) return failed(context, waiting.failure);
+  const body = {
+    ...waiting.value,
+    ...(partial ? { partial } : {}),
+    ...(plan === undefined ? {} : { plan }),
+  };
+  const operation = { unit: null, path: '/v1/reload', body };
+  const outcome = await carryOut(context, clientOf(context.paths.socket), 'reload', [operation]);
+  if (outcome.kind === 'answered' && outcome.document.plan !== null) {
+    if (!context.json) context.print(planText(outcome.document.plan, context.out));
+    noteProblems(context, outcome.document.problems);
+  }
+  return reportOutcome(context, outcome);
+}

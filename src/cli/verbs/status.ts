@@ -1,0 +1,59 @@
+// unitd status: the table of all units, or the whole story of some.
+import type { StatusDocument, UnitDocument, UnitStatus } from '../../wire/v1.ts';
+import { clientOf } from '../client.ts';
+import type { Client } from '../client.ts';
+import { printJson } from '../context.ts';
+import type { Context } from '../context.ts';
+import { EXIT } from '../exit-code.ts';
+import type { ExitCode } from '../exit-code.ts';
+import type { Failure } from '../failure.ts';
+import { isUp } from '../state-look.ts';
+
+export async function runStatus(context: Context): Promise<ExitCode> {
+  const client = clientOf(context.paths.socket);
+  const names = [...new Set(context.invocation.operands)];
+  return names.length === 0 ? allUnits(context, client) : someUnits(context, client, names);
+}
+
+async function allUnits(context: Context, client: Client): Promise<ExitCode> {
+  const reply = await client.get<StatusDocument>('/v1/status');
+  if (!reply.ok) return failedTo(context, reply.failure);
+  if (context.json) printJson(context, reply.value);
+  else {
+    const { statusScreen } = await import('../status-table.ts');
+    context.print(await statusScreen(reply.value, context.out, context.now()));
+  }
+  return exitCodeOf(reply.value.units);
+}
+
+async function someUnits(context: Context, client: Client, names: readonly string[]): Promise<ExitCode> {
+  const { unitPath, explained } = await import('../unit-path.ts');
+  const replies = await Promise.all(names.map((name) => client.get<UnitDocument>(unitPath(name))));
+  const stories: UnitDocument[] = [];
+  let worst: ExitCode = EXIT.done;
+  for (const reply of replies) {
+    if (reply.ok) stories.push(reply.value);
+    else worst = await failedTo(context, await explained(client, reply.failure));
+    if (!reply.ok && worst !== EXIT.noSuchUnit) return worst;
+  }
+  const units = stories.map(({ unit }) => unit);
+  if (context.json) {
+    const status = await client.get<StatusDocument>('/v1/status');
+    if (!status.ok) return failedTo(context, status.failure);
+    printJson(context, { ...status.value, units, details: stories });
+  } else if (stories.length > 0) {
+    const { printStories } = await import('../unit-story.ts');
+    await printStories(context, client, stories);
+  }
+  return worst === EXIT.done ? exitCodeOf(units) : worst;
+}
+
+// Loaded when it is needed: a status that succeeds is the command that is run most.
+async function failedTo(context: Context, failure: Failure): Promise<ExitCode> {
+  const { failed } = await import('../report.ts');
+  return failed(context, failure);
+}
+
+function exitCodeOf(units: readonly UnitStatus[]): ExitCode {
+  return units.some((unit) => unit.wanted === 'up' && !isUp(unit)) ? EXIT.notUp : EXIT.done;
+}

@@ -1,0 +1,95 @@
+// unitd wait: until all units are where they should be, one has failed, or time is up.
+import type { EventLine, StatusDocument } from '../../wire/v1.ts';
+import { API_VERSION } from '../../wire/v1.ts';
+import { clientOf } from '../client.ts';
+import { printJson } from '../context.ts';
+import { failed } from '../report.ts';
+import type { Context } from '../context.ts';
+import { durationOption } from '../duration-option.ts';
+import { EXIT } from '../exit-code.ts';
+import type { ExitCode } from '../exit-code.ts';
+import { keepStreaming } from '../reconnect.ts';
+import { explained } from '../unit-path.ts';
+import { valueOf } from '../verb-spec.ts';
+
+type Goal = 'running' | 'ready' | 'stopped' | 'completed';
+type StateEvent = Extract<EventLine, { type: 'state' }>;
+type Verdict = 'met' | 'waiting' | 'hopeless';
+
+export async function runWait(context: Context): Promise<ExitCode> {
+  const { invocation } = context;
+  const timeout = durationOption(invocation, 'timeout');
+  if (!timeout.ok) return failed(context, timeout.failure);
+  const goal = goalOf(valueOf(invocation, 'for'));
+  const client = clientOf(context.paths.socket);
+  const names = [...new Set(invocation.operands)];
+  const status = await client.get<StatusDocument>('/v1/status');
+  if (!status.ok) return failed(context, status.failure);
+  const unknown = names.find((name) => !status.value.units.some((unit) => unit.name === name));
+  if (unknown !== undefined) {
+    const message = `cannot wait for unit "${unknown}": no unit of that name, expected one of the set`;
+    return failed(
+      context,
+      await explained(client, { exitCode: EXIT.noSuchUnit, message, hints: [], details: null }),
+    );
+  }
+
+  const latest = new Map<string, StateEvent>();
+  const done = new AbortController();
+  const outcome: { exitCode: ExitCode; because: string } = { exitCode: EXIT.notUp, because: '' };
+  const end = (exitCode: ExitCode, because: string): void => {
+    Object.assign(outcome, { exitCode, because });
+    done.abort();
+  };
+  const timer =
+    timeout.value === null ? null : setTimeout(() => end(EXIT.notUp, 'time is up'), timeout.value);
+  const seen = (event: EventLine): void => {
+    if (done.signal.aborted) return;
+    if (event.type === 'removed') return end(EXIT.noSuchUnit, `the file of unit "${event.unit}" was removed`);
+    if (event.type !== 'state') return;
+    latest.set(event.unit, event);
+    if (verdictOn(event, goal) === 'hopeless') return end(EXIT.notUp, `unit "${event.unit}" has failed`);
+    const met = names.every((name) => {
+      const last = latest.get(name);
+      return last !== undefined && verdictOn(last, goal) === 'met';
+    });
+    if (met) end(EXIT.done, '');
+  };
+  const units = names.map((name) => `unit=${encodeURIComponent(name)}`).join('&');
+  const path = `/v1/events?${units}&type=state,removed&snapshot=1`;
+  const stream = await keepStreaming(() => client.stream<EventLine>(path, seen, done.signal), done.signal);
+  if (timer !== null) clearTimeout(timer);
+  if (!stream.ok && !done.signal.aborted) return failed(context, stream.failure);
+
+  const { exitCode, because } = outcome;
+  const last = names.flatMap((name) => latest.get(name) ?? []);
+  if (context.json) {
+    const units = last.map(({ unit, to, ready, reason }) => ({ name: unit, state: to, ready, reason }));
+    printJson(context, { apiVersion: API_VERSION, for: goal, met: exitCode === EXIT.done, units });
+  }
+  if (exitCode !== EXIT.done) {
+    const missing = last.filter((event) => verdictOn(event, goal) !== 'met');
+    const states = missing.map(
+      ({ unit, to, reason }) => `  ${unit} ${to}${reason === '' ? '' : `: ${reason}`}\n`,
+    );
+    context.note(`not ${goal}: ${because}\n${states.join('')}`);
+  }
+  return exitCode;
+}
+
+function goalOf(text: string | undefined): Goal {
+  return text === 'running' || text === 'stopped' || text === 'completed' ? text : 'ready';
+}
+
+function verdictOn({ to, ready }: StateEvent, goal: Goal): Verdict {
+  if (goal === 'stopped')
+    return to === 'stopped' || to === 'completed' || to === 'failed' ? 'met' : 'waiting';
+  if (to === 'failed') return 'hopeless';
+  const met =
+    goal === 'running'
+      ? to === 'running'
+      : goal === 'completed'
+        ? to === 'completed'
+        : to === 'completed' || (to === 'running' && ready);
+  return met ? 'met' : 'waiting';
+}
