@@ -12,9 +12,18 @@ import { createTreeFinder } from './tree.ts';
 
 /** A fork bomb outruns any number of rounds; whoever stops it asks again when its members die. */
 const MOST_ROUNDS = 32;
+const MOST_LATER_LOOKS = 8;
 
 /** Signals that stopped processes act on at once, or that must not wake them. */
 const KEEPS_STOPPED = new Set(['SIGKILL', 'SIGCONT', 'SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU']);
+
+/** Signals a tree until a look at it finds nobody new. */
+interface Pursuit {
+  readonly tree: ProcessTree;
+  readonly signal: SignalName;
+  readonly reached: Set<string>;
+  looksLeft: number;
+}
 
 type ReapListener = (process: ProcessId | null, status: ExitStatus) => void;
 
@@ -57,22 +66,41 @@ export function createProcesses(): Processes {
     return kill(process.pid, knownSignalNumber(name)) === constants.errno.EPERM ? 'denied' : 'sent';
   };
 
-  const signalTree = (tree: ProcessTree, name: SignalName): number => {
-    const signalled = new Set<string>();
+  const pursue = ({ tree, signal: name, reached }: Pursuit): number => {
     let sent = 0;
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      trees.refresh();
-      const fresh = trees
-        .members(tree)
-        .filter(({ pid, startTicks }) => !signalled.has(`${pid} ${startTicks}`));
+      const fresh = trees.members(tree).filter(({ pid, startTicks }) => !reached.has(`${pid} ${startTicks}`));
       if (fresh.length === 0) break;
       for (const member of fresh) {
-        signalled.add(`${member.pid} ${member.startTicks}`);
+        reached.add(`${member.pid} ${member.startTicks}`);
         if (signal(member, name) !== 'sent') continue;
         sent++;
         if (!KEEPS_STOPPED.has(name)) signal(member, 'SIGCONT');
       }
     }
+    return sent;
+  };
+
+  // Rounds of one run see who descends from the tree's processes now, but share one reading of the daemon's own
+  // children: a thousand trees stopped together must not read a thousand of them a thousand times. Who was orphaned
+  // between that reading and its parent's signal is found here, one turn later, for all trees by one more reading.
+  let pursuits: Pursuit[] = [];
+  let lookAgain: NodeJS.Immediate | null = null;
+  const pursueLater = (pursuit: Pursuit): void => {
+    pursuits.push(pursuit);
+    lookAgain ??= setImmediate(() => {
+      const due = pursuits;
+      pursuits = [];
+      lookAgain = null;
+      trees.refresh();
+      for (const found of due) if (pursue(found) > 0 && --found.looksLeft > 0) pursueLater(found);
+    });
+  };
+
+  const signalTree = (tree: ProcessTree, name: SignalName): number => {
+    const pursuit = { tree, signal: name, reached: new Set<string>(), looksLeft: MOST_LATER_LOOKS };
+    const sent = pursue(pursuit);
+    if (sent > 0) pursueLater(pursuit);
     return sent;
   };
 
@@ -91,6 +119,7 @@ export function createProcesses(): Processes {
     signalTree,
     close: () => {
       reaper.close();
+      if (lookAgain !== null) clearImmediate(lookAgain);
       spawner.close();
       listener = null;
     },
