@@ -1,0 +1,12 @@
+// What went wrong with a log file, for programs and for people.
+
+/** `ENOSPC`, …; null where no system call failed. */
+export function codeOf(error: unknown): string | null {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
+}
+
+/** `ENOSPC: no space left on device`: the message of a failed system call without the call and its arguments. */
+export function phraseOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return codeOf(error) === null ? message : (message.split(', ')[0] ?? message);
+}

@@ -1,0 +1,57 @@
+// Looks at a log file from outside: which file it is, how its lines are formed, how old it is. Changes nothing.
+import { open, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import type { LogFormat } from '../model/unit.ts';
+import { codeOf } from './fault.ts';
+import { formatOf, timeOf } from './parse.ts';
+
+const HEAD_BYTES = 64;
+const NEWLINE = 10;
+
+/** Device and inode: stays the same through a rename, and is not reused while the file is open. */
+export type FileIdentity = string;
+
+export function identityOf(status: Stats | null): FileIdentity | null {
+  return status === null ? null : `${status.dev}:${status.ino}`;
+}
+
+/** null: there is no such file. */
+export async function statusOf(path: string): Promise<Stats | null> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+export interface FirstLine {
+  readonly format: LogFormat;
+  /** When it was written: by its own time, for raw lines by that of the file's creation. */
+  readonly atMs: number;
+  readonly endsWithNewline: boolean;
+}
+
+/** null: there is no such file, or nothing in it. Throws for what is not a regular file. */
+export async function firstLineOf(path: string): Promise<FirstLine | null> {
+  const status = await statusOf(path);
+  if (status === null || status.size === 0) return null;
+  if (!status.isFile()) throw new Error(`"${path}" is not a regular file`);
+  const file = await open(path, 'r');
+  try {
+    const head = Buffer.alloc(HEAD_BYTES);
+    const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
+    const last = Buffer.alloc(1);
+    await file.read(last, 0, 1, status.size - 1);
+    const format = formatOf(head.subarray(0, bytesRead));
+    const time = timeOf(format, head.subarray(0, bytesRead));
+    const createdMs = status.birthtimeMs > 0 ? status.birthtimeMs : status.mtimeMs;
+    return {
+      format,
+      atMs: time === null ? createdMs : Date.parse(time),
+      endsWithNewline: last[0] === NEWLINE,
+    };
+  } finally {
+    await file.close();
+  }
+}
