@@ -1,0 +1,251 @@
+// Reads one unit's log over all its files, oldest wanted line first, and on from there as the log grows and is rotated.
+// Neither misses nor repeats a line at a rotation. Waits for nothing: whoever follows says when to look again.
+import { join } from 'node:path';
+import { NOTHING_CARRIED, splitLines } from '../core/lines.ts';
+import type { LogFormat } from '../model/unit.ts';
+import type { LogEntry } from './entry.ts';
+import { identityOf, statusOf } from './inspect.ts';
+import { Joiner } from './joiner.ts';
+import { COMPRESSED, CURRENT, rotatedFiles } from './names.ts';
+import type { RotatedFile } from './names.ts';
+import { bufferOf, formatOf, parsedLine } from './parse.ts';
+import { blocksOf, openSegment } from './segment.ts';
+import type { Segment } from './segment.ts';
+import { Tail } from './tail.ts';
+
+export interface LogQuery {
+  /** LOGDIR/NAME; one that does not exist is an empty log. */
+  readonly directory: string;
+  /** The last so many; null: all. */
+  readonly lines: number | null;
+  /**
+   * Only what is not older, in milliseconds since the epoch; null: any. Lines without a time (raw) go by the time of
+   * their file's last line: all of a file or nothing.
+   */
+  readonly sinceMs: number | null;
+  /** Lines that keep no stream (raw) are of any. */
+  readonly stream: 'stdout' | 'stderr' | null;
+}
+
+/** A longer raw line is several entries. */
+const RAW_LINE_BYTES = 64 * 1024 * 1024;
+const HEAD_BYTES = 64;
+/** A compressed file has its source's modification time to the millisecond. */
+const SAME_TIME_MS = 2;
+
+/** Owns the descriptor of the file it is in, until close(). */
+export class LogReader {
+  readonly #query: LogQuery;
+  readonly #since: string | null;
+  readonly #joiner = new Joiner();
+  /** `current` as it was when it was opened, whatever it is called now; null: there was none. */
+  #current: Segment | null = null;
+  #format: LogFormat | null = null;
+  #position = 0;
+  #carry: Uint8Array = NOTHING_CARRIED;
+  /** The last rotated file that was there when `#current` was opened, or has been read since. */
+  #newest: RotatedFile | null = null;
+
+  constructor(query: LogQuery) {
+    this.#query = query;
+    this.#since = query.sinceMs === null ? null : new Date(query.sinceMs).toISOString().slice(0, -1);
+  }
+
+  /** What the log holds now, by the query; `final`: also a line that has begun and not ended. */
+  async *history(final: boolean): AsyncGenerator<LogEntry> {
+    const files = await this.#openCurrent();
+    const tail = new Tail({ lines: this.#query.lines, since: this.#since, stream: this.#query.stream });
+    const offsets = new Map<RotatedFile, number>();
+    const limited = this.#query.lines !== null || this.#since !== null;
+    if (this.#current !== null && limited) {
+      const { size } = await this.#current.handle.stat();
+      const format = await this.#formatOfCurrent();
+      const tooOld = format === 'raw' && this.#current.modifiedMs < (this.#query.sinceMs ?? 0);
+      this.#position = tooOld ? size : await tail.offsetIn(this.#current, format, size);
+    }
+    for (const file of files.toReversed()) {
+      if (tail.done) break;
+      const segment = await this.#openRotated(file);
+      if (segment === null) continue;
+      try {
+        if (this.#query.sinceMs !== null && segment.modifiedMs < this.#query.sinceMs) break;
+        const end = limited && !segment.compressed ? (await segment.handle.stat()).size : 0;
+        offsets.set(file, limited ? await tail.offsetIn(segment, file.format, end) : 0);
+      } finally {
+        await segment.handle.close();
+      }
+    }
+    yield* lastOf(this.#historyFrom(files, offsets, final), this.#query.lines);
+  }
+
+  async *#historyFrom(
+    files: readonly RotatedFile[],
+    offsets: ReadonlyMap<RotatedFile, number>,
+    final: boolean,
+  ): AsyncGenerator<LogEntry> {
+    for (const file of files) {
+      const offset = offsets.get(file);
+      if (offset !== undefined) yield* this.#wholeFile(file, offset);
+    }
+    yield* this.#toEnd();
+    if (!final) return;
+    // The end of a file that keeps formatted lines may be in the middle of being written; a raw line is as it is.
+    if (this.#format === 'raw') yield* this.#endOfFile('raw');
+    yield* this.#joiner.rest().filter((entry) => this.#isWanted(entry));
+  }
+
+  /** What has come since the last call, through any number of rotations. */
+  async *news(): AsyncGenerator<LogEntry> {
+    for (;;) {
+      // The name first, then the bytes: a file that has lost its name gets no more, so this read is its last.
+      const named = identityOf(await statusOf(join(this.#query.directory, CURRENT)));
+      if (this.#current !== null) {
+        yield* this.#toEnd();
+        if (named === this.#current.identity) return;
+      }
+      yield* this.#leaveCurrent();
+      const files = await this.#openCurrent();
+      for (const file of files) yield* this.#wholeFile(file, 0);
+      if (this.#current === null) return;
+    }
+  }
+
+  async close(): Promise<void> {
+    const current = this.#current;
+    this.#current = null;
+    await current?.handle.close();
+  }
+
+  /** Ends with the file that is open and remembers which rotated file it has become. */
+  async *#leaveCurrent(): AsyncGenerator<LogEntry> {
+    const current = this.#current;
+    if (current === null) return;
+    yield* this.#endOfFile(this.#format ?? 'raw');
+    const { mtimeMs } = await current.handle.stat();
+    for (const file of await this.#newer()) {
+      const path = join(this.#query.directory, file.name);
+      const plain = await statusOf(path);
+      const status = plain ?? (await statusOf(path + COMPRESSED));
+      const same =
+        plain !== null
+          ? identityOf(plain) === current.identity
+          : status !== null && Math.abs(status.mtimeMs - mtimeMs) < SAME_TIME_MS;
+      if (!same) continue;
+      this.#newest = file;
+      break;
+    }
+    await this.close();
+  }
+
+  /** Opens `current` and returns the rotated files before it that are new; no rotation falls between the two. */
+  async #openCurrent(): Promise<readonly RotatedFile[]> {
+    for (;;) {
+      const before = await this.#newer();
+      const current = await openSegment(this.#query.directory, CURRENT, null);
+      const after = await this.#newer();
+      if (before.at(-1)?.name !== after.at(-1)?.name) {
+        await current?.handle.close();
+        continue;
+      }
+      this.#newest = after.at(-1) ?? this.#newest;
+      this.#current = current;
+      this.#format = null;
+      this.#position = 0;
+      return after;
+    }
+  }
+
+  async #newer(): Promise<readonly RotatedFile[]> {
+    const files = await rotatedFiles(this.#query.directory);
+    const newest = this.#newest;
+    if (newest === null) return files;
+    return files.filter(
+      ({ stampMs, sequence }) =>
+        stampMs > newest.stampMs || (stampMs === newest.stampMs && sequence > newest.sequence),
+    );
+  }
+
+  #openRotated(file: RotatedFile): Promise<Segment | null> {
+    return openSegment(this.#query.directory, file.name, file.format);
+  }
+
+  async *#wholeFile(file: RotatedFile, offset: number): AsyncGenerator<LogEntry> {
+    const segment = await this.#openRotated(file);
+    if (segment === null) return;
+    try {
+      for await (const block of blocksOf(segment, offset)) yield* this.#entriesIn(block, file.format);
+      yield* this.#endOfFile(file.format);
+    } finally {
+      await segment.handle.close();
+    }
+  }
+
+  async *#toEnd(): AsyncGenerator<LogEntry> {
+    const current = this.#current;
+    if (current === null) return;
+    const { size } = await current.handle.stat();
+    if (size < this.#position) {
+      // Emptied by someone: what is there now is new.
+      this.#position = 0;
+      this.#carry = NOTHING_CARRIED;
+    }
+    if (size === this.#position) return;
+    const format = await this.#formatOfCurrent();
+    for await (const block of blocksOf(current, this.#position)) {
+      this.#position += block.length;
+      yield* this.#entriesIn(block, format);
+    }
+  }
+
+  async #formatOfCurrent(): Promise<LogFormat> {
+    if (this.#format !== null) return this.#format;
+    if (this.#current === null) return 'raw';
+    const head = Buffer.alloc(HEAD_BYTES);
+    const { bytesRead } = await this.#current.handle.read(head, 0, HEAD_BYTES, 0);
+    const format = formatOf(head.subarray(0, bytesRead));
+    if (bytesRead === HEAD_BYTES) this.#format = format;
+    return format;
+  }
+
+  #entriesIn(block: Buffer, format: LogFormat): LogEntry[] {
+    const entries: LogEntry[] = [];
+    this.#carry = splitLines(this.#carry, block, RAW_LINE_BYTES, (source, start, end) => {
+      this.#takeLine(parsedLine(format, bufferOf(source, start, end)), entries);
+    });
+    return entries;
+  }
+
+  /** A line without a newline at the end of a file that is complete: raw output, or torn by a crash. */
+  #endOfFile(format: LogFormat): LogEntry[] {
+    const entries: LogEntry[] = [];
+    if (this.#carry.length > 0) {
+      this.#takeLine(parsedLine(format, bufferOf(this.#carry, 0, this.#carry.length)), entries);
+    }
+    this.#carry = NOTHING_CARRIED;
+    return entries;
+  }
+
+  #takeLine(line: ReturnType<typeof parsedLine>, entries: LogEntry[]): void {
+    const entry = this.#joiner.take(line);
+    if (entry !== null && this.#isWanted(entry)) entries.push(entry);
+  }
+
+  #isWanted({ time, stream }: LogEntry): boolean {
+    const wanted = this.#query.stream;
+    if (wanted !== null && stream !== null && stream !== wanted) return false;
+    return this.#since === null || time === null || time >= this.#since;
+  }
+}
+
+async function* lastOf(entries: AsyncIterable<LogEntry>, count: number | null): AsyncGenerator<LogEntry> {
+  if (count === null) {
+    yield* entries;
+    return;
+  }
+  let last: LogEntry[] = [];
+  for await (const entry of entries) {
+    last.push(entry);
+    if (last.length >= 2 * count + 1000) last = count === 0 ? [] : last.slice(-count);
+  }
+  if (count > 0) yield* last.slice(-count);
+}

@@ -1,0 +1,100 @@
+// One file of a log, open for reading: `current` or a rotated one, compressed or not. Reads blocks, forwards from any
+// place and backwards; knows nothing of entries.
+//
+// A rotated file is compressed and removed while readers are at it. Whoever holds the plain file open reads on; one
+// that opens it too late finds the compressed form, whose bytes and offsets are the same.
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createGunzip } from 'node:zlib';
+import type { LogFormat } from '../model/unit.ts';
+import { codeOf } from './fault.ts';
+import { identityOf } from './inspect.ts';
+import type { FileIdentity } from './inspect.ts';
+import { COMPRESSED } from './names.ts';
+
+const BLOCK_BYTES = 256 * 1024;
+
+export interface Segment {
+  readonly handle: FileHandle;
+  readonly compressed: boolean;
+  /** null: to be told by its first line. */
+  readonly format: LogFormat | null;
+  readonly identity: FileIdentity | null;
+  /** Of the last line. */
+  readonly modifiedMs: number;
+}
+
+/** null: it is gone, in both forms. The caller closes `handle`. */
+export async function openSegment(
+  directory: string,
+  name: string,
+  format: LogFormat | null,
+): Promise<Segment | null> {
+  for (const compressed of [false, true]) {
+    let handle: FileHandle;
+    try {
+      handle = await open(join(directory, compressed ? name + COMPRESSED : name), 'r');
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') continue;
+      throw error;
+    }
+    const status = await handle.stat();
+    return { handle, compressed, format, identity: identityOf(status), modifiedMs: status.mtimeMs };
+  }
+  return null;
+}
+
+/** Blocks from `offset` (of the uncompressed bytes) to the end that the file has when it is reached. */
+export async function* blocksOf({ handle, compressed }: Segment, offset: number): AsyncGenerator<Buffer> {
+  if (!compressed) {
+    for (let at = offset; ;) {
+      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(BLOCK_BYTES), 0, BLOCK_BYTES, at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  }
+  const source = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: BLOCK_BYTES });
+  const gunzip = createGunzip({ chunkSize: BLOCK_BYTES });
+  source.on('error', (error) => gunzip.destroy(error));
+  let passed = 0;
+  try {
+    for await (const chunk of source.pipe(gunzip)) {
+      if (!Buffer.isBuffer(chunk)) continue;
+      const skip = Math.min(chunk.length, Math.max(0, offset - passed));
+      passed += chunk.length;
+      if (skip < chunk.length) yield chunk.subarray(skip);
+    }
+  } finally {
+    source.destroy();
+    gunzip.destroy();
+  }
+}
+
+/** Lines from the last to the first with the offset each begins at; only of a plain file. The bytes are borrowed. */
+export async function* linesBackwards(
+  { handle }: Segment,
+  end: number,
+): AsyncGenerator<{ readonly start: number; readonly line: Buffer }> {
+  const NEWLINE = 10;
+  /** Bytes from `at` up to what has been handed out. */
+  let held: Buffer = Buffer.alloc(0);
+  let at = end;
+  while (at > 0) {
+    const length = Math.min(BLOCK_BYTES, at);
+    at -= length;
+    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(length), 0, length, at);
+    // Emptied by someone while it is read.
+    if (bytesRead < length) return;
+    held = held.length === 0 ? buffer : Buffer.concat([buffer, held]);
+    for (;;) {
+      // The newline that ends the last line held does not begin it.
+      const newline = held.length < 2 ? -1 : held.lastIndexOf(NEWLINE, held.length - 2);
+      if (newline === -1) break;
+      yield { start: at + newline + 1, line: held.subarray(newline + 1, held.length) };
+      held = held.subarray(0, newline + 1);
+    }
+  }
+  if (held.length > 0) yield { start: 0, line: held };
+}

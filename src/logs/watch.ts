@@ -1,0 +1,78 @@
+// Says when something may have changed in a directory, which need not exist yet. Says it too often rather than not.
+import { watch } from 'node:fs';
+import type { FSWatcher } from 'node:fs';
+import { dirname } from 'node:path';
+import { codeOf } from './fault.ts';
+import { identityOf, statusOf } from './inspect.ts';
+
+/** For what inotify does not tell: network file systems, and a user's watches used up. */
+const RECHECK_MS = 1000;
+
+export class Watch {
+  readonly #directory: string;
+  readonly #signal: AbortSignal;
+  #watcher: FSWatcher | null = null;
+  #watched: string | null = null;
+  #changed = false;
+  #wake: (() => void) | null = null;
+  readonly #onChange = (): void => {
+    this.#changed = true;
+    this.#wake?.();
+  };
+
+  constructor(directory: string, signal: AbortSignal) {
+    this.#directory = directory;
+    this.#signal = signal;
+    signal.addEventListener('abort', this.#onChange);
+  }
+
+  /** Makes sure that the watch is on the directory, or else on the nearest one above it that exists. */
+  async aim(): Promise<void> {
+    for (let path = this.#directory; ; path = dirname(path)) {
+      const status = await statusOf(path).catch(() => null);
+      if (status === null && path !== dirname(path)) continue;
+      // By its identity too: a directory that was removed and made again is another one.
+      const aimed = `${path} ${identityOf(status)}`;
+      if (aimed === this.#watched) return;
+      this.#watcher?.close();
+      this.#watcher = this.#startedOn(path);
+      this.#watched = this.#watcher === null ? null : aimed;
+      // Changed between the look and the watch.
+      if (path !== this.#directory)
+        this.#changed ||= (await statusOf(this.#directory).catch(() => null)) !== null;
+      return;
+    }
+  }
+
+  /** Resolves at the next change after the last call, at the latest after a second. */
+  async next(): Promise<void> {
+    if (!this.#changed && !this.#signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, RECHECK_MS);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      this.#wake = null;
+    }
+    this.#changed = false;
+  }
+
+  close(): void {
+    this.#signal.removeEventListener('abort', this.#onChange);
+    this.#watcher?.close();
+    this.#watcher = null;
+  }
+
+  #startedOn(path: string): FSWatcher | null {
+    try {
+      const watcher = watch(path, { persistent: true }, this.#onChange);
+      watcher.on('error', this.#onChange);
+      return watcher;
+    } catch (error) {
+      if (codeOf(error) === null) throw error;
+      return null;
+    }
+  }
+}
