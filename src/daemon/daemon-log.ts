@@ -1,0 +1,35 @@
+// The daemon's own log: one event a line on stderr. JSON when that is a file or a pipe, made for eyes on a terminal.
+
+export type Level = 'info' | 'warning' | 'error';
+export type Fields = Readonly<Record<string, string | number | boolean | null>>;
+
+export interface DaemonLog {
+  /** `event` is a stable word; `message` the sentence for people. */
+  write(level: Level, event: string, message: string, fields?: Fields): void;
+}
+
+const COLOURS: Readonly<Record<Level, string>> = { info: '2', warning: '33', error: '31' };
+
+export function createDaemonLog(
+  stream: NodeJS.WriteStream,
+  wallMs: () => number,
+  env: NodeJS.ProcessEnv,
+): DaemonLog {
+  const isTerminal = stream.isTTY;
+  const colour = isTerminal && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
+  // A full disk or a closed pipe under our own log must not end the daemon.
+  stream.on('error', () => undefined);
+  return {
+    write: (level, event, message, fields = {}) => {
+      const time = new Date(wallMs()).toISOString();
+      if (!isTerminal) {
+        stream.write(`${JSON.stringify({ time, level, event, message, ...fields })}\n`);
+        return;
+      }
+      const clock = time.slice(11, 19);
+      const unit = typeof fields['unit'] === 'string' ? `${fields['unit']}: ` : '';
+      const line = `${unit}${message}`;
+      stream.write(colour ? `\x1b[2m${clock}\x1b[0m \x1b[${COLOURS[level]}m${line}\x1b[0m\n` : `${clock} ${line}\n`);
+    },
+  };
+}

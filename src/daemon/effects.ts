@@ -1,0 +1,156 @@
+// Carries out what the machines ask for, through the ports, and answers with the facts that come of it. It decides
+// nothing: which process belongs to which run, and which tree to which unit, is all that it remembers.
+import { randomBytes } from 'node:crypto';
+import { expandWords } from '../core/expand.ts';
+import type { MachineEffect, MachineEvent } from '../core/machine-state.ts';
+import type { ExitStatus, ProcessId, ProcessTree, SpawnFailure, SpawnRequest } from '../model/process.ts';
+import type { UnitSpec } from '../model/unit.ts';
+import type { Processes } from '../os/ports.ts';
+import { environmentOf } from './environment.ts';
+import type { Output } from './output.ts';
+
+export interface EffectPorts {
+  readonly processes: Processes;
+  readonly inherited: Readonly<Record<string, string>>;
+  /** Opens the unit's output, or gives the one that is open. Throws where the system refuses. */
+  readonly outputFor: (spec: UnitSpec) => Output;
+  readonly send: (unit: string, event: MachineEvent) => void;
+  /** A settle that failed, or a signal that the kernel refused. */
+  readonly onTrouble: (unit: string, message: string) => void;
+}
+
+interface RunPlace {
+  readonly unit: string;
+  readonly run: number;
+}
+
+const EMPTY_TREE: ProcessTree = { invocationId: '', leaders: [] };
+
+export class Effects {
+  readonly #ports: EffectPorts;
+  readonly #runs = new Map<number, RunPlace>();
+  readonly #trees = new Map<string, ProcessTree>();
+  /** Units that asked for a survey and may be waiting for the end of processes that are not ours to name. */
+  readonly #surveying = new Set<string>();
+  #surveyScheduled = false;
+
+  constructor(ports: EffectPorts) {
+    this.#ports = ports;
+    ports.processes.onReaped((process, status) => {
+      this.#reaped(process, status);
+    });
+  }
+
+  perform(spec: UnitSpec, effect: MachineEffect): void {
+    const unit = spec.name;
+    const { processes, send } = this.#ports;
+    switch (effect.type) {
+      case 'begin':
+        this.#trees.set(unit, { invocationId: randomBytes(16).toString('hex'), leaders: [] });
+        return;
+      case 'spawn': {
+        const result = this.#spawn(spec, effect);
+        if ('failure' in result) send(unit, { type: 'spawn-failed', run: effect.run, failure: result.failure });
+        else send(unit, { type: 'spawned', run: effect.run, process: result.process });
+        return;
+      }
+      case 'signal':
+        if (processes.signal(effect.process, effect.signal) === 'denied') {
+          this.#ports.onTrouble(unit, `cannot send ${effect.signal} to pid ${effect.process.pid}: not permitted`);
+        }
+        return;
+      case 'signal-tree':
+        processes.signalTree(this.treeOf(unit), effect.signal);
+        return;
+      case 'survey':
+        this.#surveying.add(unit);
+        this.#survey(unit);
+        return;
+      case 'end':
+        this.#surveying.delete(unit);
+        return;
+      case 'record':
+        return;
+    }
+  }
+
+  treeOf(unit: string): ProcessTree {
+    return this.#trees.get(unit) ?? EMPTY_TREE;
+  }
+
+  members(unit: string): readonly ProcessId[] {
+    const tree = this.treeOf(unit);
+    return tree.leaders.length === 0 ? [] : this.#ports.processes.members(tree);
+  }
+
+  forget(unit: string): void {
+    this.#trees.delete(unit);
+    this.#surveying.delete(unit);
+  }
+
+  #spawn(
+    spec: UnitSpec,
+    effect: Extract<MachineEffect, { type: 'spawn' }>,
+  ): { readonly process: ProcessId } | { readonly failure: SpawnFailure } {
+    const unit = spec.name;
+    const tree = this.treeOf(unit);
+    const made = environmentOf({
+      inherited: this.#ports.inherited,
+      spec,
+      invocationId: tree.invocationId,
+      variables: effect.variables,
+    });
+    if (!made.ok) return { failure: made.failure };
+    const expanded = expandWords(effect.command.argv, made.environment);
+    if (!expanded.ok) {
+      const reason = `\${${expanded.missing}} in its command is not set in its environment`;
+      return { failure: { stage: 'command', errno: null, reason } };
+    }
+    let output: Output;
+    try {
+      output = this.#ports.outputFor(spec);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return { failure: { stage: 'resources', errno: null, reason } };
+    }
+    const request: SpawnRequest = {
+      argv: expanded.argv,
+      environment: made.environment,
+      workingDirectory: spec.workingDirectory,
+      user: spec.user,
+      group: spec.group,
+      supplementaryGroups: spec.supplementaryGroups,
+      umask: spec.umask,
+      limits: spec.limits,
+      nice: spec.nice,
+      oomScoreAdjust: spec.oomScoreAdjust,
+      noNewPrivileges: spec.noNewPrivileges,
+      stdoutFd: output.stdoutFd,
+      stderrFd: output.stderrFd,
+    };
+    const result = this.#ports.processes.spawn(request);
+    if (!result.ok) return { failure: result.failure };
+    this.#runs.set(result.process.pid, { unit, run: effect.run });
+    this.#trees.set(unit, { ...tree, leaders: [...tree.leaders, result.process] });
+    return { process: result.process };
+  }
+
+  #reaped(process: ProcessId | null, status: ExitStatus): void {
+    const place = process === null ? undefined : this.#runs.get(process.pid);
+    if (process !== null && place !== undefined) {
+      this.#runs.delete(process.pid);
+      this.#ports.send(place.unit, { type: 'exited', run: place.run, status });
+    }
+    // The end of an orphan may be the end of some tree that is waited for; which one, it cannot say any more.
+    if (this.#surveying.size === 0 || this.#surveyScheduled) return;
+    this.#surveyScheduled = true;
+    setImmediate(() => {
+      this.#surveyScheduled = false;
+      for (const unit of [...this.#surveying]) this.#survey(unit);
+    });
+  }
+
+  #survey(unit: string): void {
+    this.#ports.send(unit, { type: 'surveyed', survivors: this.members(unit).length > 0 });
+  }
+}

@@ -1,0 +1,58 @@
+// The environment of a unit's processes, made anew for each spawn.
+//
+// Later wins: the daemon's own environment; HOME, USER, LOGNAME and SHELL of `user`; `environment`; the
+// environmentFiles in their order (as in systemd, files win over the field); UNITD_UNIT and INVOCATION_ID; what the
+// step adds (MAINPID, SERVICE_RESULT).
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import type { SpawnFailure } from '../model/process.ts';
+import type { UnitSpec } from '../model/unit.ts';
+import { lookupUser } from '../os/users.ts';
+
+export type EnvironmentResult =
+  | { readonly ok: true; readonly environment: Readonly<Record<string, string>> }
+  | { readonly ok: false; readonly failure: SpawnFailure };
+
+/** Of the daemon's own environment, what speaks of the daemon alone. */
+const OWN = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID', 'LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES'];
+
+/** What units inherit from the daemon: read once, at its start. */
+export function inheritedEnvironment(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const inherited: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && !OWN.includes(name)) inherited[name] = value;
+  }
+  return inherited;
+}
+
+export interface EnvironmentSources {
+  readonly inherited: Readonly<Record<string, string>>;
+  readonly spec: UnitSpec;
+  readonly invocationId: string;
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+export function environmentOf(sources: EnvironmentSources): EnvironmentResult {
+  const { inherited, spec, invocationId, variables } = sources;
+  const environment: Record<string, string> = { ...inherited, ...userVariables(spec.user), ...spec.environment };
+  for (const { path, optional } of spec.environmentFiles) {
+    try {
+      for (const [name, value] of Object.entries(parseEnv(readFileSync(path, 'utf8')))) {
+        if (value !== undefined) environment[name] = value;
+      }
+    } catch (error) {
+      const errno = error instanceof Error && 'code' in error ? String(error.code) : null;
+      if (optional && errno === 'ENOENT') continue;
+      const reason = `environment file ${JSON.stringify(path)} cannot be read: ${errno ?? String(error)}`;
+      return { ok: false, failure: { stage: 'command', errno, reason } };
+    }
+  }
+  Object.assign(environment, { UNITD_UNIT: spec.name, INVOCATION_ID: invocationId }, variables);
+  return { ok: true, environment };
+}
+
+function userVariables(name: string | null): Readonly<Record<string, string>> {
+  const user = name === null ? null : lookupUser(name);
+  if (user === null) return {};
+  return { HOME: user.home, USER: user.name, LOGNAME: user.name, SHELL: user.shell };
+}

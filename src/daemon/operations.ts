@@ -1,0 +1,145 @@
+// Waits until the units that somebody moved are where they were asked to be, or will not get there by themselves.
+// Decides nothing about units; it only reads the fleet whenever that has settled.
+import { isUp, needsStop } from '../core/fleet.ts';
+import type { Fleet, Unit } from '../core/fleet.ts';
+import { publicState, reasonOf } from '../core/view.ts';
+import type { MovedUnit } from '../wire/v1.ts';
+import type { Clock, Timer } from '../os/ports.ts';
+import type { Progress } from './control.ts';
+import type { Look } from './supervisor.ts';
+
+export interface Goal {
+  readonly name: string;
+  /** there: whatever state it is in, it was all that was asked. */
+  readonly want: 'up' | 'down' | 'there';
+  /** up: only an activation later than this one counts. */
+  readonly afterActivation: number;
+  /** It already was where it was asked to be: say `unchanged` rather than `done`. */
+  readonly isThere: boolean;
+}
+
+export interface WaitOptions {
+  readonly wait: boolean;
+  /** null: for ever. */
+  readonly timeoutMs: number | null;
+  readonly progress: Progress;
+  readonly hangup: AbortSignal;
+}
+
+interface Operation {
+  readonly open: Map<string, Goal>;
+  readonly moved: Map<string, MovedUnit>;
+  readonly progress: Progress;
+  readonly end: () => void;
+}
+
+export class Operations {
+  readonly #fleet: () => Readonly<Fleet>;
+  readonly #clock: Clock;
+  readonly #isSettled: () => boolean;
+  readonly #running = new Set<Operation>();
+
+  constructor(fleet: () => Readonly<Fleet>, clock: Clock, isSettled: () => boolean) {
+    this.#fleet = fleet;
+    this.#clock = clock;
+    this.#isSettled = isSettled;
+  }
+
+  /** Resolves with one row a goal, in their order. */
+  async wait(goals: readonly Goal[], options: WaitOptions): Promise<readonly MovedUnit[]> {
+    const { promise, resolve } = withResolvers();
+    const operation: Operation = {
+      open: new Map(goals.map((goal) => [goal.name, goal])),
+      moved: new Map(),
+      progress: options.progress,
+      end: resolve,
+    };
+    this.#running.add(operation);
+    let timer: Timer | null = null;
+    options.hangup.addEventListener('abort', resolve, { once: true });
+    if (this.#isSettled()) this.#check(operation);
+    if (operation.open.size > 0 && options.wait && !options.hangup.aborted) {
+      if (options.timeoutMs !== null) {
+        timer = this.#clock.arm(this.#clock.monotonicMs() + options.timeoutMs, resolve);
+      }
+      await promise;
+    }
+    timer?.close();
+    options.hangup.removeEventListener('abort', resolve);
+    this.#running.delete(operation);
+    return goals.map((goal) => operation.moved.get(goal.name) ?? this.#row(goal, 'pending'));
+  }
+
+  looked(name: string, look: Look): void {
+    for (const operation of this.#running) {
+      if (!operation.open.has(name)) continue;
+      operation.progress({ type: 'progress', unit: name, state: look.state, reason: look.reason });
+    }
+  }
+
+  settled(touched: ReadonlySet<string>): void {
+    for (const operation of this.#running) {
+      const concerns = [...operation.open.keys()].some((name) => touched.has(name));
+      if (concerns || operation.open.size === 0) this.#check(operation);
+    }
+  }
+
+  /** Ends every wait with what is there: the daemon is going. */
+  close(): void {
+    for (const operation of this.#running) operation.end();
+  }
+
+  #check(operation: Operation): void {
+    for (const goal of operation.open.values()) {
+      const outcome = outcomeOf(goal, this.#fleet().units.get(goal.name));
+      if (outcome === 'pending') continue;
+      operation.open.delete(goal.name);
+      operation.moved.set(goal.name, this.#row(goal, outcome));
+    }
+    if (operation.open.size === 0) operation.end();
+  }
+
+  #row(goal: Goal, outcome: MovedUnit['outcome']): MovedUnit {
+    const unit = this.#fleet().units.get(goal.name);
+    const { name } = goal;
+    if (unit === undefined) return { name, state: 'stopped', ready: false, outcome, reason: 'its file was removed' };
+    return { name, state: publicState(unit), ready: isUp(unit), outcome, reason: reasonOf(unit) };
+  }
+}
+
+function outcomeOf(goal: Goal, unit: Unit | undefined): MovedUnit['outcome'] {
+  const good = goal.isThere ? 'unchanged' : 'done';
+  if (goal.want === 'there') return good;
+  if (goal.want === 'down') {
+    if (unit === undefined) return good;
+    if (needsStop(unit) || unit.state.phase.at === 'backoff') return 'pending';
+    return unit.state.phase.at === 'failed' ? 'failed' : good;
+  }
+  return unit === undefined || unit.removed ? 'failed' : outcomeOfStart(goal, unit, good);
+}
+
+function outcomeOfStart(goal: Goal, unit: Unit, good: 'done' | 'unchanged'): MovedUnit['outcome'] {
+  const { state, verdict, cycle } = unit;
+  if (cycle !== null) return 'pending';
+  switch (state.phase.at) {
+    case 'starting':
+    case 'stopping':
+      return 'pending';
+    case 'running':
+    case 'completed':
+      return verdict.down === null && state.activation > goal.afterActivation ? good : 'pending';
+    case 'failed':
+    case 'backoff':
+      return 'failed';
+    case 'stopped':
+      return verdict.wanted === 'up' && verdict.down === null && verdict.pending ? 'pending' : 'failed';
+  }
+}
+
+function withResolvers(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}

@@ -1,0 +1,139 @@
+// Where a unit's output goes: two named pipes in the runtime directory and the capture that reads them. One Output a
+// unit, made at its first start, closed when the unit is forgotten or the daemon ends.
+import { chownSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { UnitSpec } from '../model/unit.ts';
+import { createCapture } from '../logs/capture.ts';
+import type { Capture, CaptureStats } from '../logs/capture.ts';
+import { openOutputPipe } from '../os/fifo.ts';
+import type { Clock, OutputPipe } from '../os/ports.ts';
+import { lookupGroup, lookupUser } from '../os/users.ts';
+
+export interface Output {
+  /** Descriptors for the child's 1 and 2. */
+  readonly stdoutFd: number;
+  readonly stderrFd: number;
+  /** Takes a changed spec in, before a start or in place; throws when the pipes cannot be given to another user. */
+  update(spec: UnitSpec): void;
+  stats(): CaptureStats;
+  /** All processes of the unit have ended: what they wrote is in the log when this resolves. */
+  settle(): Promise<void>;
+  /** Writes what is there, closes everything and, when `forget`, removes the pipes. */
+  close(forget: boolean): Promise<void>;
+}
+
+export interface OutputOptions {
+  readonly fifoDirectory: string;
+  readonly logDirectory: string;
+  readonly clock: Clock;
+  readonly onProblem: (unit: string, problem: string | null) => void;
+}
+
+/**
+ * As much as an unprivileged user gets without a word (the kernel's pipe-max-size): seconds of an ordinary service's
+ * output fit while no daemon reads.
+ */
+const PIPE_BYTES = 1024 * 1024;
+
+/** Throws what the system said when pipes cannot be made or opened. */
+export function openOutput(spec: UnitSpec, options: OutputOptions): Output {
+  const { name } = spec;
+  const { uid, gid } = ownerOf(spec);
+  const paths = [join(options.fifoDirectory, `${name}.stdout`), join(options.fifoDirectory, `${name}.stderr`)];
+  const pipes: OutputPipe[] = [];
+  let capture: Capture | null = null;
+  try {
+    for (const path of paths) pipes.push(openOutputPipe(path, { uid, gid, sizeBytes: PIPE_BYTES }));
+    const [stdout, stderr] = pipes;
+    if (stdout === undefined || stderr === undefined) throw new Error('unreachable: two pipes were opened');
+    capture = createCapture({
+      unit: name,
+      directory: join(options.logDirectory, name),
+      spec: spec.logs,
+      stdoutFd: stdout.readFd,
+      stderrFd: stderr.readFd,
+      clock: options.clock,
+      onProblem: (problem) => {
+        options.onProblem(name, problem);
+      },
+    });
+    return new CapturedOutput(spec, stdout, stderr, capture, paths);
+  } catch (error) {
+    for (const pipe of pipes) pipe.close();
+    throw error;
+  }
+}
+
+interface Owner {
+  readonly uid: number | null;
+  readonly gid: number | null;
+}
+
+function ownerOf(spec: UnitSpec): Owner {
+  return {
+    uid: spec.user === null ? null : (lookupUser(spec.user)?.uid ?? null),
+    gid: spec.group === null ? null : (lookupGroup(spec.group)?.gid ?? null),
+  };
+}
+
+class CapturedOutput implements Output {
+  readonly #stdout: OutputPipe;
+  readonly #stderr: OutputPipe;
+  readonly #capture: Capture;
+  readonly #paths: readonly string[];
+  #spec: UnitSpec;
+
+  constructor(
+    spec: UnitSpec,
+    stdout: OutputPipe,
+    stderr: OutputPipe,
+    capture: Capture,
+    paths: readonly string[],
+  ) {
+    this.#spec = spec;
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+    this.#capture = capture;
+    this.#paths = paths;
+  }
+
+  get stdoutFd(): number {
+    return this.#stdout.childFd;
+  }
+
+  get stderrFd(): number {
+    return this.#stderr.childFd;
+  }
+
+  update(spec: UnitSpec): void {
+    const before = this.#spec;
+    if (before === spec) return;
+    this.#spec = spec;
+    this.#capture.update(spec.logs);
+    if (spec.user === before.user && spec.group === before.group) return;
+    const { uid, gid } = ownerOf(spec);
+    for (const path of this.#paths) chownSync(path, uid ?? process.geteuid?.() ?? 0, gid ?? process.getegid?.() ?? 0);
+  }
+
+  stats(): CaptureStats {
+    return this.#capture.stats();
+  }
+
+  async settle(): Promise<void> {
+    await this.#capture.settle();
+  }
+
+  async close(forget: boolean): Promise<void> {
+    this.#stdout.close();
+    this.#stderr.close();
+    await this.#capture.close();
+    if (!forget) return;
+    for (const path of this.#paths) {
+      try {
+        unlinkSync(path);
+      } catch {
+        // Somebody was quicker; nothing is left to remove.
+      }
+    }
+  }
+}

@@ -1,0 +1,187 @@
+// From the unit files to the fleet: load, plan, and, unless it was only a look, commit. All or nothing, except where
+// `partial` or the daemon's own start asks for the largest set around the errors.
+//
+// Loads go one after the other. A reload that is asked for while one is under way is queued, and all such that have
+// not begun are one: they would read the same files. Waiting for the moved units is not part of the queue, so a
+// reload that mends a slow start does not wait for it.
+import { createHash } from 'node:crypto';
+import { effectiveUnit } from '../config/effective.ts';
+import type { UnitSource } from '../config/parse.ts';
+import { amend } from '../core/fleet.ts';
+import type { Fleet, Intent } from '../core/fleet.ts';
+import { commit, plan } from '../core/reconcile.ts';
+import type { DraftPlan } from '../core/reconcile.ts';
+import type { Plan } from '../model/plan.ts';
+import type { Problem } from '../model/problem.ts';
+import type { ProblemDetails } from '../wire/v1.ts';
+import type { Answer } from './control.ts';
+import type { Goal } from './operations.ts';
+import type { GoodFile, Store } from './store.ts';
+import type { Supervisor } from './supervisor.ts';
+import { hasErrors } from './unit-set.ts';
+import type { UnitDirectory, UnitSet } from './unit-set.ts';
+
+export interface ReloadOptions {
+  readonly partial: boolean;
+  /** Apply this plan or refuse. */
+  readonly planId: string | null;
+}
+
+export interface Applied {
+  readonly plan: Plan;
+  readonly problems: readonly Problem[];
+  readonly goals: readonly Goal[];
+  /** Moved units that were crash-looping or had failed before: what becomes of them fails no reload. */
+  readonly excused: ReadonlySet<string>;
+}
+
+export interface ReloaderPorts {
+  readonly directory: UnitDirectory;
+  readonly supervisor: Supervisor;
+  readonly store: Store;
+  /** A set was applied. */
+  readonly onApplied: (applied: Applied) => void;
+}
+
+export class Reloader {
+  readonly #ports: ReloaderPorts;
+  /** The last load in the queue, whatever becomes of it. */
+  #tail: Promise<unknown> = Promise.resolve();
+  readonly #queued = new Map<string, Promise<Answer<Applied>>>();
+  /** What runs, in the form that it was applied in. */
+  #running: ReadonlyMap<string, UnitSource> = new Map();
+  #problems: readonly Problem[] = [];
+
+  constructor(ports: ReloaderPorts) {
+    this.#ports = ports;
+  }
+
+  /** Of the last set that was applied; errors among them mean that the daemon runs degraded. */
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
+  fileOf(unit: string): string | null {
+    return this.#running.get(unit)?.file ?? null;
+  }
+
+  /** The first set: of what is not valid now, the last good form; operators' words as they stood. */
+  async boot(lastGood: readonly GoodFile[], intents: ReadonlyMap<string, Intent>): Promise<Applied> {
+    const set = await this.#ports.directory.load();
+    const fallback = new Map(lastGood.map((file) => [file.name, sourceOf(file)]));
+    const usable = hasErrors(set.problems) ? this.#ports.directory.usable(set, fallback) : set;
+    return await this.#commit(usable, (fleet) => {
+      for (const [name, intent] of intents) {
+        amend(fleet, name, { intent });
+        fleet.seq = Math.max(fleet.seq, intent.seq);
+      }
+    });
+  }
+
+  async plan(partial: boolean): Promise<Answer<{ readonly plan: Plan; readonly problems: readonly Problem[] }>> {
+    const loaded = this.#loadable(await this.#ports.directory.load(), partial);
+    if (!loaded.ok) return loaded;
+    const draft = plan(loaded.value.specs, this.#ports.supervisor.fleet, effectiveUnit);
+    return { ok: true, value: { plan: withId(draft, loaded.value), problems: loaded.value.problems } };
+  }
+
+  async apply(options: ReloadOptions): Promise<Answer<Applied>> {
+    const key = JSON.stringify(options);
+    const queued = this.#queued.get(key);
+    if (queued !== undefined) return await queued;
+    const begun = this.#tail.then(async () => {
+      this.#queued.delete(key);
+      return await this.#applyNow(options);
+    });
+    this.#queued.set(key, begun);
+    this.#tail = begun.catch(() => undefined);
+    return await begun;
+  }
+
+  async #applyNow({ partial, planId }: ReloadOptions): Promise<Answer<Applied>> {
+    const loaded = this.#loadable(await this.#ports.directory.load(), partial);
+    if (!loaded.ok) return loaded;
+    if (planId !== null) {
+      const now = withId(plan(loaded.value.specs, this.#ports.supervisor.fleet, effectiveUnit), loaded.value);
+      if (now.id !== planId) return { ok: false, error: moved(planId, now) };
+    }
+    return { ok: true, value: await this.#commit(loaded.value) };
+  }
+
+  #loadable(set: UnitSet, partial: boolean): Answer<UnitSet> {
+    if (!hasErrors(set.problems)) return { ok: true, value: set };
+    if (!partial || set.isBlind) return { ok: false, error: invalid(set.problems) };
+    return { ok: true, value: this.#ports.directory.usable(set, this.#running) };
+  }
+
+  async #commit(set: UnitSet, amendFleet: (fleet: Fleet) => void = () => undefined): Promise<Applied> {
+    const { supervisor, store, onApplied } = this.#ports;
+    const applied = await new Promise<Applied>((resolve, reject) => {
+      supervisor.change((fleet, instant, outputs) => {
+        try {
+          const draft = plan(set.specs, fleet, effectiveUnit);
+          const moves = movesOf(draft, fleet);
+          commit(set.specs, draft, fleet, instant, outputs);
+          amendFleet(fleet);
+          resolve({ plan: withId(draft, set), problems: set.problems, ...moves });
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)));
+        }
+      });
+    });
+    this.#running = new Map(set.files.map((source) => [source.name, source]));
+    this.#problems = set.problems;
+    if (!hasErrors(set.problems)) store.saveLastGood(set.files.map(goodFileOf));
+    onApplied(applied);
+    return applied;
+  }
+}
+
+function movesOf(draft: DraftPlan, fleet: Readonly<Fleet>): Pick<Applied, 'goals' | 'excused'> {
+  const excused = new Set<string>();
+  const goals = draft.units.map((row): Goal => {
+    const unit = fleet.units.get(row.name);
+    const at = unit?.state.phase.at;
+    if (at === 'backoff' || at === 'failed') excused.add(row.name);
+    const want = row.action === 'stop' ? 'down' : row.action === 'update' ? 'there' : 'up';
+    return { name: row.name, want, afterActivation: unit?.state.activation ?? 0, isThere: false };
+  });
+  return { goals, excused };
+}
+
+/** Names the plan by the files and the actions that they lead to: when either moves, so does the id. */
+function withId(draft: DraftPlan, set: UnitSet): Plan {
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify([...set.fingerprints].sort(([a], [b]) => (a < b ? -1 : 1))));
+  hash.update(JSON.stringify(draft.units));
+  return { id: hash.digest('hex').slice(0, 12), ...draft };
+}
+
+function sourceOf({ name, file, text }: GoodFile): UnitSource {
+  return { name, file, bytes: Buffer.from(text) };
+}
+
+function goodFileOf({ name, file, bytes }: UnitSource): GoodFile {
+  return { name, file, text: Buffer.from(bytes).toString() };
+}
+
+function invalid(problems: readonly Problem[]): ProblemDetails {
+  const errors = problems.filter((problem) => problem.severity === 'error').length;
+  return {
+    type: 'tag:unitd,2026:invalid-unit-files',
+    title: 'invalid unit files',
+    status: 422,
+    detail: `cannot load the unit files: ${errors} ${errors === 1 ? 'error' : 'errors'}, expected none; nothing was changed`,
+    problems,
+  };
+}
+
+function moved(asked: string, now: Plan): ProblemDetails {
+  return {
+    type: 'tag:unitd,2026:plan-moved',
+    title: 'the world has moved',
+    status: 409,
+    detail: `cannot apply plan "${asked}": files or units have changed since, the plan is "${now.id}" now`,
+    plan: now,
+  };
+}

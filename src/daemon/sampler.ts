@@ -1,0 +1,101 @@
+// Measures what the units' process trees use, at a fixed interval, while anything runs. Keeps the latest figures, the
+// peaks and a short history of each unit.
+import type { ProcessId } from '../model/process.ts';
+import type { Clock, Meter, Timer, Usage } from '../os/ports.ts';
+import type { UsageSample } from '../wire/v1.ts';
+import { timestamp } from './documents.ts';
+
+/** Samples kept of each unit. */
+const HISTORY_LENGTH = 60;
+
+export interface Measured {
+  readonly latest: UsageSample;
+  readonly peakMemoryBytes: number;
+  readonly peakCpuPercent: number;
+  readonly peakTasks: number;
+  /** Newest last. */
+  readonly samples: readonly UsageSample[];
+}
+
+export interface SamplerOptions {
+  readonly clock: Clock;
+  readonly meter: Meter;
+  /** null: never measure. */
+  readonly intervalMs: number | null;
+  /** The living processes of each unit that has any. */
+  readonly trees: () => ReadonlyMap<string, readonly ProcessId[]>;
+  readonly onSample: (unit: string, usage: Usage) => void;
+  readonly onTrouble: (message: string) => void;
+}
+
+export class Sampler {
+  readonly #options: SamplerOptions;
+  readonly #measured = new Map<string, Measured>();
+  #timer: Timer | null = null;
+  #isMeasuring = false;
+  #isClosed = false;
+
+  constructor(options: SamplerOptions) {
+    this.#options = options;
+  }
+
+  get source(): 'pidusage' | 'cgroup' {
+    return this.#options.meter.source;
+  }
+
+  of(unit: string): Measured | null {
+    return this.#measured.get(unit) ?? null;
+  }
+
+  /** Something runs: the next sample is due one interval from now, unless one is due already. */
+  wake(): void {
+    const { clock, intervalMs } = this.#options;
+    if (intervalMs === null || this.#timer !== null || this.#isMeasuring || this.#isClosed) return;
+    this.#timer = clock.arm(clock.monotonicMs() + intervalMs, () => {
+      this.#timer = null;
+      void this.#measure();
+    });
+  }
+
+  forget(unit: string): void {
+    this.#measured.delete(unit);
+    this.#options.meter.forget(unit);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.close();
+    this.#timer = null;
+  }
+
+  async #measure(): Promise<void> {
+    const { meter, trees, onSample, onTrouble, clock } = this.#options;
+    this.#isMeasuring = true;
+    try {
+      const living = trees();
+      const usages = await meter.sample(living);
+      const at = timestamp(clock.wallMs());
+      for (const [unit, usage] of usages) {
+        this.#keep(unit, { ...usage, at });
+        onSample(unit, usage);
+      }
+      this.#isMeasuring = false;
+      if (living.size > 0) this.wake();
+    } catch (error) {
+      this.#isMeasuring = false;
+      onTrouble(`cannot measure usage: ${String(error)}`);
+      this.wake();
+    }
+  }
+
+  #keep(unit: string, sample: UsageSample): void {
+    const before = this.#measured.get(unit);
+    this.#measured.set(unit, {
+      latest: sample,
+      peakMemoryBytes: Math.max(before?.peakMemoryBytes ?? 0, sample.memoryBytes),
+      peakCpuPercent: Math.max(before?.peakCpuPercent ?? 0, sample.cpuPercent),
+      peakTasks: Math.max(before?.peakTasks ?? 0, sample.tasks),
+      samples: [...(before?.samples ?? []), sample].slice(-HISTORY_LENGTH),
+    });
+  }
+}

@@ -1,0 +1,133 @@
+// What outlives the daemon in the state directory: operators' words, and the last set of unit files that was applied
+// without an error. Each is one JSON file, replaced whole. One that cannot be read is set aside, never fatal.
+import { readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Intent } from '../core/fleet.ts';
+import { writeFileAtomic } from '../os/files.ts';
+
+/** A unit file as it was when it was last good. */
+export interface GoodFile {
+  readonly name: string;
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface Stored {
+  readonly intents: ReadonlyMap<string, Intent>;
+  readonly lastGood: readonly GoodFile[];
+  /** What could not be read, for the log. */
+  readonly warnings: readonly string[];
+}
+
+const INTENTS = 'intents.json';
+const LAST_GOOD = 'last-good.json';
+const VERSION = 1;
+
+export class Store {
+  readonly #directory: string;
+  readonly #onTrouble: (message: string) => void;
+  readonly #pending = new Map<string, string>();
+  #writing: Promise<void> | null = null;
+
+  constructor(directory: string, onTrouble: (message: string) => void) {
+    this.#directory = directory;
+    this.#onTrouble = onTrouble;
+  }
+
+  read(): Stored {
+    const warnings: string[] = [];
+    const intents = this.#readOne(INTENTS, intentsOf, warnings) ?? new Map<string, Intent>();
+    const lastGood = this.#readOne(LAST_GOOD, goodFilesOf, warnings) ?? [];
+    return { intents, lastGood, warnings };
+  }
+
+  saveIntents(intents: ReadonlyMap<string, Intent>): void {
+    this.#save(INTENTS, { version: VERSION, units: Object.fromEntries(intents) });
+  }
+
+  saveLastGood(files: readonly GoodFile[]): void {
+    this.#save(LAST_GOOD, { version: VERSION, files });
+  }
+
+  /** Resolves when all that was saved is on the disk, or has failed to get there. */
+  async close(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+  }
+
+  #readOne<T>(name: string, parse: (value: unknown) => T | null, warnings: string[]): T | null {
+    const path = join(this.#directory, name);
+    let text: string;
+    try {
+      text = readFileSync(path, 'utf8');
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) {
+        warnings.push(`cannot read state file "${path}": ${String(error)}, going on without it`);
+      }
+      return null;
+    }
+    const parsed = parse(jsonOf(text));
+    if (parsed !== null) return parsed;
+    const aside = `${path}.corrupt`;
+    try {
+      renameSync(path, aside);
+      warnings.push(`cannot read state file "${path}": it is damaged, set aside as "${aside}"`);
+    } catch (error) {
+      warnings.push(`cannot set aside damaged state file "${path}": ${String(error)}`);
+    }
+    return null;
+  }
+
+  /** Of several saves of one file while another write is under way, only the last is written. */
+  #save(name: string, value: unknown): void {
+    this.#pending.set(name, `${JSON.stringify(value)}\n`);
+    this.#writing ??= this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    for (const [name, text] of this.#pending) {
+      this.#pending.delete(name);
+      try {
+        await writeFileAtomic(join(this.#directory, name), text, 0o600);
+      } catch (error) {
+        this.#onTrouble(`cannot write state file "${join(this.#directory, name)}": ${String(error)}`);
+      }
+    }
+    this.#writing = null;
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function intentsOf(value: unknown): ReadonlyMap<string, Intent> | null {
+  if (!isRecord(value) || value['version'] !== VERSION || !isRecord(value['units'])) return null;
+  const intents = new Map<string, Intent>();
+  for (const [name, intent] of Object.entries(value['units'])) {
+    if (!isRecord(intent)) return null;
+    const { wanted, seq } = intent;
+    if ((wanted !== 'up' && wanted !== 'down') || typeof seq !== 'number') return null;
+    intents.set(name, { wanted, seq });
+  }
+  return intents;
+}
+
+function goodFilesOf(value: unknown): readonly GoodFile[] | null {
+  if (!isRecord(value) || value['version'] !== VERSION || !Array.isArray(value['files'])) return null;
+  const files: GoodFile[] = [];
+  for (const item of value['files']) {
+    if (!isRecord(item)) return null;
+    const { name, file, text } = item;
+    if (typeof name !== 'string' || typeof file !== 'string' || typeof text !== 'string') return null;
+    files.push({ name, file, text });
+  }
+  return files;
+}

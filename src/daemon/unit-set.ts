@@ -1,0 +1,104 @@
+// Reads units.d into a set of units, and finds the set that is usable when some files are not. It keeps what it has
+// parsed, so that a reload costs what has changed; and it parses in slices, so that no exit waits for it.
+import { loadSet, parsedOnce } from '../config/load-set.ts';
+import type { LoadedSet, ParseCache } from '../config/load-set.ts';
+import type { UnitSource } from '../config/parse.ts';
+import { unitNameOf } from '../config/unit-name.ts';
+import type { Problem } from '../model/problem.ts';
+import type { UnitSpec } from '../model/unit.ts';
+import { readUnitDirectory } from '../os/unit-files.ts';
+
+export interface UnitSet {
+  readonly specs: ReadonlyMap<string, UnitSpec>;
+  readonly files: readonly UnitSource[];
+  /** Of each unit's content, by name. */
+  readonly fingerprints: ReadonlyMap<string, string>;
+  readonly problems: readonly Problem[];
+  /** The directory could not be read at all: that it lists no file says nothing. */
+  readonly isBlind: boolean;
+}
+
+/** Longest run of parsing before the event loop gets its turn. */
+const SLICE_MS = 5;
+
+export class UnitDirectory {
+  readonly #directory: string;
+  readonly #insecure: boolean;
+  readonly #cache: ParseCache = new Map();
+  /** For forms that are not in the directory now. */
+  readonly #fallbackCache: ParseCache = new Map();
+
+  constructor(directory: string, insecure: boolean) {
+    this.#directory = directory;
+    this.#insecure = insecure;
+  }
+
+  async load(): Promise<UnitSet> {
+    const listed = await readUnitDirectory(this.#directory, {
+      insecure: this.#insecure,
+      accepts: (name) => unitNameOf(name).kind !== 'ignored',
+    });
+    const sources: UnitSource[] = [];
+    const problems: Problem[] = listed.problems.map((problem) => named(problem));
+    for (const { name, file, bytes } of listed.files) {
+      const reading = unitNameOf(name);
+      if (reading.kind === 'unit') sources.push({ name: reading.name, file, bytes });
+      if (reading.kind === 'invalid') problems.push(invalidName(file, reading.message));
+    }
+    let sliceEnd = performance.now() + SLICE_MS;
+    for (const source of sources) {
+      parsedOnce(source, this.#cache);
+      if (performance.now() < sliceEnd) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      sliceEnd = performance.now() + SLICE_MS;
+    }
+    const set = loadSet(sources, this.#cache);
+    const isBlind = problems.some((problem) => problem.file === this.#directory);
+    const { specs, fingerprints } = set;
+    return { specs, files: sources, fingerprints, problems: [...problems, ...set.problems], isBlind };
+  }
+
+  /**
+   * The largest set around the errors: a unit with an error is replaced by its form in `fallback`, or left out where
+   * there is none or that one does not fit either. Its problems are those of the files as they are.
+   */
+  usable(set: UnitSet, fallback: ReadonlyMap<string, UnitSource>): UnitSet {
+    const chosen = set.isBlind ? new Map(fallback) : new Map(set.files.map((source) => [source.name, source]));
+    const replaced = new Set<string>();
+    const unreadable = set.problems.filter((problem) => problem.severity === 'error' && problem.unit !== null);
+    let failing = new Set(unreadable.flatMap((problem) => problem.unit ?? []));
+    let loaded: LoadedSet = loadSet([], new Map());
+    for (;;) {
+      for (const name of failing) {
+        const earlier = replaced.has(name) ? undefined : fallback.get(name);
+        replaced.add(name);
+        if (earlier === undefined) chosen.delete(name);
+        else chosen.set(name, earlier);
+      }
+      loaded = loadSet([...chosen.values()], this.#fallbackCache);
+      const errors = loaded.problems.filter((problem) => problem.severity === 'error');
+      if (errors.length === 0) break;
+      const culprits = errors.flatMap((problem) => problem.unit ?? []).filter((name) => chosen.has(name));
+      // An error that names no unit cannot be cut out: leave the whole set rather than loop.
+      if (culprits.length === 0) return { ...set, specs: new Map(), files: [], fingerprints: new Map() };
+      failing = new Set(culprits);
+    }
+    const { specs, fingerprints } = loaded;
+    return { ...set, specs, files: [...chosen.values()], fingerprints };
+  }
+}
+
+/** A file that could not be read still says which unit it is about. */
+function named(problem: Problem): Problem {
+  const base = problem.file?.split('/').at(-1) ?? '';
+  const reading = unitNameOf(base);
+  return reading.kind === 'unit' ? { ...problem, unit: reading.name } : problem;
+}
+
+function invalidName(file: string, message: string): Problem {
+  return { severity: 'error', unit: null, file, line: null, column: null, field: null, code: 'file-name', message };
+}
+
+export function hasErrors(problems: readonly Problem[]): boolean {
+  return problems.some((problem) => problem.severity === 'error');
+}
