@@ -7,8 +7,6 @@ import type { ProcessId } from '../model/process.ts';
 import type { Meter, Usage } from './ports.ts';
 import { processStat } from './procfs.ts';
 
-type Stat = pidusage.Status;
-
 interface Sample {
   readonly atMs: number;
   /** Processor time used so far, by process. */
@@ -20,6 +18,12 @@ const PIDUSAGE_MEMORY_MS = 20_000;
 
 function identity({ pid, startTicks }: ProcessId): string {
   return `${pid} ${startTicks}`;
+}
+
+/** Without those that have ended; pidusage rejects only when it was asked for one process and that one has ended. */
+async function readStats(pids: number[]): Promise<Readonly<Record<string, pidusage.Status | undefined>>> {
+  if (pids.length === 0) return {};
+  return await pidusage(pids, { maxage: PIDUSAGE_MEMORY_MS }).catch(() => ({}));
 }
 
 /**
@@ -41,10 +45,7 @@ export function createMeter(monotonicMs: () => number): Meter {
       pids.add(process.pid);
     }
     const atMs = monotonicMs();
-    // It rejects only when it was asked for one process and that one has ended.
-    const asked =
-      pids.size === 0 ? {} : pidusage([...pids], { maxage: PIDUSAGE_MEMORY_MS }).catch(() => ({}));
-    const read: Record<string, Stat | undefined> = await asked;
+    const read = await readStats([...pids]);
 
     const usages = new Map<string, Usage>();
     for (const [key, processes] of trees) {
