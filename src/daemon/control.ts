@@ -15,7 +15,8 @@ import type {
   UnitVerb,
 } from '../wire/v1.ts';
 
-export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ProblemDetails };
+export type Answer<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ProblemDetails };
 
 export interface LogQuery {
   readonly lines: number | null;

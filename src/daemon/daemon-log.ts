@@ -29,7 +29,9 @@ export function createDaemonLog(
       const clock = time.slice(11, 19);
       const unit = typeof fields['unit'] === 'string' ? `${fields['unit']}: ` : '';
       const line = `${unit}${message}`;
-      stream.write(colour ? `\x1b[2m${clock}\x1b[0m \x1b[${COLOURS[level]}m${line}\x1b[0m\n` : `${clock} ${line}\n`);
+      stream.write(
+        colour ? `\x1b[2m${clock}\x1b[0m \x1b[${COLOURS[level]}m${line}\x1b[0m\n` : `${clock} ${line}\n`,
+      );
     },
   };
 }

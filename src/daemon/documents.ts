@@ -7,7 +7,9 @@ import type { DependencyField } from '../model/unit.ts';
 import type { ExitRecord } from '../model/state.ts';
 import { API_VERSION } from '../wire/v1.ts';
 import type { DependencyStatus, GraphDocument, HistoryEntry, UnitStatus, UsageFigures } from '../wire/v1.ts';
+import type { EventBody } from './event-hub.ts';
 import { mainPid } from './supervisor.ts';
+import type { Look } from './supervisor.ts';
 
 /** Both clocks at one moment, to tell deadlines to people. */
 export interface Now {
@@ -85,11 +87,22 @@ export function dependenciesOf(fleet: Readonly<Fleet>, unit: Unit): readonly Dep
 
 /** Whose files name this unit. */
 export function dependentsOf(fleet: Readonly<Fleet>, unit: Unit): readonly DependencyStatus[] {
-  return fleet.graph.namedBy(unit.spec.name).flatMap(({ field, name }) => dependencyStatus(fleet, field, name));
+  return fleet.graph
+    .namedBy(unit.spec.name)
+    .flatMap(({ field, name }) => dependencyStatus(fleet, field, name));
 }
 
-function dependencyStatus(fleet: Readonly<Fleet>, field: DependencyField, name: string): readonly DependencyStatus[] {
+function dependencyStatus(
+  fleet: Readonly<Fleet>,
+  field: DependencyField,
+  name: string,
+): readonly DependencyStatus[] {
   const other = fleet.units.get(name);
   if (other === undefined) return [];
   return [{ field, name, state: publicState(other), ready: isUp(other), reason: reasonOf(other) }];
+}
+
+export function stateEvent(unit: string, from: Look | null, to: Look): Extract<EventBody, { type: 'state' }> {
+  const { state, ready, wanted, reason, pid } = to;
+  return { type: 'state', unit, from: from?.state ?? null, to: state, ready, wanted, reason, pid };
 }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { expandWords } from '../core/expand.ts';
 import type { MachineEffect, MachineEvent } from '../core/machine-state.ts';
 import type { ExitStatus, ProcessId, ProcessTree, SpawnFailure, SpawnRequest } from '../model/process.ts';
-import type { UnitSpec } from '../model/unit.ts';
+import type { SignalName, UnitSpec } from '../model/unit.ts';
 import type { Processes } from '../os/ports.ts';
 import { environmentOf } from './environment.ts';
 import type { Output } from './output.ts';
@@ -50,14 +50,13 @@ export class Effects {
         return;
       case 'spawn': {
         const result = this.#spawn(spec, effect);
-        if ('failure' in result) send(unit, { type: 'spawn-failed', run: effect.run, failure: result.failure });
+        if ('failure' in result)
+          send(unit, { type: 'spawn-failed', run: effect.run, failure: result.failure });
         else send(unit, { type: 'spawned', run: effect.run, process: result.process });
         return;
       }
       case 'signal':
-        if (processes.signal(effect.process, effect.signal) === 'denied') {
-          this.#ports.onTrouble(unit, `cannot send ${effect.signal} to pid ${effect.process.pid}: not permitted`);
-        }
+        this.#signal(unit, effect.process, effect.signal);
         return;
       case 'signal-tree':
         processes.signalTree(this.treeOf(unit), effect.signal);
@@ -86,6 +85,14 @@ export class Effects {
   forget(unit: string): void {
     this.#trees.delete(unit);
     this.#surveying.delete(unit);
+  }
+
+  /** As systemd does, lets a stopped process go on, so that it acts on what it was sent. */
+  #signal(unit: string, process: ProcessId, signal: SignalName): void {
+    const { processes, onTrouble } = this.#ports;
+    const result = processes.signal(process, signal);
+    if (result === 'denied') onTrouble(unit, `cannot send ${signal} to pid ${process.pid}: not permitted`);
+    if (result === 'sent' && signal !== 'SIGKILL') processes.signal(process, 'SIGCONT');
   }
 
   #spawn(

@@ -34,7 +34,11 @@ export interface EnvironmentSources {
 
 export function environmentOf(sources: EnvironmentSources): EnvironmentResult {
   const { inherited, spec, invocationId, variables } = sources;
-  const environment: Record<string, string> = { ...inherited, ...userVariables(spec.user), ...spec.environment };
+  const environment: Record<string, string> = {
+    ...inherited,
+    ...userVariables(spec.user),
+    ...spec.environment,
+  };
   for (const { path, optional } of spec.environmentFiles) {
     try {
       for (const [name, value] of Object.entries(parseEnv(readFileSync(path, 'utf8')))) {

@@ -12,10 +12,11 @@ import { createProcesses } from '../os/processes.ts';
 import { lookupGroup } from '../os/users.ts';
 import type { Control } from './control.ts';
 import { Daemon } from './daemon.ts';
-import type { DaemonPaths } from './daemon.ts';
+
 import { createDaemonLog } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import { inheritedEnvironment } from './environment.ts';
+import type { DaemonPaths } from './paths.ts';
 
 export interface Served {
   close(): Promise<void>;
@@ -31,7 +32,9 @@ export interface ServeOptions {
 /** Opens the control socket; a refusal is a sentence. Handed in, since the API stands above the daemon. */
 export type Serve = (
   options: ServeOptions,
-) => Promise<{ readonly ok: true; readonly value: Served } | { readonly ok: false; readonly message: string }>;
+) => Promise<
+  { readonly ok: true; readonly value: Served } | { readonly ok: false; readonly message: string }
+>;
 
 export interface LifeOptions {
   readonly paths: DaemonPaths & { readonly socket: string };
@@ -99,7 +102,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   await daemon.boot();
   const served = await options.serve({
     path: paths.socket,
-    control: daemon,
+    control: daemon.control,
     groupId: group?.gid ?? null,
     onBug: (error) => {
       log.write('error', 'bug', stackOf(error));
@@ -154,16 +157,18 @@ function listenToSignals(daemon: Daemon, log: DaemonLog, ending: Ending): { clos
     if (asked > 1) daemon.hurry();
   };
   const reload = (): void => {
-    daemon.reload({ wait: false }, () => undefined, new AbortController().signal).then(
-      (answer) => {
-        if (answer.ok) return;
-        const details = (answer.error.problems ?? []).map((problem) => problem.message).join('; ');
-        log.write('error', 'reload', `${answer.error.detail}: ${details}`);
-      },
-      (error: unknown) => {
-        log.write('error', 'bug', stackOf(error));
-      },
-    );
+    daemon.control
+      .reload({ wait: false }, () => undefined, new AbortController().signal)
+      .then(
+        (answer) => {
+          if (answer.ok) return;
+          const details = (answer.error.problems ?? []).map((problem) => problem.message).join('; ');
+          log.write('error', 'reload', `${answer.error.detail}: ${details}`);
+        },
+        (error: unknown) => {
+          log.write('error', 'bug', stackOf(error));
+        },
+      );
   };
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload);
   return {

@@ -102,7 +102,8 @@ export class Operations {
   #row(goal: Goal, outcome: MovedUnit['outcome']): MovedUnit {
     const unit = this.#fleet().units.get(goal.name);
     const { name } = goal;
-    if (unit === undefined) return { name, state: 'stopped', ready: false, outcome, reason: 'its file was removed' };
+    if (unit === undefined)
+      return { name, state: 'stopped', ready: false, outcome, reason: 'its file was removed' };
     return { name, state: publicState(unit), ready: isUp(unit), outcome, reason: reasonOf(unit) };
   }
 }

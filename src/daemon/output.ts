@@ -39,7 +39,10 @@ const PIPE_BYTES = 1024 * 1024;
 export function openOutput(spec: UnitSpec, options: OutputOptions): Output {
   const { name } = spec;
   const { uid, gid } = ownerOf(spec);
-  const paths = [join(options.fifoDirectory, `${name}.stdout`), join(options.fifoDirectory, `${name}.stderr`)];
+  const paths = [
+    join(options.fifoDirectory, `${name}.stdout`),
+    join(options.fifoDirectory, `${name}.stderr`),
+  ];
   const pipes: OutputPipe[] = [];
   let capture: Capture | null = null;
   try {
@@ -112,7 +115,8 @@ class CapturedOutput implements Output {
     this.#capture.update(spec.logs);
     if (spec.user === before.user && spec.group === before.group) return;
     const { uid, gid } = ownerOf(spec);
-    for (const path of this.#paths) chownSync(path, uid ?? process.geteuid?.() ?? 0, gid ?? process.getegid?.() ?? 0);
+    for (const path of this.#paths)
+      chownSync(path, uid ?? process.geteuid?.() ?? 0, gid ?? process.getegid?.() ?? 0);
   }
 
   stats(): CaptureStats {

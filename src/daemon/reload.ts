@@ -78,7 +78,9 @@ export class Reloader {
     });
   }
 
-  async plan(partial: boolean): Promise<Answer<{ readonly plan: Plan; readonly problems: readonly Problem[] }>> {
+  async plan(
+    partial: boolean,
+  ): Promise<Answer<{ readonly plan: Plan; readonly problems: readonly Problem[] }>> {
     const loaded = this.#loadable(await this.#ports.directory.load(), partial);
     if (!loaded.ok) return loaded;
     const draft = plan(loaded.value.specs, this.#ports.supervisor.fleet, effectiveUnit);

@@ -63,9 +63,13 @@ export class UnitDirectory {
    * there is none or that one does not fit either. Its problems are those of the files as they are.
    */
   usable(set: UnitSet, fallback: ReadonlyMap<string, UnitSource>): UnitSet {
-    const chosen = set.isBlind ? new Map(fallback) : new Map(set.files.map((source) => [source.name, source]));
+    const chosen = set.isBlind
+      ? new Map(fallback)
+      : new Map(set.files.map((source) => [source.name, source]));
     const replaced = new Set<string>();
-    const unreadable = set.problems.filter((problem) => problem.severity === 'error' && problem.unit !== null);
+    const unreadable = set.problems.filter(
+      (problem) => problem.severity === 'error' && problem.unit !== null,
+    );
     let failing = new Set(unreadable.flatMap((problem) => problem.unit ?? []));
     let loaded: LoadedSet = loadSet([], new Map());
     for (;;) {
@@ -96,7 +100,16 @@ function named(problem: Problem): Problem {
 }
 
 function invalidName(file: string, message: string): Problem {
-  return { severity: 'error', unit: null, file, line: null, column: null, field: null, code: 'file-name', message };
+  return {
+    severity: 'error',
+    unit: null,
+    file,
+    line: null,
+    column: null,
+    field: null,
+    code: 'file-name',
+    message,
+  };
 }
 
 export function hasErrors(problems: readonly Problem[]): boolean {

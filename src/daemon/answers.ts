@@ -1,0 +1,295 @@
+// What the daemon answers to its API: reads the parts and renders documents, takes operators' words in and waits for
+// what comes of them. It owns nothing.
+import { join } from 'node:path';
+import { effectiveUnit } from '../config/effective.ts';
+import { isUp, needsStop } from '../core/fleet.ts';
+import type { Unit } from '../core/fleet.ts';
+import { operate } from '../core/operate.ts';
+import { publicState } from '../core/view.ts';
+import { followLog } from '../logs/follow.ts';
+import { readLog } from '../logs/read.ts';
+import { processFacts } from '../os/process-nodes.ts';
+import type { Clock, Processes } from '../os/ports.ts';
+import { knownSignal } from '../os/signal-names.ts';
+import type { LogEntry } from '../wire/log-entry.ts';
+import { API_VERSION } from '../wire/v1.ts';
+import type {
+  EventLine,
+  GraphDocument,
+  LogLine,
+  MovedUnit,
+  OperationDocument,
+  PlanDocument,
+  ProblemDetails,
+  ReloadRequest,
+  StatusDocument,
+  UnitDocument,
+  UnitRequest,
+  UnitStatus,
+  UnitVerb,
+} from '../wire/v1.ts';
+import type { Answer, Control, EventQuery, LogQuery, Progress, Subscription } from './control.ts';
+import {
+  byName,
+  dependenciesOf,
+  dependentsOf,
+  graphDocument,
+  historyEntry,
+  stateEvent,
+  timestamp,
+  unitStatus,
+} from './documents.ts';
+import type { Effects } from './effects.ts';
+import type { EventHub } from './event-hub.ts';
+import type { Goal, Operations } from './operations.ts';
+import type { Outputs } from './outputs.ts';
+import type { DaemonPaths } from './paths.ts';
+import type { Reloader } from './reload.ts';
+import type { Sampler } from './sampler.ts';
+import type { Store } from './store.ts';
+import type { Supervisor } from './supervisor.ts';
+import { hasErrors } from './unit-set.ts';
+
+export interface AnswerParts {
+  readonly paths: DaemonPaths;
+  readonly version: string;
+  readonly startedWall: number;
+  readonly clock: Clock;
+  readonly processes: Processes;
+  readonly supervisor: Supervisor;
+  readonly effects: Effects;
+  readonly outputs: Outputs;
+  readonly reloader: Reloader;
+  readonly operations: Operations;
+  readonly sampler: Sampler;
+  readonly store: Store;
+  readonly hub: EventHub;
+}
+
+export class Answers implements Control {
+  readonly #parts: AnswerParts;
+
+  constructor(parts: AnswerParts) {
+    this.#parts = parts;
+  }
+
+  status(): StatusDocument {
+    const { paths, version, clock } = this.#parts;
+    const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
+    const units = [...this.#parts.supervisor.fleet.units.values()].map((unit) =>
+      unitStatus(unit, now, usageOf(this.#parts.sampler, unit.spec.name)),
+    );
+    return {
+      apiVersion: API_VERSION,
+      daemon: {
+        pid: process.pid,
+        version,
+        startedAt: timestamp(this.#parts.startedWall),
+        units: paths.units,
+        degraded: hasErrors(this.#parts.reloader.problems),
+        problems: this.#parts.reloader.problems,
+        fence: 'session',
+        usageSource: this.#parts.sampler.source,
+      },
+      units: byName(units),
+    };
+  }
+
+  async unit(name: string): Promise<Answer<UnitDocument>> {
+    const { fleet } = this.#parts.supervisor;
+    const unit = fleet.units.get(name);
+    if (unit === undefined) return unknownUnit(name);
+    const { clock, paths } = this.#parts;
+    const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
+    const measured = this.#parts.sampler.of(name);
+    const stats = this.#parts.outputs.stats(name);
+    const document: UnitDocument = {
+      apiVersion: API_VERSION,
+      unit: unitStatus(unit, now, usageOf(this.#parts.sampler, name)),
+      file: this.#parts.reloader.fileOf(name) ?? join(paths.units, `${name}.yaml`),
+      effective: effectiveUnit(unit.spec),
+      processes: processFacts(this.#parts.effects.members(name)),
+      history: unit.state.history.map(historyEntry),
+      dependencies: dependenciesOf(fleet, unit),
+      dependents: dependentsOf(fleet, unit),
+      usage: {
+        source: this.#parts.sampler.source,
+        peakMemoryBytes: measured?.peakMemoryBytes ?? 0,
+        peakCpuPercent: measured?.peakCpuPercent ?? 0,
+        peakTasks: measured?.peakTasks ?? 0,
+        samples: measured?.samples ?? [],
+      },
+      logs: { directory: join(paths.logs, name), ...stats },
+    };
+    return await Promise.resolve({ ok: true, value: document });
+  }
+
+  graph(): GraphDocument {
+    return graphDocument(this.#parts.supervisor.fleet);
+  }
+
+  async plan({ partial }: { readonly partial: boolean }): Promise<Answer<PlanDocument>> {
+    const planned = await this.#parts.reloader.plan(partial);
+    if (!planned.ok) return planned;
+    return { ok: true, value: { apiVersion: API_VERSION, ...planned.value } };
+  }
+
+  async reload(
+    request: ReloadRequest,
+    progress: Progress,
+    hangup: AbortSignal,
+  ): Promise<Answer<OperationDocument>> {
+    const partial = request.partial ?? false;
+    const result = await this.#parts.reloader.apply({ partial, planId: request.plan ?? null });
+    if (!result.ok) return result;
+    const { plan, problems, goals, excused } = result.value;
+    const wait = request.wait ?? true;
+    const units = await this.#parts.operations.wait(goals, {
+      wait,
+      timeoutMs: request.timeoutMs ?? null,
+      progress,
+      hangup,
+    });
+    const judged = units.filter((unit) => !excused.has(unit.name));
+    const document = {
+      apiVersion: API_VERSION,
+      verb: 'reload',
+      ok: isGood(judged, wait),
+      units,
+      plan,
+      problems,
+    } as const;
+    return { ok: true, value: document };
+  }
+
+  async operate(
+    name: string,
+    verb: UnitVerb,
+    request: UnitRequest,
+    progress: Progress,
+    hangup: AbortSignal,
+  ): Promise<Answer<OperationDocument>> {
+    const unit = this.#parts.supervisor.fleet.units.get(name);
+    if (unit === undefined || unit.removed) return unknownUnit(name);
+    const wait = request.wait ?? true;
+    const goal = verb === 'signal' ? this.#signal(unit, request) : goalOf(unit, verb);
+    if ('error' in goal) return { ok: false, error: goal.error };
+    if (verb !== 'signal') {
+      this.#parts.supervisor.change((fleet, instant, outputs) => {
+        operate(fleet, name, verb, instant, outputs);
+        this.#saveIntents();
+      });
+    }
+    const timeoutMs = request.timeoutMs ?? null;
+    const units = await this.#parts.operations.wait([goal], { wait, timeoutMs, progress, hangup });
+    const ok = isGood(units, wait);
+    return { ok: true, value: { apiVersion: API_VERSION, verb, ok, units, plan: null, problems: [] } };
+  }
+
+  logs(name: string, query: LogQuery, hangup: AbortSignal): Answer<AsyncIterable<LogLine>> {
+    if (!this.#parts.supervisor.fleet.units.has(name)) return unknownUnit(name);
+    const directory = join(this.#parts.paths.logs, name);
+    const { lines, sinceWall: sinceMs, stream } = query;
+    const entries = query.follow
+      ? followLog({ directory, lines, sinceMs, stream, signal: hangup })
+      : readLog({ directory, lines, sinceMs, stream });
+    return { ok: true, value: named(name, entries) };
+  }
+
+  events(query: EventQuery, listener: (line: EventLine) => void): Answer<Subscription> {
+    const unknown = query.units.find((name) => !this.#parts.supervisor.fleet.units.has(name));
+    if (unknown !== undefined) return unknownUnit(unknown);
+    if (query.snapshot) {
+      const names =
+        query.units.length > 0 ? query.units : [...this.#parts.supervisor.fleet.units.keys()].sort();
+      for (const unit of names) {
+        const look = this.#parts.supervisor.look(unit);
+        if (look !== null) listener(this.#parts.hub.numbered(stateEvent(unit, null, look)));
+      }
+    }
+    return { ok: true, value: this.#parts.hub.subscribe(query, listener) };
+  }
+
+  #saveIntents(): void {
+    const intents = [...this.#parts.supervisor.fleet.units.values()].flatMap(({ spec, intent, removed }) =>
+      intent === null || removed ? [] : [[spec.name, intent] as const],
+    );
+    this.#parts.store.saveIntents(new Map(intents));
+  }
+
+  #signal(unit: Unit, request: UnitRequest): Goal | { readonly error: ProblemDetails } {
+    const { name } = unit.spec;
+    const asked = request.signal ?? 'SIGTERM';
+    const signal = knownSignal(asked);
+    const refuse = (detail: string, status: number): { readonly error: ProblemDetails } => ({
+      error: { type: 'tag:unitd,2026:signal', title: 'cannot signal', status, detail },
+    });
+    if (signal === null) {
+      return refuse(
+        `cannot signal unit "${name}": "${asked}" is no signal, expected one such as HUP or SIGUSR1`,
+        400,
+      );
+    }
+    const { phase } = unit.state;
+    const main = 'main' in phase ? phase.main?.process : undefined;
+    if (request.whom === 'all' && this.#parts.effects.members(name).length > 0) {
+      this.#parts.processes.signalTree(this.#parts.effects.treeOf(name), signal);
+    } else if (main) {
+      const sent = this.#parts.processes.signal(main, signal);
+      if (sent === 'denied') return refuse(`cannot signal unit "${name}": not permitted`, 403);
+    } else {
+      return refuse(
+        `cannot signal unit "${name}": it is ${publicState(unit)}, expected a running process`,
+        409,
+      );
+    }
+    return { name, want: 'there', afterActivation: 0, isThere: false };
+  }
+}
+
+function usageOf(sampler: Sampler, name: string): UnitStatus['usage'] {
+  const latest = sampler.of(name)?.latest;
+  if (latest === undefined) return null;
+  const { cpuPercent, memoryBytes, tasks } = latest;
+  return { cpuPercent, memoryBytes, tasks };
+}
+
+function goalOf(unit: Unit, verb: Exclude<UnitVerb, 'signal'>): Goal {
+  const { name } = unit.spec;
+  const { activation } = unit.state;
+  switch (verb) {
+    case 'start': {
+      const isThere = isUp(unit) && unit.verdict.down === null;
+      return {
+        name,
+        want: 'up',
+        afterActivation: isThere ? activation - 1 : needsStop(unit) ? activation - 1 : activation,
+        isThere,
+      };
+    }
+    case 'restart':
+      return { name, want: 'up', afterActivation: activation, isThere: false };
+    case 'stop':
+      return { name, want: 'down', afterActivation: 0, isThere: publicState(unit) === 'stopped' };
+    case 'release':
+      return { name, want: 'there', afterActivation: 0, isThere: unit.intent === null };
+    case 'reset':
+      return { name, want: 'there', afterActivation: 0, isThere: false };
+  }
+}
+
+function isGood(units: readonly MovedUnit[], wait: boolean): boolean {
+  return units.every(({ outcome }) => outcome !== 'failed' && (outcome !== 'pending' || !wait));
+}
+
+function unknownUnit(name: string): { readonly ok: false; readonly error: ProblemDetails } {
+  const detail = `cannot find unit "${name}": no unit file of that name is loaded, expected one of those in "unitd status"`;
+  return {
+    ok: false,
+    error: { type: 'tag:unitd,2026:unknown-unit', title: 'no such unit', status: 404, detail },
+  };
+}
+
+async function* named(unit: string, entries: AsyncIterable<LogEntry>): AsyncGenerator<LogLine> {
+  for await (const { time, stream, text } of entries) yield { unit, time, stream, text };
+}

@@ -1,0 +1,72 @@
+// Owns every unit's output: opened at the unit's first start, told of spec changes, settled when its processes have
+// ended, closed when the unit is forgotten or the daemon ends.
+import type { CaptureStats } from '../logs/capture.ts';
+import type { UnitSpec } from '../model/unit.ts';
+import { openOutput } from './output.ts';
+import type { Output, OutputOptions } from './output.ts';
+
+export interface OutputsOptions extends OutputOptions {
+  /** Something of a unit's log could not be completed or closed. */
+  readonly onTrouble: (unit: string, message: string) => void;
+}
+
+const NOTHING: CaptureStats = { bytes: 0, lines: 0, droppedLines: 0, droppedBytes: 0, problem: null };
+
+export class Outputs {
+  readonly #options: OutputsOptions;
+  readonly #open = new Map<string, Output>();
+  /** Of forgotten units, as long as they write what they hold. */
+  readonly #closing = new Set<Promise<void>>();
+
+  constructor(options: OutputsOptions) {
+    this.#options = options;
+  }
+
+  /** Throws what the system said when the pipes cannot be made. */
+  openFor(spec: UnitSpec): Output {
+    const known = this.#open.get(spec.name);
+    known?.update(spec);
+    if (known !== undefined) return known;
+    const output = openOutput(spec, this.#options);
+    this.#open.set(spec.name, output);
+    return output;
+  }
+
+  /** Takes a changed spec in, if anything is open for the unit. */
+  update(spec: UnitSpec): void {
+    this.#open.get(spec.name)?.update(spec);
+  }
+
+  stats(unit: string): CaptureStats {
+    return this.#open.get(unit)?.stats() ?? NOTHING;
+  }
+
+  settle(unit: string): void {
+    this.#open.get(unit)?.settle().catch(this.#report(unit, 'complete'));
+  }
+
+  forget(unit: string): void {
+    const output = this.#open.get(unit);
+    if (output === undefined) return;
+    this.#open.delete(unit);
+    const closing = output.close(true).catch(this.#report(unit, 'close'));
+    this.#closing.add(closing);
+    void closing.then(() => this.#closing.delete(closing));
+  }
+
+  /** `forget`: nothing runs any more, so the pipes go too. */
+  async close(forget: boolean): Promise<void> {
+    const open = [...this.#open];
+    this.#open.clear();
+    await Promise.all(
+      open.map(async ([unit, output]) => await output.close(forget).catch(this.#report(unit, 'close'))),
+    );
+    await Promise.all(this.#closing);
+  }
+
+  #report(unit: string, verb: string): (error: unknown) => void {
+    return (error) => {
+      this.#options.onTrouble(unit, `cannot ${verb} log of unit "${unit}": ${String(error)}`);
+    };
+  }
+}
