@@ -73,7 +73,11 @@ function userDirectories(uid: number, env: PathSources['env'], exists: (path: st
 
 // cron and sudo leave XDG_RUNTIME_DIR out although the directory is there: a client run by them has to find the
 // same socket. Without any, the name carries the uid; the daemon refuses it unless it is the user's own and 0700.
-function userRuntimeDirectory(uid: number, env: PathSources['env'], exists: (path: string) => boolean): string {
+function userRuntimeDirectory(
+  uid: number,
+  env: PathSources['env'],
+  exists: (path: string) => boolean,
+): string {
   const given = xdg(env['XDG_RUNTIME_DIR']);
   if (given !== null) return join(given, 'unitd');
   const login = `/run/user/${uid}`;

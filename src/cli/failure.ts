@@ -1,8 +1,10 @@
 // Why a verb cannot answer, as a value: what people read on stderr and what the process exits with.
 import { problemLine } from '../model/problem.ts';
+import type { Problem } from '../model/problem.ts';
 import type { ProblemDetails } from '../wire/v1.ts';
 import { EXIT } from './exit-code.ts';
 import type { ExitCode } from './exit-code.ts';
+import { printable } from './text-width.ts';
 
 export interface Failure {
   readonly exitCode: ExitCode;
@@ -89,10 +91,11 @@ function exitCodeOf({ status, type }: ProblemDetails): ExitCode {
   }
 }
 
-/** The problems of unit files a line each and their count, as a compiler ends. */
-export function problemLines(details: Pick<ProblemDetails, 'problems'>): readonly string[] {
-  const problems = details.problems ?? [];
-  return problems.length === 0 ? [] : [...problems.map(problemLine), problemCount(problems)];
+/** A line for each problem of unit files, and then their count, as compilers print them. */
+export function problemLines(problems: readonly Problem[]): readonly string[] {
+  return problems.length === 0
+    ? []
+    : [...problems.map((problem) => printable(problemLine(problem))), problemCount(problems)];
 }
 
 export function problemCount(problems: readonly { readonly severity: 'error' | 'warning' }[]): string {

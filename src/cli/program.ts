@@ -62,6 +62,8 @@ export function readArguments(argv: readonly string[], version: string, look: He
   return { kind: 'invocation', invocation };
 }
 
+const EXAMPLE_COLUMNS = 40;
+const CHOICE_COLUMNS = 17;
 const TOUR: VerbSpec['examples'] = [
   ['unitd daemon --detach', 'run the daemon in the background'],
   ['unitd plan && unitd reload', 'see what changed files would do; do it'],
@@ -129,10 +131,7 @@ function helpStyle({ width, palette }: HelpLook): Partial<Help> {
     styleArgumentText: palette.cyan,
     styleDescriptionText: (text) => text,
     subcommandTerm: (command) => command.name(),
-    optionTerm: (option) =>
-      option.flags
-        .replace(/<(.*)>/, (_, name: string) => option.argChoices?.join('|') ?? name)
-        .replace(/^--/, '    --'),
+    optionTerm: (option) => termOf(option),
     optionDescription: (option) => option.description,
     argumentTerm: (argument) => argument.name().toUpperCase(),
     commandUsage(command) {
@@ -147,8 +146,15 @@ function helpStyle({ width, palette }: HelpLook): Partial<Help> {
   };
 }
 
+/** `-n, --lines N`, or the choices in place of N where they are short. */
+function termOf({ flags, argChoices }: Option): string {
+  const choices = argChoices?.join('|') ?? '';
+  const value = choices !== '' && choices.length <= CHOICE_COLUMNS ? choices : '$1';
+  return flags.replace(/<(.*)>/, value).replace(/^--/, '    --');
+}
+
 function exampleLines(examples: VerbSpec['examples'], palette: Palette): string {
-  const width = Math.max(...examples.map(([command]) => command.length));
+  const width = Math.min(EXAMPLE_COLUMNS, Math.max(...examples.map(([command]) => command.length)));
   return examples
     .map(([command, meaning]) => `  ${palette.cyan(command.padEnd(width))}  ${palette.dim(meaning)}\n`)
     .join('');

@@ -14,7 +14,7 @@ export function failed(context: Context, failure: Failure): ExitCode {
 /** The same without a word on stdout. */
 export function complained(context: Context, failure: Failure): ExitCode {
   const { red, dim } = context.err.palette;
-  const problems = failure.details === null ? [] : problemLines(failure.details);
+  const problems = problemLines(failure.details?.problems ?? []);
   const lines = [
     ...problems.slice(0, -1),
     `${red('unitd:')} ${failure.message}`,

@@ -7,7 +7,7 @@ import type { StatusDocument, UnitStatus } from '../wire/v1.ts';
 import { shortBytes, shortPercent } from './quantities.ts';
 import type { Screen } from './screen.ts';
 import { isUp, statePaint, stateSymbol } from './state-look.ts';
-import { tableLines } from './table.ts';
+import { NOTHING, tableLines } from './table.ts';
 import type { Cell, Column, Row } from './table.ts';
 import { measureFor } from './text-width.ts';
 
@@ -63,7 +63,7 @@ function rowOf(unit: UnitStatus, screen: Screen, nowMs: number): Row {
   const calm = needsNoAttention(unit);
   const plain = (text: string): Cell => ({ text, paint: String });
   const figure = (text: string | null): Cell =>
-    text === null ? { text: '-', paint: palette.dim } : plain(text);
+    text === null ? { text: NOTHING, paint: palette.dim } : plain(text);
   const { usage } = unit;
   const restarts = unit.restarts === 0 ? { text: '0', paint: palette.dim } : plain(String(unit.restarts));
   return {

@@ -28,6 +28,9 @@ export interface Row {
   readonly noteLines: number;
 }
 
+/** Stands in a cell that has no value; a column of nothing else is not shown on a terminal. */
+export const NOTHING = '-';
+
 const GAP = '  ';
 const NAME_LEAST = 12;
 
@@ -52,7 +55,7 @@ export function tableLines(
   function fit(width: number): { shown: readonly number[]; widths: readonly number[]; note: number } {
     const longest = rows.reduce((most, row) => Math.max(most, measure(row.note.text)), noteTitle.length);
     const wanted = Math.min(longest, Math.max(24, Math.min(40, Math.floor(width * 0.35))));
-    const shown = all(columns);
+    const shown = all(columns).filter((at) => columns[at]?.rank === null || !isEmpty(at));
     const room = (): number =>
       width - 2 - shown.reduce((sum, at) => sum + (natural[at] ?? 0) + GAP.length, 0);
     while (room() < wanted) {
@@ -68,6 +71,10 @@ export function tableLines(
     }
     const taken = shown.reduce((sum, at) => sum + (widths[at] ?? 0) + GAP.length, 0);
     return { shown, widths, note: Math.max(8, width - 2 - taken) };
+  }
+
+  function isEmpty(at: number): boolean {
+    return rows.every((row) => row.cells[at]?.text === NOTHING);
   }
 
   function heading(): string {

@@ -33,10 +33,18 @@ export async function explained(client: Client, failure: Failure): Promise<Failu
 }
 
 async function closest(name: string, candidates: readonly string[]): Promise<readonly string[]> {
-  const { closestMatch, default: distance } = await import('leven');
-  const most = Math.max(1, Math.floor(name.length / 3));
   const inside = candidates.filter((other) => name.length > 2 && other.includes(name));
   if (inside.length > 0) return inside.slice(0, 3);
-  const best = closestMatch(name, [...candidates], { maxDistance: most });
-  return best !== undefined && distance(name, best) <= most ? [best] : [];
+  const { default: leven } = await import('leven');
+  // Two letters in each other's place are the commonest slip, and count as two.
+  const maxDistance = Math.max(Math.min(2, name.length - 1), Math.floor(name.length / 3));
+  const [best] = candidates
+    .map((other) => ({
+      other,
+      distance: leven(name, other, { maxDistance: maxDistance + 1 }),
+      lengths: Math.abs(name.length - other.length),
+    }))
+    .filter(({ distance }) => distance <= maxDistance)
+    .toSorted((one, other) => one.distance - other.distance || one.lengths - other.lengths);
+  return best === undefined ? [] : [best.other];
 }

@@ -121,7 +121,7 @@ export const VERBS: readonly VerbSpec[] = [
         long: '--for',
         value: 'STATE',
         choices: ['running', 'ready', 'stopped', 'completed'],
-        help: 'what to wait for (default: ready)',
+        help: 'running, ready (default), stopped or completed',
       },
       { long: '--timeout', value: 'DURATION', help: 'give up after so long (default: never)' },
       { long: '--json', help: 'print the states that ended the wait as JSON' },

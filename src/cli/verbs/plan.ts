@@ -1,5 +1,4 @@
 // unitd plan, and unitd reload --dry-run: what a reload would do.
-import { problemLine } from '../../model/problem.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { PlanDocument } from '../../wire/v1.ts';
 import { clientOf } from '../client.ts';
@@ -8,7 +7,7 @@ import { failed } from '../report.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { problemCount } from '../failure.ts';
+import { problemLines } from '../failure.ts';
 import { planText } from '../plan-text.ts';
 import { given } from '../verb-spec.ts';
 
@@ -26,5 +25,5 @@ export async function runPlan(context: Context): Promise<ExitCode> {
 /** Warnings, and the errors of files that were left out. */
 export function noteProblems(context: Context, problems: readonly Problem[]): void {
   if (problems.length === 0 || context.json) return;
-  context.note(`${[...problems.map(problemLine), problemCount(problems)].join('\n')}\n`);
+  context.note(`${problemLines(problems).join('\n')}\n`);
 }

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { inOrder, readMark } from '../../../src/cli/log-order.ts';
+import type { LogLine } from '../../../src/wire/v1.ts';
+
+function line(unit: string, second: number | null, text = ''): LogLine {
+  const time = second === null ? null : `2026-11-22T10:00:${String(second).padStart(2, '0')}.000000000Z`;
+  return { unit, time, stream: 'stdout', text };
+}
+
+test('inOrder() merges units by time and keeps the order within one moment', () => {
+  const lines = [line('a', 1), line('a', 3, 'x'), line('b', 2), line('b', 3, 'y'), line('b', 4)];
+  assert.deepEqual(inOrder(lines), [
+    line('a', 1),
+    line('b', 2),
+    line('a', 3, 'x'),
+    line('b', 3, 'y'),
+    line('b', 4),
+  ]);
+});
+
+test('inOrder() keeps a line without a time behind the line before it', () => {
+  const lines = [line('a', 1), line('a', null, 'second half'), line('b', 2)];
+  assert.deepEqual(inOrder(lines), lines);
+});
+
+test('readMark() lets every line through once, wherever the log was cut and read again', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat({ max: 5 }), { maxLength: 20 }),
+      fc.array(fc.nat({ max: 20 }), { maxLength: 3 }),
+      (steps, cuts) => {
+        let second = 0;
+        const log = steps.map((step, at) => line('a', (second += step % 2), String(at)));
+        const mark = readMark();
+        const seen: LogLine[] = [];
+        for (const cut of [...cuts, log.length]) {
+          const from = mark.time();
+          // What a daemon answers to "since": everything of that moment, too.
+          const again = log.filter(({ time }) => from === null || (time ?? '') >= from);
+          const upTo = Math.max(cut, seen.length);
+          seen.push(
+            ...again.filter((entry) => log.indexOf(entry) < upTo).filter((entry) => mark.isNew(entry)),
+          );
+          mark.reopened();
+        }
+        assert.deepEqual(seen, log);
+      },
+    ),
+  );
+});
+
+test('readMark() drops what is older than the last line after the log was opened again', () => {
+  const mark = readMark();
+  assert.equal(mark.isNew(line('a', 1)), true);
+  assert.equal(mark.isNew(line('a', 2)), true);
+  mark.reopened();
+  assert.deepEqual(
+    [line('a', 1), line('a', 2), line('a', 2), line('a', 3)].map((entry) => mark.isNew(entry)),
+    [false, false, true, true],
+  );
+});

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { NO_COLOURS } from '../../../src/cli/palette.ts';
+import { plainInvocation } from '../../../src/cli/plain-arguments.ts';
+import { readArguments } from '../../../src/cli/program.ts';
+import type { Reading } from '../../../src/cli/program.ts';
+import { GLOBAL_OPTIONS, VERBS } from '../../../src/cli/verb-table.ts';
+import { valuesOf } from '../../../src/cli/verb-spec.ts';
+import type { Invocation } from '../../../src/cli/verb-spec.ts';
+
+function read(...argv: readonly string[]): Reading {
+  return readArguments(argv, '1.2.3', { width: 80, palette: NO_COLOURS });
+}
+
+function invocationOf(...argv: readonly string[]): Invocation {
+  const reading = read(...argv);
+  assert.equal(reading.kind, 'invocation', JSON.stringify(reading));
+  return reading.kind === 'invocation' ? reading.invocation : assert.fail();
+}
+
+test('plainInvocation() reads what it reads as commander does', () => {
+  const words = fc.oneof(
+    fc.constantFrom(...VERBS.map(({ name }) => name)),
+    fc.constantFrom(...[...GLOBAL_OPTIONS, ...VERBS.flatMap(({ options }) => options)].flatMap(flagsOf)),
+    fc.constantFrom(
+      'web',
+      'db',
+      '30s',
+      'HUP',
+      '--',
+      '-',
+      '-fn',
+      '--json=1',
+      '--nope',
+      '',
+      '--help',
+      '-n5',
+      'ready',
+    ),
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...VERBS), fc.array(words, { maxLength: 5 }), (verb, rest) => {
+      const argv = [verb.name, ...rest];
+      const plain = plainInvocation(argv);
+      if (plain === null) return;
+      assert.deepEqual(normal(plain), normal(invocationOf(...argv)));
+    }),
+    { numRuns: 3000 },
+  );
+
+  function flagsOf({ long, short }: { long: string; short?: string }): readonly string[] {
+    return short === undefined ? [long] : [long, short];
+  }
+  function normal({ verb, operands, options }: Invocation): unknown {
+    return { verb, operands: [...operands], options: { ...options } };
+  }
+});
+
+test('plainInvocation() reads the everyday command lines', () => {
+  assert.deepEqual(plainInvocation(['status']), { verb: 'status', operands: [], options: {} });
+  assert.deepEqual(plainInvocation(['status', '--json']), {
+    verb: 'status',
+    operands: [],
+    options: { json: true },
+  });
+  assert.deepEqual(plainInvocation(['logs', 'web', '-f', '-n', '5']), {
+    verb: 'logs',
+    operands: ['web'],
+    options: { follow: true, lines: '5' },
+  });
+  assert.deepEqual(plainInvocation(['stop', 'a', 'b', '--no-wait']), {
+    verb: 'stop',
+    operands: ['a', 'b'],
+    options: { 'no-wait': true },
+  });
+});
+
+for (const argv of [
+  [],
+  ['nonsense'],
+  ['--json', 'status'],
+  ['status', '--jso'],
+  ['status', '--help'],
+  ['logs'],
+  ['plan', 'web'],
+  ['signal', 'web'],
+  ['signal', 'web', 'HUP', 'more'],
+  ['logs', 'web', '-n'],
+  ['logs', 'web', '--stream', 'stdin'],
+  ['events', '--unit', 'web'],
+  ['logs', 'web', '--', '-x'],
+]) {
+  test(`plainInvocation() leaves "${argv.join(' ')}" to commander`, () =>
+    assert.equal(plainInvocation(argv), null));
+}
+
+test('readArguments() takes global options before and after the verb', () => {
+  assert.equal(invocationOf('--socket', '/s', 'status').options['socket'], '/s');
+  assert.equal(invocationOf('status', '--socket', '/s').options['socket'], '/s');
+});
+
+test('readArguments() collects an option that repeats', () => {
+  const invocation = invocationOf('events', '--unit', 'a', '--unit', 'b,c', '--type', 'exit');
+  assert.deepEqual(valuesOf(invocation, 'unit'), ['a', 'b', 'c']);
+  assert.deepEqual(valuesOf(invocation, 'type'), ['exit']);
+});
+
+test('readArguments() passes what follows -- as operands', () => {
+  assert.deepEqual(invocationOf('logs', '-f', '--', '-odd').operands, ['-odd']);
+});
+
+for (const [argv, hint] of [
+  [['stats'], /unknown command 'stats'[^]*did you mean status/],
+  [['status', '--jsn'], /unknown option '--jsn'[^]*did you mean --json/],
+  [['logs'], /missing required argument 'unit'/],
+  [['plan', 'web'], /too many arguments/],
+  [['logs', 'web', '--stream', 'stdin'], /Allowed choices are stdout, stderr/],
+  [['logs', 'web', '-n'], /argument missing/],
+  [[], /Usage: unitd VERB/],
+] as const) {
+  test(`readArguments() answers "${argv.join(' ')}" with exit code 64 and a hint`, () => {
+    const reading = read(...argv);
+    assert.ok(reading.kind === 'text');
+    assert.equal(reading.exitCode, 64);
+    assert.equal(reading.stdout, '');
+    assert.match(reading.stderr, hint);
+  });
+}
+
+for (const argv of [
+  ['--help'],
+  ['-h'],
+  ['help'],
+  ['help', 'logs'],
+  ['logs', '--help'],
+  ['--version'],
+  ['-V'],
+]) {
+  test(`readArguments() answers "${argv.join(' ')}" on stdout with exit code 0`, () => {
+    const reading = read(...argv);
+    assert.ok(reading.kind === 'text');
+    assert.equal(reading.exitCode, 0);
+    assert.equal(reading.stderr, '');
+    assert.notEqual(reading.stdout, '');
+  });
+}
+
+test('readArguments() lists every verb in its help, and every option of a verb in its own', () => {
+  const help = read('--help');
+  assert.ok(help.kind === 'text');
+  for (const verb of VERBS) {
+    assert.match(help.stdout, new RegExp(`^  ${verb.name} +\\S`, 'm'));
+    const own = read('help', verb.name);
+    assert.ok(own.kind === 'text');
+    for (const { long } of [...verb.options, ...GLOBAL_OPTIONS]) assert.ok(own.stdout.includes(long), long);
+    for (const [example] of verb.examples) assert.ok(own.stdout.includes(example), example);
+  }
+});
+
+test('readArguments() keeps its help within 80 columns', () => {
+  const texts = [read('--help'), ...VERBS.map(({ name }) => read('help', name))];
+  for (const text of texts) {
+    assert.ok(text.kind === 'text');
+    for (const line of text.stdout.split('\n')) assert.ok(line.length <= 80, line);
+  }
+});

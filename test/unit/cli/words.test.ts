@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { momentOf } from '../../../src/cli/local-time.ts';
+import { logText } from '../../../src/cli/log-text.ts';
+import { COLOURS, NO_COLOURS } from '../../../src/cli/palette.ts';
+import { grouped, shortBytes, shortPercent, sparkline } from '../../../src/cli/quantities.ts';
+import { screenOf } from '../../../src/cli/screen.ts';
+import type { Screen } from '../../../src/cli/screen.ts';
+import {
+  measureFor,
+  middleTruncated,
+  oneColumnEach,
+  truncated,
+  wrapped,
+} from '../../../src/cli/text-width.ts';
+
+for (const [bytes, text] of [
+  [0, '0B'],
+  [999, '999B'],
+  [1000, '1.0K'],
+  [10_240, '10K'],
+  [7_340_032, '7.0M'],
+  [1_073_741_824, '1.0G'],
+  [1_047_527_424, '999M'],
+] as const) {
+  test(`shortBytes() of ${bytes} is ${text}`, () => assert.equal(shortBytes(bytes), text));
+}
+
+test('shortPercent() has one digit behind the point below ten, none above and none for nothing', () => {
+  assert.deepEqual([0, 0.04, 1.5, 9.94, 9.96, 210.4].map(shortPercent), [
+    '0%',
+    '0.0%',
+    '1.5%',
+    '9.9%',
+    '10%',
+    '210%',
+  ]);
+});
+
+test('grouped() groups thousands', () => {
+  assert.deepEqual([0, 999, 1000, 1234567].map(grouped), ['0', '999', '1,000', '1,234,567']);
+});
+
+test('sparkline() shows the newest values, scaled to their largest', () => {
+  assert.equal(sparkline([9, 0, 1, 2, 4], 4), '▁▃▅█');
+  assert.equal(sparkline([0, 0], 4), '▁▁');
+});
+
+test('wrapped() breaks at spaces and cuts its last line short', () => {
+  assert.deepEqual(wrapped('one two three four', 9, 2, oneColumnEach), ['one two', 'three fo…']);
+  assert.deepEqual(wrapped('unbreakable', 5, 3, oneColumnEach), ['unbre', 'akabl', 'e']);
+  assert.deepEqual(wrapped('fits', 4, 1, oneColumnEach), ['fits']);
+});
+
+test('truncated() never splits a character of two columns', async () => {
+  const measure = await measureFor(['注文サービス']);
+  assert.equal(truncated('注文サービス', 6, measure), '注文…');
+  assert.equal(measure('👩‍👩‍👧'), 2);
+});
+
+test('middleTruncated() keeps both ends', () => {
+  assert.equal(middleTruncated('payments-eu-1', 9), 'paym…eu-1');
+  assert.equal(middleTruncated('short', 9), 'short');
+});
+
+const TTY = { isTTY: true, columns: 100, rows: 30 };
+for (const [title, stream, env, choice, colours] of [
+  ['a terminal', TTY, {}, 'auto', true],
+  ['a terminal with NO_COLOR', TTY, { NO_COLOR: '1' }, 'auto', false],
+  ['a terminal with an empty NO_COLOR', TTY, { NO_COLOR: '' }, 'auto', true],
+  ['a dumb terminal', TTY, { TERM: 'dumb' }, 'auto', false],
+  ['a pipe', { ...TTY, isTTY: false }, {}, 'auto', false],
+  ['a pipe with --color always', { ...TTY, isTTY: false }, { NO_COLOR: '1' }, 'always', true],
+  ['a terminal with --color never', TTY, {}, 'never', false],
+] as const) {
+  test(`screenOf() ${colours ? 'colours' : 'does not colour'} ${title}`, () => {
+    assert.equal(screenOf(stream, env, choice).palette, colours ? COLOURS : NO_COLOURS);
+  });
+}
+
+test('screenOf() takes a terminal without a locale for one that speaks UTF-8, and believes a locale that does not', () => {
+  assert.equal(screenOf(TTY, {}, 'auto').unicode, true);
+  assert.equal(screenOf(TTY, { LANG: 'de_DE.UTF-8' }, 'auto').unicode, true);
+  assert.equal(screenOf(TTY, { LANG: 'de_DE.UTF-8', LC_ALL: 'C' }, 'auto').unicode, false);
+});
+
+const NOW = Date.parse('2026-11-22T10:00:00Z');
+test('momentOf() reads how long ago, a time of today, a date and a full time', () => {
+  assert.equal(momentOf('10m', 600_000, NOW), NOW - 600_000);
+  assert.equal(momentOf('2026-11-22T09:00:00Z', null, NOW), NOW - 3_600_000);
+  assert.equal(momentOf('2026-11-22 09:00', null, NOW), new Date(2026, 10, 22, 9).getTime());
+  assert.equal(momentOf('2026-11-22', null, NOW), new Date(2026, 10, 22).getTime());
+  const today = new Date(NOW);
+  assert.equal(
+    momentOf('9:30', null, NOW),
+    new Date(today.getFullYear(), today.getMonth(), today.getDate(), 9, 30).getTime(),
+  );
+});
+
+for (const text of ['', 'yesterday', '25:00', '10:61', '2026-13-01', '10']) {
+  test(`momentOf() does not take "${text}" for a time`, () => assert.equal(momentOf(text, null, NOW), null));
+}
+
+const TERMINAL: Screen = { width: 80, height: 24, palette: NO_COLOURS, unicode: true };
+const LINE = {
+  unit: 'web',
+  time: '2026-11-22T10:00:00.500000000Z',
+  stream: 'stdout',
+  text: 'a\u001b[31mred\u001b[2Jb',
+} as const;
+
+test('logText() into a pipe is the bare text, to the byte', () => {
+  assert.equal(logText(LINE, { times: 'none', names: [] }, { ...TERMINAL, width: null }), LINE.text);
+});
+
+test('logText() on a terminal lets colours pass and nothing else that steers it', () => {
+  assert.equal(logText(LINE, { times: 'none', names: [] }, TERMINAL), 'a\u001b[31mred\u241b[2Jb\u001b[0m');
+});
+
+test('logText() of several units begins with the unit, in columns', () => {
+  const look = { times: 'full', names: ['web', 'worker'] } as const;
+  assert.equal(logText({ ...LINE, text: 'x' }, look, TERMINAL), '2026-11-22T10:00:00.500000000Z web    │ x');
+});
