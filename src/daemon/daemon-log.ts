@@ -1,4 +1,6 @@
 // The daemon's own log: one event a line on stderr. JSON when that is a file or a pipe, made for eyes on a terminal.
+import { problemLine } from '../model/problem.ts';
+import type { Problem } from '../model/problem.ts';
 
 export type Level = 'info' | 'warning' | 'error';
 export type Fields = Readonly<Record<string, string | number | boolean | null>>;
@@ -34,4 +36,9 @@ export function createDaemonLog(
       );
     },
   };
+}
+
+export function logProblem(log: DaemonLog, problem: Problem): void {
+  const level = problem.severity === 'error' ? 'error' : 'warning';
+  log.write(level, 'problem', problemLine(problem), { unit: problem.unit });
 }

@@ -3,12 +3,12 @@
 // answers.ts; what a signal or the end of the program does, in lifecycle.ts.
 import { join } from 'node:path';
 import { needsStop } from '../core/fleet.ts';
-import { problemLine } from '../model/problem.ts';
 import type { ProcessId } from '../model/process.ts';
 import type { State } from '../model/state.ts';
 import type { Clock, Meter, Processes } from '../os/ports.ts';
 import { Answers } from './answers.ts';
 import type { Control } from './control.ts';
+import { logProblem } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import { historyEntry, stateEvent } from './documents.ts';
 import { Effects } from './effects.ts';
@@ -215,11 +215,7 @@ export class Daemon {
 
   #applied({ plan, problems }: Applied): void {
     const { log } = this.#options;
-    for (const problem of problems) {
-      log.write(problem.severity === 'error' ? 'error' : 'warning', 'problem', problemLine(problem), {
-        unit: problem.unit,
-      });
-    }
+    for (const problem of problems) logProblem(log, problem);
     this.#hub.publish({ type: 'reload', plan: plan.id, moved: plan.units.length, problems: problems.length });
     log.write(
       'info',

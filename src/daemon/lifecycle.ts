@@ -13,7 +13,7 @@ import { lookupGroup } from '../os/users.ts';
 import type { Control } from './control.ts';
 import { Daemon } from './daemon.ts';
 
-import { createDaemonLog } from './daemon-log.ts';
+import { createDaemonLog, logProblem } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import { inheritedEnvironment } from './environment.ts';
 import type { DaemonPaths } from './paths.ts';
@@ -162,8 +162,8 @@ function listenToSignals(daemon: Daemon, log: DaemonLog, ending: Ending): { clos
       .then(
         (answer) => {
           if (answer.ok) return;
-          const details = (answer.error.problems ?? []).map((problem) => problem.message).join('; ');
-          log.write('error', 'reload', `${answer.error.detail}: ${details}`);
+          for (const problem of answer.error.problems ?? []) logProblem(log, problem);
+          log.write('error', 'reload', answer.error.detail);
         },
         (error: unknown) => {
           log.write('error', 'bug', stackOf(error));
