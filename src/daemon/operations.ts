@@ -133,7 +133,7 @@ function outcomeOfStart(goal: Goal, unit: Unit, good: 'done' | 'unchanged'): Mov
     case 'backoff':
       return 'failed';
     case 'stopped':
-      return verdict.wanted === 'up' && verdict.down === null && verdict.pending ? 'pending' : 'failed';
+      return verdict.wanted === 'up' && verdict.pending ? 'pending' : 'failed';
   }
 }
 
