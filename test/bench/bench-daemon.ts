@@ -1,0 +1,118 @@
+// A daemon over a set of stamping units, in directories of its own. Everything it starts ends with the scope.
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { OperationDocument } from '../../src/wire/v1.ts';
+import { getJson } from '../support/get-json.ts';
+import type { Following } from '../support/launch.ts';
+import { follow } from '../support/launch.ts';
+import { killMarked } from '../support/processes.ts';
+import type { Scope } from './scope.ts';
+import type { StampChild } from './stamps.ts';
+import { makeStampChild, StampChannel } from './stamps.ts';
+
+export class BenchDaemon {
+  readonly root: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly socket: string;
+  readonly channel: StampChannel;
+  readonly child: StampChild;
+  readonly #units: string;
+  #running: Following | null = null;
+
+  constructor(scope: Scope) {
+    this.root = mkdtempSync(join(tmpdir(), 'unitd-bench-'));
+    scope.defer(() => rmSync(this.root, { recursive: true, force: true }));
+    const marker = randomUUID();
+    scope.defer(() => void killMarked({ environment: `UNITD_BENCH=${marker}`, directory: this.root }));
+    this.#units = join(this.root, 'units.d');
+    mkdirSync(this.#units, { mode: 0o755 });
+    this.socket = join(this.root, 'run/unitd.sock');
+    this.env = {
+      ...process.env,
+      UNITD_BENCH: marker,
+      UNITD_UNITS: this.#units,
+      UNITD_RUNTIME_DIR: join(this.root, 'run'),
+      UNITD_STATE_DIR: join(this.root, 'state'),
+      UNITD_LOG_DIR: join(this.root, 'log'),
+    };
+    this.channel = new StampChannel(scope, this.root);
+    this.child = makeStampChild(this.root);
+  }
+
+  get pid(): number {
+    if (this.#running === null) throw new Error('the daemon does not run');
+    return this.#running.pid;
+  }
+
+  /** `variant` ends up in the child's environment: another one makes the unit restart. */
+  write(unit: string, variant = '0'): void {
+    const { program } = this.child;
+    const text = [
+      `command: [${JSON.stringify(program)}, ${JSON.stringify(this.channel.path)}, ${unit}]`,
+      `environment: { VARIANT: "${variant}" }`,
+      'restart: { delay: 0s, jitter: 0 }',
+      '',
+    ].join('\n');
+    writeFileSync(join(this.#units, `${unit}.yaml`), text, { mode: 0o644 });
+  }
+
+  writeAll(count: number): void {
+    for (let at = 0; at < count; at += 1) this.write(unitName(at));
+  }
+
+  /** Resolves when it says that it is ready; units may still be starting. */
+  async start(): Promise<void> {
+    const launch = { args: ['daemon'], env: this.env, cwd: this.root, asUser: undefined };
+    this.#running = follow(launch, 'the daemon', 'stderr');
+    await this.#running.line('"event":"ready"');
+  }
+
+  /** Starts it over `count` units and waits until all of them run. */
+  async startWith(count: number): Promise<void> {
+    this.writeAll(count);
+    const { mark } = this.channel;
+    await this.start();
+    await this.channel.stamps(count, mark);
+    // The daemon may hear of its last child a moment after that child has spoken.
+    await this.reload();
+  }
+
+  async reload(): Promise<OperationDocument> {
+    return await postOperation(this.socket, '/v1/reload');
+  }
+
+  async get<T>(path: string): Promise<T> {
+    return await getJson<T>(this.socket, path);
+  }
+
+  /** SIGTERM: all units down in order. */
+  async stop(): Promise<void> {
+    const running = this.#running;
+    this.#running = null;
+    const end = await running?.kill('SIGTERM');
+    if (end?.code !== 0) throw new Error(`the daemon ended with ${end?.signal ?? `code ${end?.code}`}`);
+  }
+}
+
+export function unitName(at: number): string {
+  return `u${String(at).padStart(5, '0')}`;
+}
+
+async function postOperation(socketPath: string, path: string): Promise<OperationDocument> {
+  const body = '{}';
+  const headers = { 'content-type': 'application/json', 'content-length': body.length };
+  const text = await new Promise<string>((resolve, reject) => {
+    const sent = request({ socketPath, path, method: 'POST', headers, agent: false }, (response) => {
+      let received = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (received += chunk));
+      response.on('error', reject).on('end', () => resolve(received));
+    });
+    sent.on('error', reject).end(body);
+  });
+  const document: OperationDocument = JSON.parse(text);
+  if (!document.ok) throw new Error(`cannot post ${path}: ${text.slice(0, 500)}`);
+  return document;
+}

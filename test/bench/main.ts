@@ -1,0 +1,78 @@
+// npm run bench: runs the measures, all or those named, prints a table and writes the figures as JSON.
+//   npm run bench -- [--json PATH] [NAME...]
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { packageRoot } from '../../src/base/package-root.ts';
+import { coreEvent } from './core-event.ts';
+import type { Measure } from './figures.ts';
+import { fleet } from './fleet.ts';
+import { idle } from './idle.ts';
+import type { Result } from './report.ts';
+import { documentOf, tableOf } from './report.ts';
+import { restart } from './restart.ts';
+import { Scope } from './scope.ts';
+import { status } from './status.ts';
+
+const MEASURES: readonly Measure[] = [coreEvent, fleet, restart, idle, status];
+const USAGE = 64;
+/** A run that takes longer is broken: it is cleaned up and fails. */
+const RUN_LIMIT_MS = 300_000;
+
+async function runMeasure(measure: Measure, scope: Scope): Promise<Result> {
+  const notes: string[] = [];
+  console.error(`${measure.name}: ${measure.about}`);
+  const startMs = performance.now();
+  try {
+    const figures = await measure.run(scope, (text) => void notes.push(text));
+    const seconds = Math.round((performance.now() - startMs) / 1000);
+    return { measure: measure.name, about: measure.about, notes, figures, seconds };
+  } finally {
+    await scope.close();
+  }
+}
+
+/** Ends the program early, by a signal or after too long, and leaves nothing behind. */
+function watchOver(current: () => Scope): () => void {
+  const leave = (why: string): void => {
+    console.error(`unitd bench: ${why}`);
+    process.exitCode = 1;
+    void current()
+      .close()
+      .finally(() => process.exit());
+  };
+  const limit = setTimeout(() => leave(`not done after ${RUN_LIMIT_MS / 1000} s`), RUN_LIMIT_MS);
+  process.on('SIGINT', () => leave('interrupted')).on('SIGTERM', () => leave('terminated'));
+  return () => clearTimeout(limit);
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    options: { json: { type: 'string', default: join(packageRoot(), 'build/bench.json') } },
+    allowPositionals: true,
+  });
+  const unknown = positionals.filter((name) => !MEASURES.some((measure) => measure.name === name));
+  if (unknown.length > 0) {
+    const known = MEASURES.map(({ name }) => name).join(', ');
+    console.error(`cannot run measure "${unknown.join('", "')}": expected ${known}`);
+    return USAGE;
+  }
+  const wanted = MEASURES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const load = loadavg();
+  const results: Result[] = [];
+  let scope = new Scope();
+  const done = watchOver(() => scope);
+  for (const measure of wanted) {
+    scope = new Scope();
+    results.push(await runMeasure(measure, scope));
+  }
+  done();
+  console.log(tableOf(results));
+  mkdirSync(dirname(values.json), { recursive: true });
+  writeFileSync(values.json, `${JSON.stringify(documentOf(results, load), null, 2)}\n`);
+  console.error(`figures written to ${values.json}`);
+  return 0;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,23 @@
+// What a measure must undo, last thing first, all of it even when one undoing fails.
+
+type Undo = () => void | Promise<void>;
+
+export class Scope {
+  readonly #undos: Undo[] = [];
+
+  defer(undo: Undo): void {
+    this.#undos.push(undo);
+  }
+
+  async close(): Promise<void> {
+    const failures: unknown[] = [];
+    for (let undo = this.#undos.pop(); undo !== undefined; undo = this.#undos.pop()) {
+      try {
+        await undo();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('\n'));
+  }
+}
