@@ -2,10 +2,14 @@
 // what they report to each other, to subscribers and to the daemon's own log. What it answers to clients stands in
 // answers.ts; what a signal or the end of the program does, in lifecycle.ts.
 import { join } from 'node:path';
+import { deliver } from '../core/converge.ts';
+import type { Instant, Outputs as CoreOutputs } from '../core/converge.ts';
 import { needsStop } from '../core/fleet.ts';
+import type { Fleet, Unit } from '../core/fleet.ts';
 import type { ProcessId } from '../model/process.ts';
 import type { State } from '../model/state.ts';
 import type { Clock, Meter, Processes } from '../os/ports.ts';
+import { adopt } from './adoption.ts';
 import { Answers } from './answers.ts';
 import type { Control } from './control.ts';
 import { logProblem } from './daemon-log.ts';
@@ -13,11 +17,12 @@ import type { DaemonLog } from './daemon-log.ts';
 import { historyEntry, stateEvent } from './documents.ts';
 import { Effects } from './effects.ts';
 import { EventHub } from './event-hub.ts';
+import { Journal } from './journal.ts';
 import { Operations } from './operations.ts';
 import { Outputs } from './outputs.ts';
 import type { DaemonPaths } from './paths.ts';
 import { Reloader } from './reload.ts';
-import type { Applied } from './reload.ts';
+import type { Applied, Earlier } from './reload.ts';
 import { Sampler } from './sampler.ts';
 import { Store } from './store.ts';
 import { Supervisor } from './supervisor.ts';
@@ -30,6 +35,8 @@ const LOGGED_STATES: readonly State[] = ['running', 'stopping', 'stopped', 'back
 export interface DaemonOptions {
   readonly paths: DaemonPaths;
   readonly version: string;
+  /** Of the kernel's present boot. */
+  readonly bootId: string;
   readonly clock: Clock;
   readonly processes: Processes;
   readonly meter: Meter;
@@ -49,6 +56,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #hub: EventHub;
   readonly #store: Store;
+  readonly #journal: Journal;
   readonly #supervisor: Supervisor;
   readonly #effects: Effects;
   readonly #operations: Operations;
@@ -64,16 +72,23 @@ export class Daemon {
     this.#store = new Store(paths.state, (message) => {
       log.write('error', 'state', message);
     });
+    this.#journal = new Journal(paths.runtime, options.bootId, (message) => {
+      log.write('error', 'journal', message);
+    });
     this.#supervisor = new Supervisor(
       {
         clock,
         random: options.random,
         perform: (unit, effect) => {
+          if (effect.type === 'spawn') this.#writeDown(unit);
           this.#effects.perform(unit.spec, effect);
           if (effect.type === 'end') this.#outputs.settle(unit.spec.name);
         },
       },
       {
+        onChanged: (unit) => {
+          this.#writeDown(unit);
+        },
         onLook: (name, from, to) => {
           this.#looked(name, from, to);
         },
@@ -126,6 +141,12 @@ export class Daemon {
       directory: new UnitDirectory(paths.units, options.insecurePermissions),
       supervisor: this.#supervisor,
       store: this.#store,
+      adopt: (earlier, fleet, instant, outputs) => {
+        this.#adopt(earlier, fleet, instant, outputs);
+      },
+      onCommitted: (files) => {
+        this.#journal.files(files);
+      },
       onApplied: (applied) => {
         this.#applied(applied);
       },
@@ -159,11 +180,16 @@ export class Daemon {
     });
   }
 
-  /** Loads the unit files and begins to start what they want. Never fails for the files' sake. */
+  /**
+   * Takes up what an earlier daemon left, loads the unit files and begins to start what they want. Never fails for the
+   * files' sake; throws when the journal cannot be written.
+   */
   async boot(): Promise<void> {
     const { intents, lastGood, warnings } = this.#store.read();
     for (const warning of warnings) this.#options.log.write('warning', 'state', warning);
-    await this.#reloader.boot(lastGood, intents);
+    const left = this.#journal.read();
+    this.#journal.open();
+    await this.#reloader.boot({ lastGood, intents, left });
   }
 
   announceReady(): void {
@@ -194,7 +220,9 @@ export class Daemon {
     this.#sampler.close();
     this.#operations.close();
     this.#supervisor.close();
-    await this.#outputs.close(this.#onAllDown !== null);
+    const isAllDown = this.#onAllDown !== null;
+    this.#journal.close(isAllDown);
+    await this.#outputs.close(isAllDown);
     await this.#store.close();
   }
 
@@ -228,6 +256,26 @@ export class Daemon {
     }
   }
 
+  #adopt(earlier: Earlier, fleet: Fleet, instant: Instant, outputs: CoreOutputs): void {
+    const { log, processes } = this.#options;
+    for (const { name, processes: living, facts } of adopt(earlier, fleet, {
+      processes,
+      effects: this.#effects,
+    })) {
+      const unit = fleet.units.get(name);
+      // Its pipes hold what was written meanwhile.
+      if (unit !== undefined && needsStop(unit)) this.#outputs.openFor(unit.spec);
+      for (const fact of facts) deliver(fleet, name, fact, instant, outputs);
+      const pids = living.map(({ pid }) => pid).join(', ');
+      if (living.length > 0) log.write('info', 'adopted', `adopted, pid ${pids}`, { unit: name });
+      if (fleet.units.get(name)?.state.phase.at === 'stopping') this.#effects.watch(name);
+    }
+  }
+
+  #writeDown({ spec, state, activation, cycle }: Unit): void {
+    this.#journal.unit(spec.name, { state, activation, cycle, tree: this.#effects.treeOf(spec.name) });
+  }
+
   #logProblem(unit: string, problem: string | null): void {
     const { droppedLines } = this.#outputs.stats(unit);
     this.#hub.publish({ type: 'log', unit, problem, droppedLines });
@@ -238,6 +286,7 @@ export class Daemon {
 
   #forgotten(name: string): void {
     this.#hub.publish({ type: 'removed', unit: name });
+    this.#journal.gone(name);
     this.#effects.forget(name);
     this.#sampler.forget(name);
     this.#outputs.forget(name);

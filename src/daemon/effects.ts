@@ -5,6 +5,7 @@ import { expandWords } from '../core/expand.ts';
 import type { MachineEffect, MachineEvent } from '../core/machine-state.ts';
 import type { ExitStatus, ProcessId, ProcessTree, SpawnFailure, SpawnRequest } from '../model/process.ts';
 import type { SignalName, UnitSpec } from '../model/unit.ts';
+import { RUN_VARIABLE } from '../os/ports.ts';
 import type { Processes } from '../os/ports.ts';
 import { environmentOf } from './environment.ts';
 import type { Output } from './output.ts';
@@ -73,6 +74,18 @@ export class Effects {
     }
   }
 
+  /** Knows a process that an earlier daemon spawned for this run of the unit. */
+  restore(unit: string, tree: ProcessTree, runs: ReadonlyMap<number, ProcessId>): void {
+    this.#trees.set(unit, tree);
+    for (const [run, { pid }] of runs) this.#runs.set(pid, { unit, run });
+  }
+
+  /** Looks whether anything of the unit lives, and again whenever something ends. */
+  watch(unit: string): void {
+    this.#surveying.add(unit);
+    this.#survey(unit);
+  }
+
   treeOf(unit: string): ProcessTree {
     return this.#trees.get(unit) ?? EMPTY_TREE;
   }
@@ -105,7 +118,7 @@ export class Effects {
       inherited: this.#ports.inherited,
       spec,
       invocationId: tree.invocationId,
-      variables: effect.variables,
+      variables: { ...effect.variables, [RUN_VARIABLE]: String(effect.run) },
     });
     if (!made.ok) return { failure: made.failure };
     const expanded = expandWords(effect.command.argv, made.environment);

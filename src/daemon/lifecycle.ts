@@ -5,6 +5,7 @@
 // second signal hurries them. SIGHUP reloads. After the start, no error of one unit ends the daemon.
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { currentBootId } from '../os/boot-id.ts';
 import { acquireLock, ensureDirectory } from '../os/files.ts';
 import { createClock } from '../os/clock.ts';
 import { createMeter } from '../os/meter.ts';
@@ -85,6 +86,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   const daemon = new Daemon({
     paths,
     version: options.version,
+    bootId: currentBootId(),
     clock,
     processes: createProcesses(),
     meter: createMeter(() => clock.monotonicMs()),

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { effectiveUnit } from '../config/effective.ts';
 import type { UnitSource } from '../config/parse.ts';
+import type { Instant, Outputs } from '../core/converge.ts';
 import { amend } from '../core/fleet.ts';
 import type { Fleet, Intent } from '../core/fleet.ts';
 import { commit, plan } from '../core/reconcile.ts';
@@ -14,7 +15,9 @@ import type { DraftPlan } from '../core/reconcile.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ProblemDetails } from '../wire/v1.ts';
+import type { UnitSpec } from '../model/unit.ts';
 import type { Answer } from './control.ts';
+import type { Journalled, UnitRecord } from './journal.ts';
 import type { Goal } from './operations.ts';
 import type { GoodFile, Store } from './store.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -35,10 +38,32 @@ export interface Applied {
   readonly excused: ReadonlySet<string>;
 }
 
+/** What an earlier daemon left, its files read again. */
+export interface Earlier {
+  readonly set: ReadonlyMap<string, UnitSpec>;
+  readonly units: ReadonlyMap<string, UnitRecord>;
+}
+
+export interface BootFacts {
+  readonly lastGood: readonly GoodFile[];
+  readonly intents: ReadonlyMap<string, Intent>;
+  readonly left: Journalled | null;
+}
+
+interface CommitOptions {
+  readonly before?: (fleet: Fleet, instant: Instant, outputs: Outputs) => void;
+  readonly after?: (fleet: Fleet) => void;
+  readonly planId?: string | null;
+}
+
 export interface ReloaderPorts {
   readonly directory: UnitDirectory;
   readonly supervisor: Supervisor;
   readonly store: Store;
+  /** Puts the units of an earlier daemon into the fleet, which is empty. */
+  readonly adopt: (earlier: Earlier, fleet: Fleet, instant: Instant, outputs: Outputs) => void;
+  /** These files are about to be applied. */
+  readonly onCommitted: (files: readonly GoodFile[]) => void;
   /** A set was applied. */
   readonly onApplied: (applied: Applied) => void;
 }
@@ -65,17 +90,30 @@ export class Reloader {
     return this.#running.get(unit)?.file ?? null;
   }
 
-  /** The first set: of what is not valid now, the last good form; operators' words as they stood. */
-  async boot(lastGood: readonly GoodFile[], intents: ReadonlyMap<string, Intent>): Promise<Applied> {
-    const set = await this.#ports.directory.load();
-    const fallback = new Map(lastGood.map((file) => [file.name, sourceOf(file)]));
-    const usable = hasErrors(set.problems) ? this.#ports.directory.usable(set, fallback) : set;
-    return await this.#commit(usable, (fleet) => {
+  /**
+   * The first set: of what is not valid now, the last good form; operators' words as they stood; and what an earlier
+   * daemon left running taken up before, so that what changed meanwhile is an ordinary reload.
+   */
+  async boot({ lastGood, intents, left }: BootFacts): Promise<Applied> {
+    const { directory, adopt } = this.#ports;
+    const set = await directory.load();
+    const usable = hasErrors(set.problems) ? directory.usable(set, sourcesOf(lastGood)) : set;
+    const earlier = left === null ? null : { set: directory.parse(sourcesOf(left.files)), units: left.units };
+    const speak = (fleet: Fleet): void => {
       for (const [name, intent] of intents) {
         amend(fleet, name, { intent });
         fleet.seq = Math.max(fleet.seq, intent.seq);
       }
+    };
+    const committed = await this.#commit(usable, {
+      before: (fleet, instant, outputs) => {
+        if (earlier !== null) adopt(earlier, fleet, instant, outputs);
+        speak(fleet);
+      },
+      after: speak,
     });
+    if (!committed.ok) throw new Error(committed.error.detail);
+    return committed.value;
   }
 
   async plan(
@@ -103,11 +141,7 @@ export class Reloader {
   async #applyNow({ partial, planId }: ReloadOptions): Promise<Answer<Applied>> {
     const loaded = this.#loadable(await this.#ports.directory.load(), partial);
     if (!loaded.ok) return loaded;
-    if (planId !== null) {
-      const now = withId(plan(loaded.value.specs, this.#ports.supervisor.fleet, effectiveUnit), loaded.value);
-      if (now.id !== planId) return { ok: false, error: moved(planId, now) };
-    }
-    return { ok: true, value: await this.#commit(loaded.value) };
+    return await this.#commit(loaded.value, { planId });
   }
 
   #loadable(set: UnitSet, partial: boolean): Answer<UnitSet> {
@@ -116,26 +150,36 @@ export class Reloader {
     return { ok: true, value: this.#ports.directory.usable(set, this.#running) };
   }
 
-  async #commit(set: UnitSet, amendFleet: (fleet: Fleet) => void = () => undefined): Promise<Applied> {
-    const { supervisor, store, onApplied } = this.#ports;
-    const applied = await new Promise<Applied>((resolve, reject) => {
+  /** Plans and commits in one go, so that the plan that was checked is the one that holds. */
+  async #commit(set: UnitSet, options: CommitOptions): Promise<Answer<Applied>> {
+    const { supervisor, store, onApplied, onCommitted } = this.#ports;
+    const files = set.files.map(goodFileOf);
+    const committed = await new Promise<Answer<Applied>>((resolve, reject) => {
       supervisor.change((fleet, instant, outputs) => {
         try {
+          options.before?.(fleet, instant, outputs);
           const draft = plan(set.specs, fleet, effectiveUnit);
+          const now = withId(draft, set);
+          if (options.planId != null && options.planId !== now.id) {
+            resolve({ ok: false, error: moved(options.planId, now) });
+            return;
+          }
           const moves = movesOf(draft, fleet);
+          onCommitted(files);
           commit(set.specs, draft, fleet, instant, outputs);
-          amendFleet(fleet);
-          resolve({ plan: withId(draft, set), problems: set.problems, ...moves });
+          options.after?.(fleet);
+          resolve({ ok: true, value: { plan: now, problems: set.problems, ...moves } });
         } catch (error) {
           reject(error instanceof Error ? error : new Error(String(error)));
         }
       });
     });
+    if (!committed.ok) return committed;
     this.#running = new Map(set.files.map((source) => [source.name, source]));
     this.#problems = set.problems;
-    if (!hasErrors(set.problems)) store.saveLastGood(set.files.map(goodFileOf));
-    onApplied(applied);
-    return applied;
+    if (!hasErrors(set.problems)) store.saveLastGood(files);
+    onApplied(committed.value);
+    return committed;
   }
 }
 
@@ -159,8 +203,8 @@ function withId(draft: DraftPlan, set: UnitSet): Plan {
   return { id: hash.digest('hex').slice(0, 12), ...draft };
 }
 
-function sourceOf({ name, file, text }: GoodFile): UnitSource {
-  return { name, file, bytes: Buffer.from(text) };
+function sourcesOf(files: readonly GoodFile[]): ReadonlyMap<string, UnitSource> {
+  return new Map(files.map(({ name, file, text }) => [name, { name, file, bytes: Buffer.from(text) }]));
 }
 
 function goodFileOf({ name, file, bytes }: UnitSource): GoodFile {

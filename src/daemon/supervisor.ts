@@ -27,6 +27,8 @@ export interface Look {
 }
 
 export interface SupervisorEvents {
+  /** A unit's facts may have changed, whether it looks different or not. */
+  readonly onChanged: (unit: Unit) => void;
   /** A unit looks different; `from` is null when it is new. */
   readonly onLook: (name: string, from: Look | null, to: Look) => void;
   readonly onExit: (name: string, exit: ExitRecord) => void;
@@ -193,7 +195,9 @@ export class Supervisor {
   #showAll(): void {
     for (const name of this.#toShow) {
       const unit = this.#fleet.units.get(name);
-      if (unit !== undefined) this.#show(unit);
+      if (unit === undefined) continue;
+      this.#events.onChanged(unit);
+      this.#show(unit);
     }
     this.#toShow.clear();
   }

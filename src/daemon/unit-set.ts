@@ -58,6 +58,11 @@ export class UnitDirectory {
     return { specs, files: sources, fingerprints, problems: [...problems, ...set.problems], isBlind };
   }
 
+  /** Units of files that are not in the directory (any more); one that does not parse is left out. */
+  parse(sources: ReadonlyMap<string, UnitSource>): ReadonlyMap<string, UnitSpec> {
+    return loadSet([...sources.values()], this.#fallbackCache).specs;
+  }
+
   /**
    * The largest set around the errors: a unit with an error is replaced by its form in `fallback`, or left out where
    * there is none or that one does not fit either. Its problems are those of the files as they are.

@@ -33,6 +33,9 @@ const c = {
   getxattr: library.func('long getxattr(const char *path, const char *name, void *value, size_t size)'),
   mkfifo: library.func('int mkfifo(const char *path, unsigned int mode)'),
   flock: library.func('int flock(int fd, int operation)'),
+  poll: library.func('int poll(void *fds, unsigned long count, int timeout)'),
+  eventfd: library.func('int eventfd(unsigned int initial, int flags)'),
+  ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)'),
 };
 
 // glibc 2.34 has it, musl has not: there, close_range(2) marks the daemon's own descriptors close-on-exec instead.
@@ -192,6 +195,54 @@ export function kill(pid: number, signal: number): number {
 export function pidfdOpen(pid: number): { readonly fd: number; readonly errno: number } {
   const fd = Number(c.syscall(SYS_PIDFD_OPEN, pid, 0, 0, 0));
   return { fd, errno: errnoOf(fd) };
+}
+
+const EFD_CLOEXEC = 0x80000;
+const POLLIN = 1;
+const POLLFD_BYTES = 8;
+
+/** eventfd(2): readable once somebody has written eight bytes to it. */
+export function openEventFd(): { readonly fd: number; readonly errno: number } {
+  const fd = c.eventfd(0, EFD_CLOEXEC) as number;
+  return { fd, errno: errnoOf(fd) };
+}
+
+/**
+ * poll(2) on a thread of the pool: those of `readable` that can be read or have hung up, and those of `hangup` that
+ * have hung up. `timeoutMs` -1 waits for ever.
+ */
+export async function pollFds(
+  readable: readonly number[],
+  hangup: readonly number[],
+  timeoutMs: number,
+): Promise<readonly number[]> {
+  const fds = [...readable, ...hangup];
+  const table = Buffer.alloc(fds.length * POLLFD_BYTES);
+  for (const [index, fd] of fds.entries()) {
+    table.writeInt32LE(fd, index * POLLFD_BYTES);
+    table.writeInt16LE(index < readable.length ? POLLIN : 0, index * POLLFD_BYTES + 4);
+  }
+  await new Promise<void>((resolve, reject) => {
+    c.poll.async(table, fds.length, timeoutMs, (error: Error | null) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
+  return fds.filter((_fd, index) => table.readInt16LE(index * POLLFD_BYTES + 6) !== 0);
+}
+
+// include/uapi/linux/pidfd.h, Linux 6.13; PIDFD_INFO_EXIT since 6.15. _IOWR(0xFF, 11, struct pidfd_info).
+const PIDFD_INFO_BYTES = 64;
+const PIDFD_GET_INFO = 0xc000ff0b + PIDFD_INFO_BYTES * 0x10000;
+const PIDFD_INFO_EXIT = 8n;
+
+/** The wait status (as of waitpid(2)) of a process that has ended; null where the kernel does not tell. */
+export function pidfdWaitStatus(fd: number): number | null {
+  const info = Buffer.alloc(PIDFD_INFO_BYTES);
+  info.writeBigUInt64LE(PIDFD_INFO_EXIT, 0);
+  if (errnoOf(c.ioctl(fd, PIDFD_GET_INFO, info) as number) !== 0) return null;
+  // mask 0, cgroupid 8, pid 16, tgid 20, ppid 24, six ids 28 to 60, exit_code 60.
+  return (info.readBigUInt64LE(0) & PIDFD_INFO_EXIT) === 0n ? null : info.readInt32LE(60);
 }
 
 export function pidfdSendSignal(fd: number, signal: number): number {

@@ -18,14 +18,23 @@ export interface Clock {
 }
 
 export type SpawnResult =
-  | { readonly ok: true; readonly process: ProcessId }
-  | { readonly ok: false; readonly failure: SpawnFailure };
+  { readonly ok: true; readonly process: ProcessId } | { readonly ok: false; readonly failure: SpawnFailure };
 
 export type SignalResult = 'sent' | 'gone' | 'denied';
+
+/** Names the run in the environment of everything spawned for it, so that it can be found again. */
+export const RUN_VARIABLE = 'UNITD_RUN';
 
 export interface Processes {
   /** Starts a child as the leader of a new session. Synchronous: a failed exec is reported here, by name. */
   spawn(request: SpawnRequest): SpawnResult;
+  /**
+   * Takes a living process back that an earlier daemon spawned, or this one before it was replaced: its end will be
+   * reported like that of a child. False when it has ended already; then nobody learns how any more.
+   */
+  adopt(process: ProcessId): boolean;
+  /** The leader that was spawned for `run` of this tree, by what its environment says; null when there is none. */
+  findLeader(invocationId: string, run: number): ProcessId | null;
   /**
    * Has `listener` called with the end of each child that spawn() returned, and with null for each other process
    * that was reaped (an orphan of some unit), so that owners of trees look again. One listener only.

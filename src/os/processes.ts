@@ -4,11 +4,14 @@ import { constants } from 'node:os';
 import type { ExitStatus, ProcessId, ProcessTree } from '../model/process.ts';
 import type { SignalName } from '../model/unit.ts';
 import { becomeSubreaper, errnoName, kill } from './libc.ts';
+import { RUN_VARIABLE } from './ports.ts';
 import type { Processes, SignalResult } from './ports.ts';
+import { allProcesses, environmentValue, isAlive, processStat } from './procfs.ts';
 import { createReaper, type Reaped } from './reap.ts';
 import { knownSignalNumber, signalProcess } from './signal.ts';
 import { createSpawner } from './spawn.ts';
 import { createTreeFinder } from './tree.ts';
+import { createProcessWatch } from './watch.ts';
 
 /** A fork bomb outruns any number of rounds; whoever stops it asks again when its members die. */
 const MOST_ROUNDS = 32;
@@ -23,6 +26,17 @@ interface Pursuit {
   readonly signal: SignalName;
   readonly reached: Set<string>;
   looksLeft: number;
+}
+
+/** Costs all processes of the machine: for the start of a daemon. */
+function findLeader(invocationId: string, run: number): ProcessId | null {
+  for (const stat of allProcesses()) {
+    if (stat.pid !== stat.session || !isAlive(stat)) continue;
+    if (environmentValue(stat.pid, 'INVOCATION_ID') !== invocationId) continue;
+    if (environmentValue(stat.pid, RUN_VARIABLE) !== String(run)) continue;
+    return { pid: stat.pid, startTicks: stat.startTicks };
+  }
+  return null;
 }
 
 type ReapListener = (process: ProcessId | null, status: ExitStatus) => void;
@@ -59,6 +73,22 @@ export function createProcesses(): Processes {
       }
     }
   });
+
+  const watch = createProcessWatch((child, status) => {
+    trees.refresh();
+    listener?.(child, status);
+  });
+
+  const adopt = (adopted: ProcessId): boolean => {
+    const stat = processStat(adopted.pid);
+    if (stat === null || stat.startTicks !== adopted.startTicks) return false;
+    // Still our own, when this program was replaced by exec: even a zombie is reaped, with its status.
+    if (stat.parentPid === process.pid) {
+      children.set(adopted.pid, adopted);
+      return true;
+    }
+    return watch.add(adopted);
+  };
 
   const signal = (process: ProcessId, name: SignalName): SignalResult => {
     if (children.get(process.pid)?.startTicks !== process.startTicks) return signalProcess(process, name);
@@ -110,6 +140,8 @@ export function createProcesses(): Processes {
       if (result.ok) children.set(result.process.pid, result.process);
       return result;
     },
+    adopt,
+    findLeader,
     onReaped: (added) => {
       if (listener !== null) throw new Error('cannot listen for reaped processes: somebody does already');
       listener = added;

@@ -1,5 +1,6 @@
 // Reads /proc: one process's facts at a time, null when the process is gone. Decides nothing about trees.
-import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import type { ProcessId } from '../model/process.ts';
 
 export interface ProcessStat {
   readonly pid: number;
@@ -62,6 +63,30 @@ export function parseStat(text: string): ProcessStat | null {
 export function processStat(pid: number): ProcessStat | null {
   const text = procText(`/proc/${pid}/stat`);
   return text === null ? null : parseStat(text);
+}
+
+/**
+ * The wait status of a zombie, as waitpid(2) gives it to the parent (proc_pid_stat(5), field 52); null for one that is
+ * no zombie (any more), and where the kernel does not let us see it.
+ */
+export function zombieWaitStatus({ pid, startTicks }: ProcessId): number | null {
+  const text = procText(`/proc/${pid}/stat`);
+  const stat = text === null ? null : parseStat(text);
+  if (text === null || stat?.state !== 'Z' || stat.startTicks !== startTicks) return null;
+  const status = Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[49]);
+  // 0 is also what a reader without the right to trace the process is shown.
+  return status === 0 && !mayTrace(pid) ? null : status;
+}
+
+/** PTRACE_MODE_READ, which the kernel asks for here as it does for the links of a process. */
+function mayTrace(pid: number): boolean {
+  try {
+    readlinkSync(`/proc/${pid}/cwd`);
+    return true;
+  } catch (error) {
+    // A zombie has no directory any more: ENOENT comes after the check of rights.
+    return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  }
 }
 
 /** Neither gone nor a zombie. */

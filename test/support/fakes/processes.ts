@@ -7,6 +7,7 @@ import type {
   SpawnRequest,
 } from '../../../src/model/process.ts';
 import type { SignalName } from '../../../src/model/unit.ts';
+import { RUN_VARIABLE } from '../../../src/os/ports.ts';
 import type { Processes, SignalResult, SpawnResult } from '../../../src/os/ports.ts';
 
 /** What a program does when it is spawned; one that is not described runs until it is signalled or told to end. */
@@ -167,6 +168,15 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
     onReaped: (added) => {
       if (listener !== null) throw new Error('cannot listen for reaped processes: somebody does already');
       listener = added;
+    },
+    adopt: (process) => rowOf(process) !== null,
+    findLeader: (invocationId, run) => {
+      const found = [...rows.values()].find(
+        ({ request }) =>
+          request?.environment['INVOCATION_ID'] === invocationId &&
+          request.environment[RUN_VARIABLE] === String(run),
+      );
+      return found?.process ?? null;
     },
     signal,
     members,
