@@ -13,6 +13,7 @@ import type { DaemonLog } from './daemon-log.ts';
 import { historyEntry, stateEvent } from './documents.ts';
 import { Effects } from './effects.ts';
 import { EventHub } from './event-hub.ts';
+import type { Look } from './look.ts';
 import { Operations } from './operations.ts';
 import { Outputs } from './outputs.ts';
 import type { DaemonPaths } from './paths.ts';
@@ -21,7 +22,6 @@ import type { Applied } from './reload.ts';
 import { Sampler } from './sampler.ts';
 import { Store } from './store.ts';
 import { Supervisor } from './supervisor.ts';
-import type { Look } from './supervisor.ts';
 import { UnitDirectory } from './unit-set.ts';
 
 /** Those that are worth a line in the daemon's own log; the rest is for `unitd events`. */
