@@ -86,11 +86,7 @@ function openLog({ paths, note, err }: Context, file: string): number | null {
 }
 
 /** Asks until the daemon with this pid answers; another one's answer means that ours is about to give up. */
-async function answering(
-  client: Client,
-  pid: number | null,
-  signal: AbortSignal,
-): Promise<'up' | 'silent'> {
+async function answering(client: Client, pid: number | null, signal: AbortSignal): Promise<'up' | 'silent'> {
   const until = performance.now() + PATIENCE_MS;
   while (performance.now() < until && !signal.aborted) {
     if ((await daemonPid(client)) === pid) return 'up';
