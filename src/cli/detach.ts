@@ -40,7 +40,9 @@ export async function detachDaemon(context: Context): Promise<number> {
     child.on('exit', (code) => resolve(code ?? EXIT.failed));
     child.on('error', () => resolve(EXIT.failed));
   });
-  const outcome = await Promise.race([ended, answering(client, child.pid ?? null)]);
+  const settled = new AbortController();
+  const outcome = await Promise.race([ended, answering(client, child.pid ?? null, settled.signal)]);
+  settled.abort();
   const reason = tail(logFile, begin);
   closeSync(log);
   if (outcome === 'up') {
@@ -84,9 +86,9 @@ function openLog({ paths, note, err }: Context, file: string): number | null {
 }
 
 /** Asks until the daemon with this pid answers; another one's answer means that ours is about to give up. */
-async function answering(client: Client, pid: number | null): Promise<'up' | 'silent'> {
+async function answering(client: Client, pid: number | null, signal: AbortSignal): Promise<'up' | 'silent'> {
   const until = performance.now() + PATIENCE_MS;
-  while (performance.now() < until) {
+  while (performance.now() < until && !signal.aborted) {
     if ((await daemonPid(client)) === pid) return 'up';
     await delay(ASK_AGAIN_MS);
   }

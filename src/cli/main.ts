@@ -71,6 +71,7 @@ async function runOf(verb: string, runDaemon: RunDaemon): Promise<Run> {
 function quietBrokenPipe(): void {
   const leave = (error: NodeJS.ErrnoException): void => {
     if (error.code !== 'EPIPE') throw error;
+    // oxlint-disable-next-line no-process-exit -- a stream that is followed would otherwise go on for ever
     process.exit(EXIT.done);
   };
   process.stdout.on('error', leave);

@@ -1,6 +1,7 @@
 // The whole command line in commander: help, versions, and every command line that is not plain.
 // Decides nothing and runs nothing: it answers with an invocation, or with a text and an exit code.
-import { Command, CommanderError, Help, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
+import type { Help } from 'commander';
 import { EXIT } from './exit-code.ts';
 import { optionName } from './plain-arguments.ts';
 import type { Palette } from './palette.ts';

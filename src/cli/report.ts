@@ -18,7 +18,7 @@ export function complained(context: Context, failure: Failure): ExitCode {
   const lines = [
     ...problems.slice(0, -1),
     `${red('unitd:')} ${failure.message}`,
-    ...problems.slice(-1).map((count) => `  ${count}`),
+    ...problems.slice(-1).flatMap((count) => (failure.message.includes(count) ? [] : [`  ${count}`])),
     ...failure.hints.map((hint) => `  ${dim(hint)}`),
   ];
   context.note(`${lines.join('\n')}\n`);

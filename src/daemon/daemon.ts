@@ -18,6 +18,7 @@ import { historyEntry, stateEvent } from './documents.ts';
 import { Effects } from './effects.ts';
 import { EventHub } from './event-hub.ts';
 import { Journal } from './journal.ts';
+import type { Look } from './look.ts';
 import { Operations } from './operations.ts';
 import { Outputs } from './outputs.ts';
 import type { DaemonPaths } from './paths.ts';
@@ -26,7 +27,6 @@ import type { Applied, Earlier } from './reload.ts';
 import { Sampler } from './sampler.ts';
 import { Store } from './store.ts';
 import { Supervisor } from './supervisor.ts';
-import type { Look } from './supervisor.ts';
 import { UnitDirectory } from './unit-set.ts';
 
 /** Those that are worth a line in the daemon's own log; the rest is for `unitd events`. */

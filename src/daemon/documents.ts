@@ -8,8 +8,8 @@ import type { ExitRecord } from '../model/state.ts';
 import { API_VERSION } from '../wire/v1.ts';
 import type { DependencyStatus, GraphDocument, HistoryEntry, UnitStatus, UsageFigures } from '../wire/v1.ts';
 import type { EventBody } from './event-hub.ts';
-import { mainPid } from './supervisor.ts';
-import type { Look } from './supervisor.ts';
+import { mainPid } from './look.ts';
+import type { Look } from './look.ts';
 
 /** Both clocks at one moment, to tell deadlines to people. */
 export interface Now {

@@ -3,7 +3,7 @@
 // Later wins: the daemon's own environment; HOME, USER, LOGNAME and SHELL of `user`; `environment`; the
 // environmentFiles in their order (as in systemd, files win over the field); UNITD_UNIT and INVOCATION_ID; what the
 // step adds (MAINPID, SERVICE_RESULT).
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import type { SpawnFailure } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
@@ -40,19 +40,35 @@ export function environmentOf(sources: EnvironmentSources): EnvironmentResult {
     ...spec.environment,
   };
   for (const { path, optional } of spec.environmentFiles) {
-    try {
-      for (const [name, value] of Object.entries(parseEnv(readFileSync(path, 'utf8')))) {
-        if (value !== undefined) environment[name] = value;
-      }
-    } catch (error) {
-      const errno = error instanceof Error && 'code' in error ? String(error.code) : null;
-      if (optional && errno === 'ENOENT') continue;
-      const reason = `environment file ${JSON.stringify(path)} cannot be read: ${errno ?? String(error)}`;
-      return { ok: false, failure: { stage: 'command', errno, reason } };
+    const read = textOf(path);
+    if (read.ok) Object.assign(environment, parseEnv(read.text));
+    else if (!optional || read.errno !== 'ENOENT') {
+      const reason = `environment file ${JSON.stringify(path)} cannot be read: ${read.why}`;
+      return { ok: false, failure: { stage: 'command', errno: read.errno, reason } };
     }
   }
   Object.assign(environment, { UNITD_UNIT: spec.name, INVOCATION_ID: invocationId }, variables);
   return { ok: true, environment };
+}
+
+type TextResult =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly errno: string | null; readonly why: string };
+
+/** Opens without blocking and reads regular files only: a pipe without a writer would hold up every unit. */
+function textOf(path: string): TextResult {
+  let fd: number | null = null;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) return { ok: false, errno: null, why: 'it is no regular file' };
+    return { ok: true, text: readFileSync(fd, 'utf8') };
+  } catch (error) {
+    const errno = error instanceof Error && 'code' in error ? String(error.code) : null;
+    return { ok: false, errno, why: errno ?? String(error) };
+  } finally {
+    if (fd !== null) closeSync(fd);
+  }
 }
 
 function userVariables(name: string | null): Readonly<Record<string, string>> {

@@ -6,7 +6,7 @@ import { publicState, reasonOf } from '../core/view.ts';
 import type { MovedUnit } from '../wire/v1.ts';
 import type { Clock, Timer } from '../os/ports.ts';
 import type { Progress } from './control.ts';
-import type { Look } from './supervisor.ts';
+import type { Look } from './look.ts';
 
 export interface Goal {
   readonly name: string;
@@ -31,6 +31,8 @@ interface Operation {
   readonly moved: Map<string, MovedUnit>;
   readonly progress: Progress;
   readonly end: () => void;
+  /** All its goals were looked at once in a settled fleet; from then on only those that are touched can change. */
+  isChecked: boolean;
 }
 
 export class Operations {
@@ -53,11 +55,12 @@ export class Operations {
       moved: new Map(),
       progress: options.progress,
       end: resolve,
+      isChecked: false,
     };
     this.#running.add(operation);
     let timer: Timer | null = null;
     options.hangup.addEventListener('abort', resolve, { once: true });
-    if (this.#isSettled()) this.#check(operation);
+    if (this.#isSettled()) this.#check(operation, operation.open.keys());
     if (operation.open.size > 0 && options.wait && !options.hangup.aborted) {
       if (options.timeoutMs !== null) {
         timer = this.#clock.arm(this.#clock.monotonicMs() + options.timeoutMs, resolve);
@@ -79,8 +82,7 @@ export class Operations {
 
   settled(touched: ReadonlySet<string>): void {
     for (const operation of this.#running) {
-      const concerns = [...operation.open.keys()].some((name) => touched.has(name));
-      if (concerns || operation.open.size === 0) this.#check(operation);
+      this.#check(operation, operation.isChecked ? touched : operation.open.keys());
     }
   }
 
@@ -89,12 +91,15 @@ export class Operations {
     for (const operation of this.#running) operation.end();
   }
 
-  #check(operation: Operation): void {
-    for (const goal of operation.open.values()) {
-      const outcome = outcomeOf(goal, this.#fleet().units.get(goal.name));
+  #check(operation: Operation, names: Iterable<string>): void {
+    operation.isChecked = true;
+    for (const name of names) {
+      const goal = operation.open.get(name);
+      if (goal === undefined) continue;
+      const outcome = outcomeOf(goal, this.#fleet().units.get(name));
       if (outcome === 'pending') continue;
-      operation.open.delete(goal.name);
-      operation.moved.set(goal.name, this.#row(goal, outcome));
+      operation.open.delete(name);
+      operation.moved.set(name, this.#row(goal, outcome));
     }
     if (operation.open.size === 0) operation.end();
   }

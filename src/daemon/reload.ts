@@ -53,7 +53,7 @@ export interface BootFacts {
 interface CommitOptions {
   readonly before?: (fleet: Fleet, instant: Instant, outputs: Outputs) => void;
   readonly after?: (fleet: Fleet) => void;
-  readonly planId?: string | null;
+  readonly planId: string | null;
 }
 
 export interface ReloaderPorts {
@@ -111,6 +111,7 @@ export class Reloader {
         speak(fleet);
       },
       after: speak,
+      planId: null,
     });
     if (!committed.ok) throw new Error(committed.error.detail);
     return committed.value;
@@ -160,7 +161,7 @@ export class Reloader {
           options.before?.(fleet, instant, outputs);
           const draft = plan(set.specs, fleet, effectiveUnit);
           const now = withId(draft, set);
-          if (options.planId != null && options.planId !== now.id) {
+          if (options.planId !== null && options.planId !== now.id) {
             resolve({ ok: false, error: moved(options.planId, now) });
             return;
           }

@@ -5,26 +5,18 @@
 // as backoff, not as the instants of stopping in between. Exits are told one by one.
 //
 // Turns. Work is done in slices of a few milliseconds with the event loop's turn in between, so that the exits that
-// come in during a large reload are answered in time. Facts go first: convergence only goes on when none is waiting.
+// come in during a large reload are answered in time. Facts go first, then what follows from them; effects that did
+// not fit into the slice of the round that decided them wait in the backlog. Those of one unit keep their order.
 import { converge, deliver } from '../core/converge.ts';
 import type { Instant, Output as CoreOutput } from '../core/converge.ts';
-import { isUp, newFleet } from '../core/fleet.ts';
+import { newFleet } from '../core/fleet.ts';
 import type { Fleet, Unit } from '../core/fleet.ts';
 import { deadlineOf } from '../core/machine-state.ts';
 import type { MachineEffect, MachineEvent } from '../core/machine-state.ts';
-import { publicState, reasonOf } from '../core/view.ts';
-import type { State, Wanted } from '../model/state.ts';
-import type { Clock, Timer } from '../os/ports.ts';
 import type { ExitRecord } from '../model/state.ts';
-
-/** How a unit looks at one moment, as far as subscribers are told. */
-export interface Look {
-  readonly state: State;
-  readonly ready: boolean;
-  readonly wanted: Wanted;
-  readonly reason: string;
-  readonly pid: number | null;
-}
+import type { Clock, Timer } from '../os/ports.ts';
+import { isSameLook, lookOf } from './look.ts';
+import type { Look } from './look.ts';
 
 export interface SupervisorEvents {
   /** A unit's facts may have changed, whether it looks different or not. */
@@ -49,10 +41,10 @@ export interface SupervisorPorts {
   readonly perform: (unit: Unit, effect: MachineEffect) => void;
 }
 
-/** Longest run of work before the event loop gets its turn. */
+/** Longest run of work before the event loop gets its turn; one round of decisions is never cut. */
 const SLICE_MS = 8;
-/** Units that act between two looks at the clock. */
-const BATCH = 16;
+/** Converging stops after each round, to look for new facts and at the clock. */
+const ONE_ROUND = 1;
 
 interface Work {
   readonly unit: string | null;
@@ -74,6 +66,8 @@ export class Supervisor {
   /** Units to be shown when this slice is done. */
   readonly #toShow = new Set<string>();
   #queue: Work[] = [];
+  /** By unit, what is still to be done. */
+  readonly #backlog = new Map<string, CoreOutput[]>();
   #isWorking = false;
   #isScheduled = false;
 
@@ -89,7 +83,7 @@ export class Supervisor {
 
   /** Nothing is left to decide, until the next fact. */
   get isSettled(): boolean {
-    return !this.#isWorking && this.#queue.length === 0 && this.#fleet.dirty.size === 0;
+    return !this.#isWorking && !this.#hasWork();
   }
 
   instant(): Instant {
@@ -121,45 +115,43 @@ export class Supervisor {
     for (const { timer } of this.#armed.values()) timer.close();
     this.#armed.clear();
     this.#queue = [];
+    this.#backlog.clear();
     this.#fleet.units.clear();
     this.#fleet.dirty.clear();
   }
 
+  #hasWork(): boolean {
+    return this.#queue.length > 0 || this.#backlog.size > 0 || this.#fleet.dirty.size > 0;
+  }
+
   #enqueue(work: Work): void {
     this.#queue.push(work);
-    this.#work();
+    // A slice that is due takes it first; working now would give each of many facts in a row a slice of its own.
+    if (!this.#isWorking && !this.#isScheduled) this.#work();
   }
 
   #work(): void {
-    if (this.#isWorking) return;
     this.#isWorking = true;
-    const end = this.#ports.clock.monotonicMs() + SLICE_MS;
-    try {
-      while (this.#workOnce()) {
-        if (this.#ports.clock.monotonicMs() < end) continue;
-        this.#schedule();
-        return;
-      }
-    } finally {
-      this.#showAll();
-      this.#isWorking = false;
-    }
-    this.#settled();
+    const { clock } = this.#ports;
+    const endMs = clock.monotonicMs() + SLICE_MS;
+    do this.#workOnce(endMs);
+    while (this.#hasWork() && clock.monotonicMs() < endMs);
+    this.#showAll();
+    this.#isWorking = false;
+    if (this.#hasWork()) this.#schedule();
+    else this.#settled();
   }
 
-  /** One piece of work, or one batch of convergence; false when there is neither. */
-  #workOnce(): boolean {
+  /** The oldest fact; or else one round of convergence; or else one unit of the backlog. */
+  #workOnce(endMs: number): void {
     const work = this.#queue.shift();
     const outputs: CoreOutput[] = [];
-    try {
+    this.#guard(work?.unit ?? null, () => {
       if (work !== undefined) work.run(this.#fleet, this.instant(), outputs);
-      else if (this.#fleet.dirty.size > 0) converge(this.#fleet, this.instant(), outputs, BATCH);
-      else return false;
-    } catch (error) {
-      this.#events.onBug(work?.unit ?? null, error);
-    }
-    this.#take(outputs);
-    return true;
+      else if (this.#fleet.dirty.size > 0) converge(this.#fleet, this.instant(), outputs, ONE_ROUND);
+      else outputs.push(...this.#fromBacklog());
+    });
+    this.#take(outputs, endMs);
   }
 
   #schedule(): void {
@@ -171,20 +163,45 @@ export class Supervisor {
     });
   }
 
-  #take(outputs: readonly CoreOutput[]): void {
-    const exits: CoreOutput[] = [];
+  #fromBacklog(): readonly CoreOutput[] {
+    for (const [unit, outputs] of this.#backlog) {
+      this.#backlog.delete(unit);
+      return outputs;
+    }
+    return [];
+  }
+
+  #take(outputs: readonly CoreOutput[], endMs: number): void {
     for (const output of outputs) {
-      const unit = this.#fleet.units.get(output.unit);
-      try {
-        if (output.type === 'effect' && unit !== undefined) this.#perform(unit, output.effect);
-        else if (output.type === 'touched') this.#toShow.add(output.unit);
-        else if (output.type === 'forgotten') this.#forget(output.unit);
-        else if (output.type === 'exit') exits.push(output);
-      } catch (error) {
-        this.#events.onBug(output.unit, error);
+      const waiting = this.#backlog.get(output.unit);
+      if (waiting !== undefined) waiting.push(output);
+      else if (output.type === 'effect' && this.#ports.clock.monotonicMs() >= endMs) {
+        this.#backlog.set(output.unit, [output]);
+      } else {
+        this.#guard(output.unit, () => {
+          this.#carryOut(output);
+        });
       }
     }
-    for (const exit of exits) if (exit.type === 'exit') this.#events.onExitAction(exit.unit, exit.code);
+  }
+
+  #carryOut(output: CoreOutput): void {
+    switch (output.type) {
+      case 'effect': {
+        const unit = this.#fleet.units.get(output.unit);
+        if (unit !== undefined) this.#perform(unit, output.effect);
+        return;
+      }
+      case 'touched':
+        this.#toShow.add(output.unit);
+        return;
+      case 'forgotten':
+        this.#forget(output.unit);
+        return;
+      case 'exit':
+        this.#events.onExitAction(output.unit, output.code);
+        return;
+    }
   }
 
   #perform(unit: Unit, effect: MachineEffect): void {
@@ -192,12 +209,23 @@ export class Supervisor {
     this.#ports.perform(unit, effect);
   }
 
+  /** A bug, ours or a listener's, costs the unit what was under way, and nobody else anything. */
+  #guard(unit: string | null, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#events.onBug(unit, error);
+    }
+  }
+
   #showAll(): void {
     for (const name of this.#toShow) {
       const unit = this.#fleet.units.get(name);
       if (unit === undefined) continue;
-      this.#events.onChanged(unit);
-      this.#show(unit);
+      this.#guard(name, () => {
+        this.#events.onChanged(unit);
+        this.#show(unit);
+      });
     }
     this.#toShow.clear();
   }
@@ -205,11 +233,11 @@ export class Supervisor {
   #show(unit: Unit): void {
     const { name } = unit.spec;
     this.#arm(name, deadlineOf(unit.state.phase));
+    this.#touched.add(name);
     const before = this.#looks.get(name) ?? null;
     const after = lookOf(unit);
     if (before !== null && isSameLook(before, after)) return;
     this.#looks.set(name, after);
-    this.#touched.add(name);
     this.#events.onLook(name, before, after);
   }
 
@@ -235,35 +263,10 @@ export class Supervisor {
   }
 
   #settled(): void {
-    if (this.#touched.size === 0) return;
     const touched = new Set(this.#touched);
     this.#touched.clear();
-    this.#events.onSettled(touched);
+    this.#guard(null, () => {
+      this.#events.onSettled(touched);
+    });
   }
-}
-
-function lookOf(unit: Unit): Look {
-  return {
-    state: publicState(unit),
-    ready: isUp(unit),
-    wanted: unit.verdict.wanted,
-    reason: reasonOf(unit),
-    pid: mainPid(unit),
-  };
-}
-
-/** Of the main process; null while there is none. */
-export function mainPid(unit: Unit): number | null {
-  const { phase } = unit.state;
-  return 'main' in phase ? (phase.main?.process?.pid ?? null) : null;
-}
-
-function isSameLook(a: Look, b: Look): boolean {
-  return (
-    a.state === b.state &&
-    a.ready === b.ready &&
-    a.wanted === b.wanted &&
-    a.reason === b.reason &&
-    a.pid === b.pid
-  );
 }

@@ -6,10 +6,12 @@
 // in the kernel and survives this process, and lines that came meanwhile are written together.
 import { NOTHING_CARRIED, newlinesIn } from '../core/lines.ts';
 import type { LogSpec } from '../model/unit.ts';
-import type { Clock, Timer } from '../os/ports.ts';
+import type { Clock } from '../os/ports.ts';
+import { Backlog } from './backlog.ts';
 import { Batch } from './batch.ts';
 import { encodeBreak, encodeChunk, encodeNotice, encodeRest, newStreamState, payloadOf } from './format.ts';
 import type { StreamState } from './format.ts';
+import { Outage } from './outage.ts';
 import { LogWriter } from './rotate.ts';
 import { Source } from './source.ts';
 import { Stamper } from './stamp.ts';
@@ -57,14 +59,6 @@ export interface Capture {
   close(): Promise<void>;
 }
 
-/** An outage: from the write that failed to the one that succeeds. */
-interface Outage {
-  readonly reason: string;
-  lines: number;
-  bytes: number;
-  timer: Timer | null;
-}
-
 interface Input {
   readonly source: Source;
   readonly state: StreamState;
@@ -85,8 +79,7 @@ class OutputCapture implements Capture {
   readonly #inputs: readonly [Input, Input];
   readonly #turns = new Turns();
   #spec: LogSpec;
-  /** Formatted output that waits for the write before it; of more than one format only after update(). */
-  #waiting: Batch[] = [];
+  readonly #backlog = new Backlog();
   #writing: Promise<void> | null = null;
   #outage: Outage | null = null;
   #retryMs = FIRST_RETRY_MS;
@@ -134,7 +127,7 @@ class OutputCapture implements Capture {
       await this.#takeIn(false);
       // The last chance to leave word in the log of what is not in it.
       if (this.#outage !== null) await this.#retry(this.#outage);
-      this.#outage?.timer?.close();
+      this.#outage?.close();
       await Promise.all(this.#inputs.map(({ source }) => source.close()));
       await this.#writer.close();
     });
@@ -190,9 +183,10 @@ class OutputCapture implements Capture {
       input.headless = false;
       rest = chunk.subarray(lost);
     }
-    if (rest.length > 0) encodeChunk(input.state, rest, this.#stamper.next(), this.#openBatch());
+    if (rest.length > 0)
+      encodeChunk(input.state, rest, this.#stamper.next(), this.#backlog.batchOf(this.#spec.format));
     this.#startWriting();
-    return this.#waitingBytes() < PAUSE_AT_BYTES;
+    return this.#backlog.bytes < PAUSE_AT_BYTES;
   }
 
   #takeRest(input: Input, ended: boolean): void {
@@ -200,34 +194,14 @@ class OutputCapture implements Capture {
     if (this.#outage !== null) {
       if (ended && input.headless) this.#drop(this.#outage, 1, 0);
     } else if (state.carry.length > 0) {
-      encodeRest(state, ended, this.#stamper.next(), this.#openBatch());
+      encodeRest(state, ended, this.#stamper.next(), this.#backlog.batchOf(this.#spec.format));
       this.#startWriting();
     }
     if (ended) input.headless = false;
   }
 
-  #openBatch(): Batch {
-    const last = this.#waiting.at(-1);
-    if (last !== undefined && last.format === this.#spec.format) return last;
-    const batch = new Batch(this.#spec.format);
-    this.#waiting.push(batch);
-    return batch;
-  }
-
-  #waitingBytes(): number {
-    let bytes = 0;
-    for (const batch of this.#waiting) bytes += batch.length;
-    return bytes;
-  }
-
   #startWriting(): void {
-    if (this.#writing !== null) return;
-    if (this.#waitingBytes() === 0) {
-      // Nothing but the beginning of a line so far: an idle unit keeps no buffer.
-      for (const batch of this.#waiting) batch.release();
-      this.#waiting = [];
-      return;
-    }
+    if (this.#writing !== null || this.#backlog.bytes === 0) return;
     this.#writing = this.#writeWaiting().finally(() => {
       this.#writing = null;
     });
@@ -238,7 +212,7 @@ class OutputCapture implements Capture {
   }
 
   async #writeWaiting(): Promise<void> {
-    for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) {
+    for (let batch = this.#backlog.shift(); batch !== undefined; batch = this.#backlog.shift()) {
       const result = await this.#writer.write(batch.bytes, batch.format);
       if (result.ok) {
         this.#bytes += batch.payloadBytes;
@@ -253,7 +227,7 @@ class OutputCapture implements Capture {
   }
 
   #beginOutage(failed: Batch, written: number, reason: string): void {
-    const outage: Outage = { reason, lines: 0, bytes: 0, timer: null };
+    const outage = new Outage(reason);
     this.#outage = outage;
     const lost = payloadOf(failed.format, failed.bytes.subarray(written));
     // An unended last line has a newline in the log that is not in the output.
@@ -261,11 +235,10 @@ class OutputCapture implements Capture {
     this.#bytes += failed.payloadBytes - lostBytes;
     this.#lines += failed.lines - lost.lines;
     this.#drop(outage, lost.lines, lostBytes);
-    for (const batch of this.#waiting) {
+    for (let batch = this.#backlog.shift(); batch !== undefined; batch = this.#backlog.shift()) {
       this.#drop(outage, batch.lines, batch.payloadBytes);
       batch.release();
     }
-    this.#waiting = [];
     for (const input of this.#inputs) {
       if (input.state.open || input.state.carry.length > 0) input.headless = true;
       this.#drop(outage, 0, input.state.carry.length);
@@ -283,14 +256,13 @@ class OutputCapture implements Capture {
   }
 
   #drop(outage: Outage, lines: number, bytes: number): void {
-    outage.lines += lines;
-    outage.bytes += bytes;
+    outage.drop(lines, bytes);
     this.#droppedLines += lines;
     this.#droppedBytes += bytes;
   }
 
   #armRetry(outage: Outage): void {
-    outage.timer = this.#clock.arm(this.#clock.monotonicMs() + this.#retryMs, () => {
+    outage.retryAfter(this.#retryMs, this.#clock, () => {
       void this.#turns.take(() => this.#retry(outage));
     });
     this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
@@ -306,8 +278,7 @@ class OutputCapture implements Capture {
     const batch = new Batch(this.#spec.format);
     const stamp = this.#stamper.next();
     for (const { state } of this.#inputs) encodeBreak(state, stamp, batch);
-    const lost = `${outage.lines + cut} lines (${outage.bytes} bytes)`;
-    encodeNotice(`unitd: ${lost} dropped: ${outage.reason}`, stamp, batch);
+    encodeNotice(outage.notice(cut), stamp, batch);
     const result = await this.#writer.write(batch.bytes, batch.format);
     batch.release();
     if (result.ok) {

@@ -55,3 +55,15 @@ export async function firstLineOf(path: string): Promise<FirstLine | null> {
     await file.close();
   }
 }
+
+/** Whether the file has exactly these bytes at `offset`. */
+export async function holdsAt(path: string, offset: number, bytes: Buffer): Promise<boolean> {
+  const file = await open(path, 'r');
+  try {
+    const found = Buffer.alloc(bytes.length);
+    const { bytesRead } = await file.read(found, 0, found.length, offset);
+    return bytesRead === bytes.length && found.equals(bytes);
+  } finally {
+    await file.close();
+  }
+}

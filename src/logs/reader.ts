@@ -1,5 +1,6 @@
 // Reads one unit's log over all its files, oldest wanted line first, and on from there as the log grows and is rotated.
 // Neither misses nor repeats a line at a rotation. Waits for nothing: whoever follows says when to look again.
+import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { NOTHING_CARRIED, splitLines } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
@@ -30,6 +31,7 @@ export interface LogQuery {
 /** A longer raw line is several entries. */
 const RAW_LINE_BYTES = 64 * 1024 * 1024;
 const HEAD_BYTES = 64;
+const NEWLINE = 10;
 /** A compressed file has its source's modification time to the millisecond. */
 const SAME_TIME_MS = 2;
 
@@ -90,7 +92,7 @@ export class LogReader {
     yield* this.#toEnd();
     if (!final) return;
     // The end of a file that keeps formatted lines may be in the middle of being written; a raw line is as it is.
-    if (this.#format === 'raw') yield* this.#endOfFile('raw');
+    if ((await this.#formatOfCurrent()) === 'raw') yield* this.#endOfFile('raw');
     yield* this.#joiner.rest().filter((entry) => this.#isWanted(entry));
   }
 
@@ -123,13 +125,11 @@ export class LogReader {
     yield* this.#endOfFile(this.#format ?? 'raw');
     const { mtimeMs } = await current.handle.stat();
     for (const file of await this.#newer()) {
-      const path = join(this.#query.directory, file.name);
-      const plain = await statusOf(path);
-      const status = plain ?? (await statusOf(path + COMPRESSED));
-      const same =
-        plain !== null
-          ? identityOf(plain) === current.identity
-          : status !== null && Math.abs(status.mtimeMs - mtimeMs) < SAME_TIME_MS;
+      const found = await this.#statusOfRotated(file);
+      if (found === null) continue;
+      const same = found.compressed
+        ? Math.abs(found.status.mtimeMs - mtimeMs) < SAME_TIME_MS
+        : identityOf(found.status) === current.identity;
       if (!same) continue;
       this.#newest = file;
       break;
@@ -156,13 +156,27 @@ export class LogReader {
   }
 
   async #newer(): Promise<readonly RotatedFile[]> {
-    const files = await rotatedFiles(this.#query.directory);
     const newest = this.#newest;
-    if (newest === null) return files;
-    return files.filter(
+    const files = (await rotatedFiles(this.#query.directory)).filter(
       ({ stampMs, sequence }) =>
-        stampMs > newest.stampMs || (stampMs === newest.stampMs && sequence > newest.sequence),
+        newest === null ||
+        stampMs > newest.stampMs ||
+        (stampMs === newest.stampMs && sequence > newest.sequence),
     );
+    const last = files.at(-1);
+    // Before rotating-file-stream renames, it makes an empty file of the new name and removes it: not yet a rotation.
+    if (last !== undefined && ((await this.#statusOfRotated(last))?.status.size ?? 0) === 0) files.pop();
+    return files;
+  }
+
+  async #statusOfRotated({
+    name,
+  }: RotatedFile): Promise<{ readonly status: Stats; readonly compressed: boolean } | null> {
+    for (const compressed of [false, true]) {
+      const status = await statusOf(join(this.#query.directory, compressed ? name + COMPRESSED : name));
+      if (status !== null) return { status, compressed };
+    }
+    return null;
   }
 
   #openRotated(file: RotatedFile): Promise<Segment | null> {
@@ -203,7 +217,8 @@ export class LogReader {
     const head = Buffer.alloc(HEAD_BYTES);
     const { bytesRead } = await this.#current.handle.read(head, 0, HEAD_BYTES, 0);
     const format = formatOf(head.subarray(0, bytesRead));
-    if (bytesRead === HEAD_BYTES) this.#format = format;
+    // Until a line has ended, what is there may be the beginning of any format.
+    if (bytesRead === HEAD_BYTES || head.includes(NEWLINE)) this.#format = format;
     return format;
   }
 

@@ -6,16 +6,16 @@
 // where a rotation may happen, and after each write the file is looked at.
 import { appendFile, mkdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createStream } from 'rotating-file-stream';
 import type { RotatingFileStream } from 'rotating-file-stream';
 import type { LogFormat, LogSpec } from '../model/unit.ts';
 import type { Clock, Timer } from '../os/ports.ts';
-import { Archive, LOG_FILE_MODE } from './archive.ts';
+import { Archive } from './archive.ts';
 import { phraseOf } from './fault.ts';
 import { endsWholeLine } from './format.ts';
-import { firstLineOf, identityOf, statusOf } from './inspect.ts';
+import { firstLineOf, holdsAt, identityOf, statusOf } from './inspect.ts';
 import type { FileIdentity } from './inspect.ts';
 import { CURRENT } from './names.ts';
+import { endedStream, openedStream } from './rotating.ts';
 import { Turns } from './turns.ts';
 
 const DIRECTORY_MODE = 0o750;
@@ -162,9 +162,12 @@ export class LogWriter {
     if (grown === part.length && error === null) return { written: part.length, error };
     // The stream's own count is off now, or the stream is destroyed.
     await this.#closeStream();
-    // Smaller than before: emptied by someone, after the write or before it, but not short of space.
-    if (grown < 0 && error === null) return { written: part.length, error };
-    return { written: Math.min(Math.max(grown, 0), part.length), error };
+    const written = Math.min(Math.max(grown, 0), part.length);
+    // Emptied by someone, before the write or after it, which is no lack of space.
+    if (error === null && (grown < 0 || !(await holdsAt(this.#path, before, part.subarray(0, written))))) {
+      return { written: part.length, error };
+    }
+    return { written, error };
   }
 
   async #writtenBeforeRotation(
@@ -224,20 +227,15 @@ export class LogWriter {
   }
 
   async #start(limit: number): Promise<void> {
-    const stream = createStream(
-      // Called with null for the name of the file being written.
-      (time, index) => (time === null ? CURRENT : this.#archive.nextName(this.#format, index ?? 1)),
-      { path: this.#directory, size: `${limit}B`, mode: LOG_FILE_MODE },
-    );
-    stream.on('rotated', (path) => {
-      this.#rotatedTo = path;
-      this.#firstLineMs = null;
-      this.#archive.named();
-    });
-    await new Promise<void>((resolve, reject) => {
-      stream.once('open', () => resolve());
-      // Stays for the stream's life: what fails later is learnt from the callback of the write.
-      stream.on('error', reject);
+    const stream = await openedStream({
+      directory: this.#directory,
+      limit,
+      nextName: (attempt) => this.#archive.nextName(this.#format, attempt),
+      onRotated: (path) => {
+        this.#rotatedTo = path;
+        this.#firstLineMs = null;
+        this.#archive.named();
+      },
     });
     this.#stream = stream;
     this.#limit = limit;
@@ -254,11 +252,7 @@ export class LogWriter {
   async #closeStream(): Promise<void> {
     const stream = this.#stream;
     this.#stream = null;
-    if (stream === null || stream.closed) return;
-    await new Promise<void>((resolve) => {
-      stream.once('close', resolve);
-      stream.end();
-    });
+    if (stream !== null) await endedStream(stream);
   }
 
   #isTooOld(): boolean {

@@ -3,6 +3,8 @@
 //
 // Each fixture's head says what it does; `child.NAME` is its absolute path, ready for a `command:`.
 //   child.exit CODE                      ends at once with CODE
+//   child.dieBy SIGNAL                   kills itself with SIGNAL, dumping core where it may
+//   child.note CODE FILE WORD [VARIABLE…] appends "WORD VARIABLE=value…" to FILE, and exits with CODE
 //   child.announce CHANNEL [WORD]        says "WORD PID" (WORD is `up` by default), then stays until a signal
 //   child.ignoreTerm CHANNEL [WORD]      the same, deaf to TERM, INT and HUP: one process
 //   child.answerSignals CHANNEL SIGNAL…  says `up PID`, then `SIGNAL PID` for each that comes; TERM ends it, exit 0
@@ -27,6 +29,8 @@ const fixture = (name: string): string => join(packageRoot(), 'test/fixtures', n
 
 export const child = {
   exit: fixture('exit'),
+  dieBy: fixture('die-by'),
+  note: fixture('note'),
   announce: fixture('announce'),
   ignoreTerm: fixture('ignore-term'),
   answerSignals: fixture('answer-signals'),

@@ -55,8 +55,8 @@ export async function runWait(context: Context): Promise<ExitCode> {
     });
     if (met) end(EXIT.done, '');
   };
-  const units = names.map((name) => `unit=${encodeURIComponent(name)}`).join('&');
-  const path = `/v1/events?${units}&type=state,removed&snapshot=1`;
+  const query = names.map((name) => `unit=${encodeURIComponent(name)}`).join('&');
+  const path = `/v1/events?${query}&type=state,removed&snapshot=1`;
   const stream = await keepStreaming(() => client.stream<EventLine>(path, seen, done.signal), done.signal);
   if (timer !== null) clearTimeout(timer);
   if (!stream.ok && !done.signal.aborted) return failed(context, stream.failure);

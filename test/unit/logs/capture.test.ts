@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createCapture } from '../../../src/logs/capture.ts';
+import { cleanUp } from '../../support/cleanup.ts';
 import {
   SPEC,
   captured,
@@ -33,7 +34,7 @@ test('capture: lines of both streams are in the log with time and stream, the la
 
 test('capture: an idle unit makes no directory and arms nothing; the first output makes 0750 and 0640', async (t) => {
   const mask = process.umask(0);
-  t.after(() => process.umask(mask));
+  cleanUp(t, () => void process.umask(mask));
   const { capture, clock, log, run } = captured(t);
   await capture.settle();
   assert.equal(existsSync(log), false);

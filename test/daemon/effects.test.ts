@@ -1,0 +1,285 @@
+// Effects: what a machine asks for reaches the ports, and what comes of it returns as facts of the right run.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { MachineEvent } from '../../src/core/machine-state.ts';
+import { Effects } from '../../src/daemon/effects.ts';
+import type { EffectPorts } from '../../src/daemon/effects.ts';
+import type { SpawnFailure } from '../../src/model/process.ts';
+import type { UnitSpec } from '../../src/model/unit.ts';
+import { cleanUp } from '../support/cleanup.ts';
+import { createFakeProcesses } from '../support/fakes/processes.ts';
+import type { FakeProcesses } from '../support/fakes/processes.ts';
+import { command, unitSpec } from '../unit/core/unit-spec.ts';
+import { FAILURE, FAKE_OUTPUT, SUCCESS } from './rig.ts';
+
+interface Bench {
+  readonly effects: Effects;
+  readonly processes: FakeProcesses;
+  readonly facts: (readonly [string, MachineEvent])[];
+  readonly troubles: string[];
+  begin(spec: UnitSpec): void;
+  spawn(spec: UnitSpec, run: number, words?: string, variables?: Readonly<Record<string, string>>): void;
+}
+
+function createBench(ports: Partial<EffectPorts> = {}): Bench {
+  const facts: (readonly [string, MachineEvent])[] = [];
+  const troubles: string[] = [];
+  const processes = createFakeProcesses();
+  const effects = new Effects({
+    processes,
+    inherited: { PATH: '/bin' },
+    outputFor: () => FAKE_OUTPUT,
+    send: (unit, event) => facts.push([unit, event]),
+    onTrouble: (unit, message) => troubles.push(`${unit}: ${message}`),
+    ...ports,
+  });
+  return {
+    effects,
+    processes,
+    facts,
+    troubles,
+    begin: (spec) => effects.perform(spec, { type: 'begin' }),
+    spawn: (spec, run, words = '/bin/main', variables = {}) =>
+      effects.perform(spec, { type: 'spawn', run, role: 'main', command: command(words), variables }),
+  };
+}
+
+const FAILURES: readonly SpawnFailure[] = [
+  { stage: 'user', errno: null, reason: 'there is no user "nobody-here"' },
+  { stage: 'directory', errno: 'ENOTDIR', reason: '"/srv/x" is not a directory' },
+  { stage: 'command', errno: 'ENOENT', reason: '"/bin/main" does not exist' },
+  { stage: 'resources', errno: 'EAGAIN', reason: 'too many processes' },
+];
+for (const failure of FAILURES) {
+  test(`Effects spawn: a failure of stage ${failure.stage} becomes spawn-failed of its run`, () => {
+    const { processes, begin, spawn, facts } = createBench();
+    const web = unitSpec('web');
+    processes.failNextSpawn(failure);
+    begin(web);
+    spawn(web, 3);
+    assert.deepEqual(facts, [['web', { type: 'spawn-failed', run: 3, failure }]]);
+  });
+}
+
+test('Effects spawn: output that cannot be opened is a failure of resources with the reason', () => {
+  const { begin, spawn, facts, processes } = createBench({
+    outputFor: () => {
+      throw new Error('cannot open output pipe "/run/x": ENOSPC');
+    },
+  });
+  begin(unitSpec('web'));
+  spawn(unitSpec('web'), 1);
+  const failure = { stage: 'resources', errno: null, reason: 'cannot open output pipe "/run/x": ENOSPC' };
+  assert.deepEqual(facts, [['web', { type: 'spawn-failed', run: 1, failure }]]);
+  assert.deepEqual(processes.spawned, []);
+});
+
+test('Effects spawn: ${VAR} comes from the environment of the unit; one that is not set is named', () => {
+  const { begin, spawn, facts, processes } = createBench();
+  const web = unitSpec('web', { environment: { PORT: '8080' } });
+  begin(web);
+  spawn(web, 1, '/bin/main-${PORT}-$$');
+  spawn(web, 2, '/bin/main-${HOST}');
+  assert.deepEqual(
+    processes.spawned.map(({ request }) => request.argv),
+    [['/bin/main-8080-$']],
+  );
+  const reason = '${HOST} in its command is not set in its environment';
+  assert.deepEqual(facts.at(-1), [
+    'web',
+    { type: 'spawn-failed', run: 2, failure: { stage: 'command', errno: null, reason } },
+  ]);
+});
+
+test('Effects spawn: a missing environment file fails the start unless it is optional', (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'unitd-effects-'));
+  cleanUp(t, () => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'missing.env');
+  const { begin, spawn, facts } = createBench();
+  const strict = unitSpec('strict', { environmentFiles: [{ path, optional: false }] });
+  const lax = unitSpec('lax', { environmentFiles: [{ path, optional: true }] });
+  begin(strict);
+  begin(lax);
+  spawn(strict, 1);
+  spawn(lax, 1);
+  assert.deepEqual(
+    facts.map(([unit, { type }]) => [unit, type]),
+    [
+      ['strict', 'spawn-failed'],
+      ['lax', 'spawned'],
+    ],
+  );
+  writeFileSync(path, 'A=1\n');
+  spawn(strict, 2);
+  assert.equal(facts.at(-1)?.[1].type, 'spawned');
+});
+
+test('Effects spawn: the request is what the unit says, in the tree that begin named', () => {
+  const { begin, spawn, processes, effects } = createBench();
+  const web = unitSpec('web', {
+    user: null,
+    workingDirectory: '/srv',
+    umask: 0o27,
+    limits: { nofile: { soft: 10, hard: 20 } },
+    nice: 5,
+    oomScoreAdjust: -10,
+    noNewPrivileges: true,
+  });
+  begin(web);
+  spawn(web, 1, '/bin/main', { MAINPID: '77' });
+  const [record] = processes.spawned;
+  assert.ok(record);
+  const { environment, ...request } = record.request;
+  assert.deepEqual(request, {
+    argv: ['/bin/main'],
+    workingDirectory: '/srv',
+    user: null,
+    group: null,
+    supplementaryGroups: null,
+    umask: 0o27,
+    limits: { nofile: { soft: 10, hard: 20 } },
+    nice: 5,
+    oomScoreAdjust: -10,
+    noNewPrivileges: true,
+    stdoutFd: FAKE_OUTPUT.stdoutFd,
+    stderrFd: FAKE_OUTPUT.stderrFd,
+  });
+  assert.equal(environment['UNITD_UNIT'], 'web');
+  assert.equal(environment['MAINPID'], '77');
+  assert.match(environment['INVOCATION_ID'] ?? '', /^[0-9a-f]{32}$/);
+  assert.deepEqual(effects.treeOf('web'), {
+    invocationId: environment['INVOCATION_ID'],
+    leaders: [record.process],
+  });
+});
+
+test('Effects begin: each activation is a tree of its own', () => {
+  const { begin, spawn, effects } = createBench();
+  const web = unitSpec('web');
+  begin(web);
+  spawn(web, 1);
+  const first = effects.treeOf('web');
+  begin(web);
+  assert.notEqual(effects.treeOf('web').invocationId, first.invocationId);
+  assert.deepEqual(effects.treeOf('web').leaders, []);
+  assert.deepEqual(effects.members('web'), []);
+});
+
+test('Effects: an end is told of the run that the process was spawned for, once', async () => {
+  const { begin, spawn, facts, processes } = createBench();
+  const [a, b] = [unitSpec('a'), unitSpec('b')];
+  begin(a);
+  begin(b);
+  spawn(a, 4);
+  spawn(b, 9);
+  const second = processes.spawned[1];
+  assert.ok(second);
+  processes.exit(second.process, FAILURE);
+  processes.report(second.process, SUCCESS);
+  await nextTurn();
+  assert.deepEqual(facts.slice(2), [['b', { type: 'exited', run: 9, status: FAILURE }]]);
+});
+
+test('Effects: an end that comes after its unit was forgotten quotes the old run, for the machine to pass over', async () => {
+  const { begin, spawn, facts, processes, effects } = createBench();
+  const web = unitSpec('web');
+  begin(web);
+  spawn(web, 1);
+  effects.forget('web');
+  assert.deepEqual(effects.members('web'), []);
+  begin(web);
+  spawn(web, 2);
+  const [old] = processes.spawned;
+  assert.ok(old);
+  processes.exit(old.process, SUCCESS);
+  await nextTurn();
+  assert.deepEqual(facts.at(-1), ['web', { type: 'exited', run: 1, status: SUCCESS }]);
+});
+
+test('Effects survey: answers at once, and again when an orphan ends, until the end of the activation', async () => {
+  const { begin, spawn, facts, processes, effects } = createBench();
+  const web = unitSpec('web');
+  begin(web);
+  spawn(web, 1);
+  const [main] = processes.spawned;
+  assert.ok(main);
+  const child = processes.fork(main.process);
+  const grandchild = processes.fork(child);
+  processes.exit(main.process, SUCCESS);
+  await nextTurn();
+  facts.length = 0;
+
+  effects.perform(web, { type: 'survey' });
+  assert.deepEqual(facts, [['web', { type: 'surveyed', survivors: true }]]);
+  processes.exit(child, SUCCESS);
+  await nextTurn();
+  await nextTurn();
+  assert.deepEqual(facts.at(-1), ['web', { type: 'surveyed', survivors: true }]);
+  processes.exit(grandchild, SUCCESS);
+  await nextTurn();
+  await nextTurn();
+  assert.deepEqual(facts.at(-1), ['web', { type: 'surveyed', survivors: false }]);
+
+  effects.perform(web, { type: 'end' });
+  const told = facts.length;
+  processes.report(null, SUCCESS);
+  await nextTurn();
+  await nextTurn();
+  assert.equal(facts.length, told);
+});
+
+test('Effects survey: many ends in one turn make one survey', async () => {
+  const { begin, spawn, facts, processes, effects } = createBench();
+  const web = unitSpec('web');
+  begin(web);
+  spawn(web, 1);
+  effects.perform(web, { type: 'survey' });
+  facts.length = 0;
+  for (let count = 0; count < 100; count += 1) processes.report(null, SUCCESS);
+  await nextTurn();
+  await nextTurn();
+  assert.deepEqual(facts, [['web', { type: 'surveyed', survivors: true }]]);
+});
+
+test('Effects signal: SIGCONT follows, so that a stopped process acts on it; not after SIGKILL', () => {
+  const { begin, spawn, processes, effects } = createBench();
+  processes.define('/bin/main', { ignores: ['SIGTERM'] });
+  const web = unitSpec('web');
+  begin(web);
+  spawn(web, 1);
+  const [main] = processes.spawned;
+  assert.ok(main);
+  effects.perform(web, { type: 'signal', process: main.process, signal: 'SIGTERM' });
+  effects.perform(web, { type: 'signal', process: main.process, signal: 'SIGKILL' });
+  effects.perform(web, { type: 'signal', process: main.process, signal: 'SIGTERM' });
+  assert.deepEqual(
+    processes.signals.map(({ signal }) => signal),
+    ['SIGTERM', 'SIGCONT', 'SIGKILL'],
+  );
+});
+
+test('Effects signal: what the kernel refuses is trouble, told with the signal and the pid', () => {
+  const processes = { ...createFakeProcesses(), signal: () => 'denied' as const };
+  const { begin, effects, troubles } = createBench({ processes });
+  begin(unitSpec('web'));
+  const process = { pid: 42, startTicks: 1 };
+  effects.perform(unitSpec('web'), { type: 'signal', process, signal: 'SIGTERM' });
+  assert.deepEqual(troubles, ['web: cannot send SIGTERM to pid 42: not permitted']);
+});
+
+test('Effects signal-tree: reaches every process of the activation and no other unit', () => {
+  const { begin, spawn, processes, effects } = createBench();
+  const [a, b] = [unitSpec('a'), unitSpec('b')];
+  processes.define('/bin/main', { children: 2 });
+  begin(a);
+  begin(b);
+  spawn(a, 1);
+  spawn(b, 1);
+  effects.perform(a, { type: 'signal-tree', signal: 'SIGTERM' });
+  assert.equal(effects.members('a').length, 0);
+  assert.equal(effects.members('b').length, 3);
+});

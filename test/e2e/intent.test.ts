@@ -1,0 +1,111 @@
+// An operator's word: what holds it, what ends it, and what each says.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { child, openChannel } from '../support/child.ts';
+import { startUnitd, type Unitd } from '../support/unitd.ts';
+
+async function facts(unitd: Unitd, name: string): Promise<string> {
+  const { unit } = await unitd.unit(name);
+  return `${unit.state}, wanted ${unit.wanted}${unit.held ? ', held' : ''}`;
+}
+
+test('stop holds across reloads and daemon restarts, until start', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, { 'web.yaml': `command: ${child.announce} ${channel.path}` });
+  await channel.next('up');
+  assert.equal((await unitd.cli('stop', 'web')).code, 0);
+  assert.equal(await facts(unitd, 'web'), 'stopped, wanted down, held');
+  assert.match((await unitd.cli('status')).stdout, /web\s+stopped \(held\).*stopped by the operator/);
+
+  unitd.write('web.yaml', `command: ${child.announce} ${channel.path} changed`);
+  assert.equal((await unitd.cli('reload')).code, 0);
+  assert.equal(await facts(unitd, 'web'), 'stopped, wanted down, held');
+
+  await unitd.stop();
+  await unitd.start();
+  assert.equal(await facts(unitd, 'web'), 'stopped, wanted down, held');
+
+  await unitd.kill('SIGKILL');
+  await unitd.start();
+  assert.equal(await facts(unitd, 'web'), 'stopped, wanted down, held');
+
+  assert.equal((await unitd.cli('start', 'web')).code, 0);
+  assert.equal(await facts(unitd, 'web'), 'running, wanted up');
+  await channel.next('changed');
+  assert.deepEqual(
+    channel.said.map(({ word }) => word),
+    ['up', 'changed'],
+  );
+});
+
+test('release gives the word back to the file: a stopped unit starts, one started by hand stops', async (t) => {
+  const unitd = await startUnitd(t, {
+    'web.yaml': 'command: sleep infinity',
+    'spare.yaml': 'command: sleep infinity\nenabled: false',
+  });
+  await unitd.until({ web: 'running', spare: 'stopped' });
+  assert.equal(await facts(unitd, 'spare'), 'stopped, wanted down');
+  assert.equal((await unitd.cli('stop', 'web')).code, 0);
+  assert.equal((await unitd.cli('start', 'spare')).code, 0);
+  assert.equal(await facts(unitd, 'spare'), 'running, wanted up, held');
+  await unitd.stop();
+  await unitd.start();
+  await unitd.until({ web: 'stopped', spare: 'running' });
+  assert.equal(await facts(unitd, 'spare'), 'running, wanted up, held');
+  assert.equal((await unitd.cli('release', 'web', 'spare')).code, 0);
+  await unitd.until({ web: 'running', spare: 'stopped' });
+  assert.equal(await facts(unitd, 'web'), 'running, wanted up');
+  assert.equal(await facts(unitd, 'spare'), 'stopped, wanted down');
+});
+
+test('a unit that was stopped and whose file goes and comes back, starts again', async (t) => {
+  const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
+  await unitd.until({ web: 'running' });
+  assert.equal((await unitd.cli('stop', 'web')).code, 0);
+  unitd.remove('web.yaml');
+  assert.equal((await unitd.cli('reload')).code, 0);
+  assert.deepEqual((await unitd.status()).units, []);
+  unitd.write('web.yaml', 'command: sleep infinity');
+  assert.equal((await unitd.cli('reload')).code, 0);
+  assert.equal(await facts(unitd, 'web'), 'running, wanted up');
+});
+
+test('verbs are safe to repeat, and take several units; dependants of a stopped unit wait and say for what', async (t) => {
+  const unitd = await startUnitd(t, {
+    'db.yaml': 'command: sleep infinity',
+    'api.yaml': 'command: sleep infinity\nrequires: [db]',
+    'web.yaml': 'command: sleep infinity',
+  });
+  await unitd.until({ db: 'running', api: 'running', web: 'running' });
+  for (const _ of [1, 2]) {
+    assert.equal((await unitd.cli('stop', 'db', 'web')).code, 0);
+    assert.equal(await facts(unitd, 'db'), 'stopped, wanted down, held');
+    assert.equal(await facts(unitd, 'web'), 'stopped, wanted down, held');
+    assert.equal(await facts(unitd, 'api'), 'waiting, wanted up');
+    assert.match((await unitd.unit('api')).unit.reason, /"db".*stopped by the operator/);
+  }
+  for (const _ of [1, 2]) {
+    assert.equal((await unitd.cli('start', 'db', 'web')).code, 0);
+    assert.equal(await facts(unitd, 'db'), 'running, wanted up');
+  }
+  await unitd.until({ api: 'running' });
+  const pid = (await unitd.unit('web')).unit.pid;
+  assert.equal((await unitd.cli('start', 'web')).code, 0);
+  assert.equal((await unitd.unit('web')).unit.pid, pid, 'a start of what is up is nothing');
+});
+
+test('restart gives a new process to the unit and to those that require it, and comes back when they are up', async (t) => {
+  const unitd = await startUnitd(t, {
+    'db.yaml': 'command: sleep infinity',
+    'api.yaml': 'command: sleep infinity\nrequires: [db]',
+    'web.yaml': 'command: sleep infinity\nwants: [db]',
+  });
+  await unitd.until({ db: 'running', api: 'running', web: 'running' });
+  const pids = async (): Promise<(number | null)[]> => (await unitd.status()).units.map(({ pid }) => pid);
+  const [api, db, web] = await pids();
+  const ran = await unitd.cli('restart', 'db');
+  assert.equal(ran.code, 0, ran.stderr);
+  await unitd.until((look) => look('api')?.to === 'running' && look('api')?.pid !== api);
+  const [api2, db2, web2] = await pids();
+  assert.deepEqual([api2 === api, db2 === db, web2 === web], [false, false, true]);
+});

@@ -1,0 +1,50 @@
+// The manual pages as text: their sections, and the parts of them that are made from the code. Such a part stands
+// between `.\" BEGIN name` and `.\" END name`. What is in the parts is manual-parts' business.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '../../src/base/package-root.ts';
+
+export const MANUAL_DIRECTORY = join(packageRoot(), 'man');
+export const PAGES = ['unitd.1', 'unitd.unit.5', 'unitd-api.7'] as const;
+export type Page = (typeof PAGES)[number];
+
+export function readManual(page: Page): string {
+  return readFileSync(join(MANUAL_DIRECTORY, page), 'utf8');
+}
+
+/** The lines below a `.Sh` or `.Ss` heading, up to the next of the same kind or above. */
+export function sectionOf(manual: string, macro: 'Sh' | 'Ss', title: string): string {
+  const lines = manual.split('\n');
+  const start = lines.indexOf(`.${macro} ${title}`);
+  if (start === -1)
+    throw new Error(`cannot find section "${title}": the manual has none, expected .${macro} ${title}`);
+  const ends = macro === 'Sh' ? /^\.Sh / : /^\.S[hs] /;
+  const length = lines.slice(start + 1).findIndex((line) => ends.test(line));
+  return lines.slice(start + 1, length === -1 ? undefined : start + 1 + length).join('\n');
+}
+
+/** The names of the parts of a page, in their order. */
+export function partNames(manual: string): readonly string[] {
+  return [...manual.matchAll(/^\.\\" BEGIN (.+)$/gm)].map(([, name]) => name ?? '');
+}
+
+/** The text between the marks of a part. */
+export function partOf(manual: string, name: string): string {
+  const { start, end } = placeOf(manual, name);
+  return manual.slice(start, end);
+}
+
+export function writePart(page: Page, name: string, text: string): void {
+  const manual = readManual(page);
+  const { start, end } = placeOf(manual, name);
+  writeFileSync(join(MANUAL_DIRECTORY, page), manual.slice(0, start) + text + manual.slice(end));
+}
+
+function placeOf(manual: string, name: string): { readonly start: number; readonly end: number } {
+  const before = `.\\" BEGIN ${name}\n`;
+  const start = manual.indexOf(before);
+  const end = manual.indexOf(`.\\" END ${name}\n`);
+  if (start === -1 || end < start)
+    throw new Error(`cannot find part "${name}": expected its two marks in the manual`);
+  return { start: start + before.length, end };
+}

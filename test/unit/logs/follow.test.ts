@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { followLog } from '../../../src/logs/follow.ts';
+import type { FollowQuery } from '../../../src/logs/follow.ts';
+import { readLog } from '../../../src/logs/read.ts';
+import { LogWriter } from '../../../src/logs/rotate.ts';
+import type { LogSpec } from '../../../src/model/unit.ts';
+import { SPEC, captured, handClock, numbers, temporaryDirectory } from '../../fixtures/log-setup.ts';
+import { cleanUp } from '../../support/cleanup.ts';
+
+interface Followed {
+  /** Waits for so many more entries. */
+  next(count: number): Promise<string[]>;
+  end(): Promise<boolean>;
+}
+
+function followed(t: TestContext, directory: string, query: Partial<FollowQuery> = {}): Followed {
+  const abort = new AbortController();
+  const iterator = followLog({
+    directory,
+    lines: null,
+    sinceMs: null,
+    stream: null,
+    signal: abort.signal,
+    ...query,
+  });
+  cleanUp(t, async () => {
+    abort.abort();
+    await iterator.return(undefined);
+  });
+  return {
+    next: async (count) => {
+      const texts: string[] = [];
+      while (texts.length < count) {
+        const { value, done } = await iterator.next();
+        if (done === true) break;
+        texts.push(value.text);
+      }
+      return texts;
+    },
+    end: async () => {
+      abort.abort();
+      return (await iterator.next()).done === true;
+    },
+  };
+}
+
+function rawWriter(
+  t: TestContext,
+  directory: string,
+  spec: Partial<LogSpec>,
+): (text: string) => Promise<void> {
+  const full: LogSpec = { ...SPEC, format: 'raw', ...spec };
+  const writer = new LogWriter({ directory, spec: full, clock: handClock() });
+  cleanUp(t, () => writer.close());
+  return async (text) => assert.deepEqual(await writer.write(Buffer.from(text), 'raw'), { ok: true });
+}
+
+test('followLog: what is there, then what comes, until it is aborted', async (t) => {
+  const { log, run } = captured(t);
+  const follower = followed(t, log, { lines: 1 });
+  await run('sh', '-c', 'echo one');
+  assert.deepEqual(await follower.next(1), ['one']);
+  await run('sh', '-c', 'echo two; echo three');
+  assert.deepEqual(await follower.next(2), ['two', 'three']);
+  assert.equal(await follower.end(), true);
+});
+
+test('followLog: begins with the last lines', async (t) => {
+  const directory = join(temporaryDirectory(t), 'log');
+  const write = rawWriter(t, directory, {});
+  await write('1\n2\n3\n');
+  const follower = followed(t, directory, { lines: 2 });
+  assert.deepEqual(await follower.next(2), ['2', '3']);
+  await write('4\n');
+  assert.deepEqual(await follower.next(1), ['4']);
+});
+
+for (const compress of [false, true]) {
+  test(`followLog: through three rotations between two looks, compress ${compress}`, async (t) => {
+    const directory = join(temporaryDirectory(t), 'log');
+    const write = rawWriter(t, directory, { maxSizeBytes: 6, compress });
+    await write('1\n');
+    const follower = followed(t, directory);
+    assert.deepEqual(await follower.next(1), ['1']);
+    await write(`${numbers(2, 9).join('\n')}\n`);
+    await write('10\n');
+    assert.deepEqual(await follower.next(9), numbers(2, 10));
+  });
+
+  test(`followLog: a hundred rotations under load, compress ${compress}: each line once and in order`, async (t) => {
+    const { log, run, capture } = captured(t, { maxSizeBytes: 20_000, compress });
+    const follower = followed(t, log);
+    const [read] = await Promise.all([
+      follower.next(40_000),
+      run('seq', '1', '40000').then(() => capture.settle()),
+    ]);
+    assert.deepEqual(read, numbers(1, 40_000));
+  });
+}
+
+test('followLog: goes on when the file that it is in has been removed as one too many', async (t) => {
+  const directory = join(temporaryDirectory(t), 'log');
+  const write = rawWriter(t, directory, { maxSizeBytes: 2, maxFiles: 1 });
+  await write('1\n');
+  const follower = followed(t, directory);
+  assert.deepEqual(await follower.next(1), ['1']);
+  await write('2\n3\n4\n');
+  // Which of those between are still there when it looks is a matter of time; the newest is.
+  const seen = await follower.next(1);
+  while (seen.at(-1) !== '4') seen.push(...(await follower.next(1)));
+  assert.deepEqual(
+    seen,
+    numbers(2, 4).filter((text) => seen.includes(text)),
+  );
+  await write('5\n');
+  assert.deepEqual(await follower.next(1), ['5']);
+});
+
+test('followLog: a log that is made, removed and made again', async (t) => {
+  const directory = join(temporaryDirectory(t), 'a', 'b');
+  const follower = followed(t, directory);
+  const write = rawWriter(t, directory, {});
+  const first = follower.next(1);
+  await write('1\n');
+  assert.deepEqual(await first, ['1']);
+  rmSync(directory, { recursive: true });
+  await write('2\n');
+  assert.deepEqual(await follower.next(1), ['2']);
+});
+
+test('followLog: aborted while nothing comes, and before it began', async (t) => {
+  const directory = join(temporaryDirectory(t), 'log');
+  assert.equal(await followed(t, directory).end(), true);
+  const follower = followed(t, directory);
+  const nothing = follower.next(1);
+  const ended = follower.end();
+  assert.deepEqual(await nothing, []);
+  assert.equal(await ended, true);
+});
+
+test('readLog: sees each line once while files are rotated, compressed and removed under it', async (t) => {
+  const { log, run, capture } = captured(t, { maxSizeBytes: 20_000, compress: true });
+  await run('seq', '1', '100');
+  await capture.settle();
+  let writing = true;
+  const written = run('seq', '101', '60000').then(() => (writing = false));
+  let looks = 0;
+  do {
+    let expected = 1;
+    for await (const { text } of readLog({ directory: log, lines: null, sinceMs: null, stream: null })) {
+      assert.equal(text, String(expected));
+      expected += 1;
+    }
+    assert.ok(expected > 100);
+    looks += 1;
+  } while (writing || looks < 2);
+  await written;
+});

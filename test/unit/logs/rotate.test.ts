@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { LogWriter } from '../../../src/logs/rotate.ts';
+import type { LogSpec } from '../../../src/model/unit.ts';
+import { SPEC, entries, filesOf, handClock, numbers, temporaryDirectory } from '../../fixtures/log-setup.ts';
+import { cleanUp } from '../../support/cleanup.ts';
+
+const CHILD = fileURLToPath(new URL('../../fixtures/log-writing-child.js', import.meta.url));
+const DAY_MS = 86_400_000;
+
+function writerOf(
+  directory: string,
+  spec: Partial<LogSpec>,
+): { writer: LogWriter; clock: ReturnType<typeof handClock> } {
+  const clock = handClock();
+  return { writer: new LogWriter({ directory, spec: { ...SPEC, ...spec }, clock }), clock };
+}
+
+test('LogWriter: kill -9 in the middle of rotations and compressions loses nothing written and doubles nothing', async (t) => {
+  const directory = temporaryDirectory(t);
+  let next = 1;
+  for (let round = 0; round < 6; round += 1) {
+    const child = spawn(process.execPath, [CHILD, directory, String(next)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    cleanUp(t, () => void child.kill('SIGKILL'));
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    let acknowledged = next - 1;
+    for await (const line of createInterface({ input: child.stdout })) {
+      acknowledged = Number(line);
+      // Another place in the cycle of rotations each time.
+      if (acknowledged >= next + 3000 + round * 700) child.kill('SIGKILL');
+    }
+    await exited;
+    const { writer } = writerOf(directory, { format: 'raw', maxSizeBytes: 5000, compress: true });
+    assert.deepEqual(await writer.write(Buffer.from('again\n'), 'raw'), { ok: true });
+    await writer.close();
+    assert.deepEqual(
+      readdirSync(directory).filter((name) => !/^(current|\d{8}T\d{6}\.\d{3}Z-\d{4}\.raw\.gz)$/.test(name)),
+      [],
+    );
+    const lines = filesOf(directory)
+      .map(({ bytes }) => bytes.toString())
+      .join('')
+      .split('\n')
+      .filter((line) => line !== 'again' && line !== '');
+    assert.ok(lines.length >= acknowledged);
+    assert.deepEqual(lines, numbers(1, lines.length));
+    next = lines.length + 1;
+  }
+});
+
+test('LogWriter: finishes what a killed process left between rotation and compression', async (t) => {
+  const directory = temporaryDirectory(t);
+  const put = (name: string, bytes: string | Buffer): void => writeFileSync(join(directory, name), bytes);
+  put('20261101T000000.000Z-0001.raw', 'one\n');
+  put('20261101T000000.000Z-0001.raw.gz', gzipSync('one\n'));
+  put('20261102T000000.000Z-0002.raw', 'two\n');
+  put('20261102T000000.000Z-0002.raw.gz.part', 'half of a gzip');
+  put('20261103T000000.000Z-0003.raw', '');
+  const { writer } = writerOf(directory, { format: 'raw', compress: true, maxSizeBytes: 6 });
+  assert.deepEqual(await writer.write(Buffer.from('three\nfour\n'), 'raw'), { ok: true });
+  await writer.close();
+  const files = filesOf(directory);
+  assert.deepEqual(
+    files.map(({ bytes }) => bytes.toString()),
+    ['one\n', 'two\n', 'three\n', 'four\n'],
+  );
+  assert.match(files[2]?.name ?? '', /^\d{8}T\d{6}\.\d{3}Z-0004\.raw\.gz$/);
+});
+
+test('LogWriter: a cri line torn by the death of its writer does not swallow the next one', async (t) => {
+  const directory = temporaryDirectory(t);
+  const whole = '2026-11-22T18:51:51.123456789Z stdout F whole\n';
+  writeFileSync(join(directory, 'current'), `${whole}2026-11-22T18:51:5`);
+  const { writer } = writerOf(directory, {});
+  await writer.write(Buffer.from('2026-11-22T18:51:52.123456789Z stdout F next\n'), 'cri');
+  await writer.close();
+  assert.deepEqual(
+    (await entries(directory)).map(({ text }) => text),
+    ['whole', '2026-11-22T18:51:5', 'next'],
+  );
+});
+
+test('LogWriter: keeps maxFiles rotated files, the newest, and fewer at once when the spec says so', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { writer } = writerOf(directory, { format: 'raw', maxSizeBytes: 2, maxFiles: 3 });
+  await writer.write(Buffer.from('1\n2\n3\n4\n5\n6\n7\n'), 'raw');
+  await writer.close();
+  assert.deepEqual(
+    filesOf(directory).map(({ bytes }) => bytes.toString()),
+    ['5\n', '6\n', '7\n', ''],
+  );
+  const again = writerOf(directory, { format: 'raw', maxSizeBytes: 100, maxFiles: 3 }).writer;
+  await again.write(Buffer.from('8\n'), 'raw');
+  again.update({ ...SPEC, format: 'raw', maxFiles: 1 });
+  await again.close();
+  assert.deepEqual(
+    filesOf(directory).map(({ bytes }) => bytes.toString()),
+    ['7\n', '8\n'],
+  );
+});
+
+test('LogWriter: a smaller maxSize rotates a file that has passed it before the next line', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { writer } = writerOf(directory, { format: 'raw' });
+  await writer.write(Buffer.from('1\n2\n'), 'raw');
+  writer.update({ ...SPEC, format: 'raw', maxSizeBytes: 3 });
+  await writer.write(Buffer.from('3\n'), 'raw');
+  await writer.close();
+  assert.deepEqual(
+    filesOf(directory).map(({ bytes }) => bytes.toString()),
+    ['1\n2\n', '3\n'],
+  );
+});
+
+test('LogWriter: a line longer than maxSize is not cut, one longer than twice of it may be', async (t) => {
+  const directory = temporaryDirectory(t);
+  const { writer } = writerOf(directory, { format: 'raw', maxSizeBytes: 100 });
+  // The pieces in which capture hands on a line whose end has not come.
+  await writer.write(Buffer.from('a'.repeat(120)), 'raw');
+  await writer.write(Buffer.from('a'.repeat(30)), 'raw');
+  await writer.write(Buffer.from('a\nb\n'), 'raw');
+  await writer.write(Buffer.from('c'.repeat(300)), 'raw');
+  await writer.write(Buffer.from('c\n'), 'raw');
+  await writer.close();
+  assert.deepEqual(
+    filesOf(directory).map(({ bytes }) => bytes.toString()),
+    [`${'a'.repeat(151)}\n`, `b\n${'c'.repeat(300)}`, 'c\n'],
+  );
+});
+
+test('LogWriter: removes rotated files whose last line is older than maxAge, when it opens and when the time has come', async (t) => {
+  const directory = temporaryDirectory(t);
+  const put = (name: string, ageMs: number): void => {
+    writeFileSync(join(directory, name), name);
+    const seconds = (Date.now() - ageMs) / 1000;
+    utimesSync(join(directory, name), seconds, seconds);
+  };
+  put('20261001T000000.000Z-0001.raw', 40 * DAY_MS);
+  put('20261020T000000.000Z-0002.raw', 20 * DAY_MS);
+  const { writer, clock } = writerOf(directory, { format: 'raw', maxAgeMs: 30 * DAY_MS });
+  await writer.write(Buffer.from('now\n'), 'raw');
+  await writer.close();
+  assert.deepEqual(readdirSync(directory).toSorted(), ['20261020T000000.000Z-0002.raw', 'current']);
+  assert.equal(clock.armed.size, 0);
+
+  const again = writerOf(directory, { format: 'raw', maxAgeMs: 30 * DAY_MS });
+  await again.writer.write(Buffer.from('then\n'), 'raw');
+  put('20261020T000000.000Z-0002.raw', 31 * DAY_MS);
+  again.clock.fire();
+  await again.writer.close();
+  assert.deepEqual(readdirSync(directory), ['current']);
+});
+
+test('LogWriter: a current file whose first line is older than maxAge is rotated, and goes when its last line is too', async (t) => {
+  const directory = temporaryDirectory(t);
+  const line = (ageMs: number): string =>
+    `${new Date(Date.now() - ageMs).toISOString().slice(0, -1)}000000Z stdout F x\n`;
+  writeFileSync(join(directory, 'current'), line(31 * DAY_MS) + line(1000));
+  const { writer } = writerOf(directory, { maxAgeMs: 30 * DAY_MS });
+  await writer.write(Buffer.from(line(0)), 'cri');
+  await writer.close();
+  assert.deepEqual(
+    filesOf(directory).map(({ bytes }) => bytes.toString().split('\n').length - 1),
+    [2, 1],
+  );
+});
+
+test('LogWriter: a name in use is passed over and the clock going back does not turn the order around', async (t) => {
+  const directory = temporaryDirectory(t);
+  mkdirSync(join(directory, '20991231T235959.999Z-0007.raw'));
+  writeFileSync(join(directory, '20991231T235959.999Z-0006.raw'), 'future\n');
+  const { writer } = writerOf(directory, { format: 'raw', maxSizeBytes: 4 });
+  await writer.write(Buffer.from('now\n'), 'raw');
+  await writer.close();
+  assert.equal(readFileSync(join(directory, '20991231T235959.999Z-0008.raw'), 'utf8'), 'now\n');
+});
