@@ -74,15 +74,19 @@ export class Journal {
       const record = parsed(line);
       if (record === null) break;
       if (record.type === 'boot') isOurs = record.bootId === this.#bootId && record.version === VERSION;
-      else if (!isOurs) return null;
-      else if (record.type === 'unit') units.set(record.name, record.unit);
-      else if (record.type === 'gone') units.delete(record.name);
-      else files = record.files;
+      if (!isOurs) return null;
+      if (record.type === 'files') files = record.files;
+      if (record.type === 'unit') units.set(record.name, record.unit);
+      if (record.type === 'gone') units.delete(record.name);
     }
-    return isOurs ? { units, files } : null;
+    if (!isOurs) return null;
+    // They stand until this daemon has taken them up: it may be killed before that.
+    this.#files = printed({ type: 'files', files });
+    for (const [name, unit] of units) this.#latest.set(name, printed({ type: 'unit', name, unit }));
+    return { units, files };
   }
 
-  /** Begins a journal of this daemon's own. Throws when it cannot be written. */
+  /** Goes on with what was read, in a file of this daemon's own. Throws when it cannot be written. */
   open(): void {
     this.#compact();
   }
