@@ -6,11 +6,20 @@
 // and so on until nothing is. It ends: verdicts follow an acyclic order, and each action moves a machine forward.
 //
 // The cost of an event is that of the units that name, or are named by, those whose verdict it changes.
-import { amend, isUp, needsStop } from './fleet.ts';
+import { amend, conflictsOf, isUp, needsStop } from './fleet.ts';
 import type { Activation, Fleet, Unit } from './fleet.ts';
 import { step } from './machine.ts';
 import type { MachineEffect, MachineEvent } from './machine-state.ts';
-import { inheritedCycle, isUpheld, sameVerdict, startCheck, stopWait, verdictOf } from './verdict.ts';
+import {
+  claimOf,
+  inheritedCycle,
+  isCycling,
+  isUpheld,
+  sameVerdict,
+  startCheck,
+  stopWait,
+  verdictOf,
+} from './verdict.ts';
 
 export interface Instant {
   readonly nowMs: number;
@@ -53,8 +62,8 @@ export function deliver(
   outputs.push({ type: 'touched', unit: name });
   if (state.phase.at === unit.state.phase.at) return;
   doubtNeighbours(fleet, unit);
-  if (state.phase.at === 'failed') ended(fleet, unit, 'onFailure', outputs);
-  if (state.phase.at === 'completed') ended(fleet, unit, 'onSuccess', outputs);
+  if (state.phase.at === 'failed') ended(fleet, unit, 'onFailure', event.type === 'start-refused', outputs);
+  if (state.phase.at === 'completed') ended(fleet, unit, 'onSuccess', false, outputs);
 }
 
 /** The draws of one instant differ from unit to unit, or units that fail together would all come back together. */
@@ -64,9 +73,19 @@ function drawFor(name: string, random: number): number {
   return (random + hash / 65_521) % 1;
 }
 
-function ended(fleet: Fleet, unit: Unit, field: 'onFailure' | 'onSuccess', outputs: Outputs): void {
+function ended(
+  fleet: Fleet,
+  unit: Unit,
+  field: 'onFailure' | 'onSuccess',
+  isRefusal: boolean,
+  outputs: Outputs,
+): void {
   const { spec } = unit;
-  for (const name of spec[field]) bringUp(fleet, name, { by: spec.name, field, seq: 0 });
+  for (const name of spec[field]) {
+    // A refusal takes no time: units that lack a requisite and name each other in onFailure would never be done.
+    const isEcho = isRefusal && fleet.units.get(name)?.state.phase.at === 'failed';
+    if (!isEcho) bringUp(fleet, name, { by: spec.name, field, seq: 0 });
+  }
   const action = field === 'onFailure' ? spec.failureAction : spec.successAction;
   if (action === 'exit' && !fleet.shuttingDown) {
     const exit = fleet.units.get(spec.name)?.state.history.at(-1);
@@ -103,7 +122,7 @@ export function converge(fleet: Fleet, instant: Instant, outputs: Outputs, budge
 }
 
 /** Phase one. Returns the units that were doubtful, in the order in which they became so. */
-function settleVerdicts(fleet: Fleet, outputs: Outputs): ReadonlySet<string> {
+export function settleVerdicts(fleet: Fleet, outputs: Outputs): ReadonlySet<string> {
   const seen = new Set<string>();
   for (const name of fleet.dirty) {
     fleet.dirty.delete(name);
@@ -121,10 +140,8 @@ function settleVerdicts(fleet: Fleet, outputs: Outputs): ReadonlySet<string> {
     const next = { ...known, verdict };
     fleet.units.set(name, next);
     pullIn(fleet, next);
-    if (changed) {
-      outputs.push({ type: 'touched', unit: name });
-      doubtNeighbours(fleet, next);
-    }
+    if (changed) outputs.push({ type: 'touched', unit: name });
+    doubtNeighbours(fleet, next);
   }
   return seen;
 }
@@ -139,15 +156,16 @@ function doubtNeighbours(fleet: Fleet, unit: Unit): void {
 
 /** A unit that is to come up takes with it what it requires, wants or is bound to; one that is up, what it upholds. */
 function pullIn(fleet: Fleet, unit: Unit): void {
-  if (unit.verdict.wanted === 'down' || unit.verdict.down !== null) return;
-  const seq = unit.intent?.seq ?? unit.activation?.seq ?? 0;
+  if (unit.verdict.wanted === 'down' || (unit.verdict.down !== null && !isCycling(fleet, unit))) return;
+  const seq = claimOf(unit);
   for (const field of ['requires', 'wants', 'bindsTo', 'upholds'] as const) {
     if (field === 'upholds' && !isUp(unit)) continue;
     for (const name of unit.spec[field]) {
       const other = fleet.units.get(name);
       if (other === undefined || other.removed || other.intent !== null) continue;
       const isNew = other.activation === null ? !other.spec.enabled || seq > 0 : other.activation.seq < seq;
-      if (isNew) amend(fleet, name, { activation: { by: unit.spec.name, field, seq } });
+      if (isNew && !conflictsOf(fleet, unit).includes(name))
+        amend(fleet, name, { activation: { by: unit.spec.name, field, seq } });
     }
   }
 }
@@ -168,6 +186,7 @@ function act(fleet: Fleet, name: string, instant: Instant, outputs: Outputs): vo
     if (phase.at !== 'stopped')
       send(phase.at === 'completed' ? { type: 'stop-requested' } : { type: 'cleared' });
     amend(fleet, name, { cycle: null });
+    doubtNeighbours(fleet, unit);
   } else if (unit.verdict.down !== null) {
     actDown(fleet, unit, send, outputs);
   } else if (phase.at === 'stopped') {
@@ -175,7 +194,7 @@ function act(fleet: Fleet, name: string, instant: Instant, outputs: Outputs): vo
     if (check.start === 'now') send({ type: 'start-requested' });
     if (check.start === 'refuse') send({ type: 'start-refused', text: check.text });
   } else if ((phase.at === 'completed' || phase.at === 'failed') && !isUp(unit) && isUpheld(fleet, unit)) {
-    send({ type: 'start-requested' });
+    if (startCheck(fleet, unit).start === 'now') send({ type: 'start-requested' });
   }
 }
 
@@ -188,6 +207,7 @@ function actDown(fleet: Fleet, unit: Unit, send: (event: MachineEvent) => void, 
       send({ type: 'stop-requested' });
   } else if (unit.removed) {
     doubtNeighbours(fleet, unit);
+    fleet.retiredRuns = Math.max(fleet.retiredRuns, unit.state.runs);
     fleet.units.delete(name);
     fleet.dirty.delete(name);
     outputs.push({ type: 'forgotten', unit: name });

@@ -36,6 +36,8 @@ export interface Verdict {
   readonly pending: boolean;
   /** Why it is not started though nothing says that it has to be down. */
   readonly wait: string | null;
+  /** Of conflicting units that are both wanted, the one with the higher claim may be up. */
+  readonly claim: number;
 }
 
 export interface Unit {
@@ -58,9 +60,12 @@ export interface Fleet {
   shuttingDown: boolean;
   /** Counts operators' words. */
   seq: number;
+  /** The highest run id of any unit that was forgotten: one that comes back under its name begins above it. */
+  retiredRuns: number;
 }
 
 const NEW_VERDICT: Verdict = {
+  claim: 0,
   wanted: 'down',
   down: 'not looked at yet',
   up: false,
@@ -81,7 +86,14 @@ export function newUnit(spec: UnitSpec, intent: Intent | null = null): Unit {
 }
 
 export function newFleet(): Fleet {
-  return { units: new Map(), dirty: new Set(), graph: buildGraph([]), shuttingDown: false, seq: 0 };
+  return {
+    units: new Map(),
+    dirty: new Set(),
+    graph: buildGraph([]),
+    shuttingDown: false,
+    seq: 0,
+    retiredRuns: 0,
+  };
 }
 
 /** Replaces some facts of a unit and marks it; a name that is not there is passed over. */
@@ -109,10 +121,8 @@ export function regraph(fleet: Fleet): void {
 
 /** Processes of it may be there: only a stop makes it rest. A completed oneshot has a stop too. */
 export function needsStop(unit: Unit): boolean {
-  const { at } = unit.state.phase;
-  return (
-    isMoving(unit.state.phase) || at === 'running' || (at === 'completed' && unit.spec.type === 'oneshot')
-  );
+  const { phase } = unit.state;
+  return isMoving(phase) || phase.at === 'running' || (phase.at === 'completed' && !phase.swept);
 }
 
 export function isMoving(phase: Phase): boolean {

@@ -40,7 +40,7 @@ export interface Stopping {
   readonly requested: boolean;
   /** It came up, so that stop.command and a `completed` make sense. */
   readonly wasUp: boolean;
-  /** Something had to be killed by finalSignal. */
+  /** Its stop timeout passed, so finalSignal was sent. */
   readonly killed: boolean;
   /** Something outlived finalSignal, or was left alone by killMode. */
   readonly abandoned: boolean;
@@ -49,7 +49,8 @@ export interface Stopping {
 
 export type Phase =
   | { readonly at: 'stopped'; readonly text: string | null }
-  | { readonly at: 'completed' }
+  /** swept: nothing of it can be left; a oneshot still has its stop.command, its stopPost and what it forked. */
+  | { readonly at: 'completed'; readonly swept: boolean }
   | { readonly at: 'failed'; readonly text: string }
   | { readonly at: 'backoff'; readonly deadline: number; readonly ending: Ending }
   | {

@@ -24,7 +24,7 @@
 //            main, the current helper and (killMode control-group and mixed) the whole tree are gone. `requested`
 //            says that an operator, a reload or a dependency wants it down: then it ends in stopped, and restarting
 //            is just that followed by a start. Otherwise core/restart decides between backoff, completed and failed.
-//            final has a deadline too: what outlives it is abandoned, and the unit is failed and says so.
+//            What outlives finalSignal, in final or in sweep, is abandoned, and the unit is failed and says so.
 //
 // A failed spawn is an end like any other, not a special case. An uptime long enough to begin the count of restarts
 // again is found by arithmetic at the end of the run, not by a timer.
@@ -78,7 +78,7 @@ function stepAtRest(draft: Draft, phase: AtRest, event: MachineEvent): void {
       if (phase.at !== 'backoff') begin(draft);
       return;
     case 'stop-requested':
-      if (phase.at === 'completed' && draft.spec.type === 'oneshot') {
+      if (phase.at === 'completed' && !phase.swept) {
         beginStop(draft, {
           main: null,
           helper: null,
@@ -134,20 +134,23 @@ function startNext(draft: Draft, phase: Starting, index: number): void {
     const main = spawnRun(draft, 'main', spec.command, {});
     enter(draft, { ...phase, helper: null, main });
     draft.state = { ...draft.state, startedWall: facts.wallMs };
+  } else {
+    // A reload has made a target of it meanwhile: what was started of the old unit goes first.
+    beginStop(draft, { ...phase, helper: null, ending: null, requested: true, readyAt: null, wasUp: false });
   }
 }
 
-/** startPost from `index` on, or else the unit is up. */
+/** startPost from `index` on, or else the unit is up. A oneshot comes here without its main, which has exited. */
 function startPostNext(draft: Draft, phase: Starting, index: number): void {
   const { spec, facts } = draft;
   const command = spec.startPost[index];
   if (command !== undefined) {
     enter(draft, { ...phase, helper: spawnHelper(draft, 'startPost', index, command, mainPid(phase.main)) });
-  } else if (spec.type === 'oneshot') {
+  } else if (phase.main === null) {
     const ending = endingOf({ code: 0, signal: null, coreDumped: false }, spec);
     record(draft, ending, { requested: false, readyAt: null });
     draft.effects.push({ type: 'end' });
-    enter(draft, { at: 'completed' });
+    enter(draft, { at: 'completed', swept: false });
   } else {
     const deadline = bound(facts.nowMs, spec.runtimeMaxMs);
     enter(draft, { at: 'running', main: phase.main, deadline, readyAt: facts.nowMs });

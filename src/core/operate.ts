@@ -26,7 +26,7 @@ export function operate(fleet: Fleet, name: string, verb: Verb, instant: Instant
       if (needsStop(unit)) amend(fleet, name, { cycle: 'restarted by the operator' });
       return;
     case 'stop':
-      amend(fleet, name, { intent: { wanted: 'down', seq: nextSeq(fleet) }, activation: null, cycle: null });
+      amend(fleet, name, { intent: { wanted: 'down', seq: nextSeq(fleet) }, activation: null });
       if (!needsStop(unit)) deliver(fleet, name, { type: 'stop-requested' }, instant, outputs);
       return;
     case 'release':

@@ -4,16 +4,19 @@
 // restart    The unit is there (or in backoff) and a field changed that only a new process can have; or a unit that it
 //            requires, is bound to or is part of restarts.
 // start      It is wanted, and was not, or was not known; or it had failed and a field changed that may mend it.
-// stop       Its file is gone, or it is no longer wanted.
+// stop       Its file is gone, it is no longer wanted, or what the new set says keeps it down.
 // update     Anything else that changed: taken in without touching a process.
 // unchanged  The rest. So a second plan right after the first was carried out is empty.
+//
+// Who is wanted, who goes down and who restarts with whom is not guessed: the set is taken into a copy of the fleet,
+// and its verdicts are read. What only time can tell (who comes up, and upholds others then) is in no plan.
 import type { FieldChange, PlanAction, PlannedUnit } from '../model/plan.ts';
 import type { UnitSpec } from '../model/unit.ts';
-import { deliver } from './converge.ts';
+import { deliver, settleVerdicts } from './converge.ts';
 import type { Instant, Outputs } from './converge.ts';
 import { changedKeys, FIELDS } from './fields.ts';
 import { amend, needsStop, newUnit, regraph } from './fleet.ts';
-import type { Activation, Fleet, Unit } from './fleet.ts';
+import type { Activation, Fleet, Unit, Verdict } from './fleet.ts';
 
 export interface DraftPlan {
   /** Sorted by name; `unchanged` left out. */
@@ -25,56 +28,95 @@ export interface DraftPlan {
 export type FileForm = (spec: UnitSpec) => Readonly<Record<string, unknown>>;
 
 export function plan(desired: ReadonlyMap<string, UnitSpec>, fleet: Fleet, fileForm: FileForm): DraftPlan {
-  const wanted = wantedSet(desired, fleet);
-  const planned = new Map<string, PlannedUnit>();
+  const changes = new Map<string, readonly FieldChange[]>();
   for (const [name, spec] of desired) {
     const unit = fleet.units.get(name);
-    const isWanted = wanted.has(name);
+    const changed = unit === undefined ? [] : changesOf(unit.spec, spec, fileForm);
+    if (unit === undefined || unit.removed || changed.length > 0) changes.set(name, changed);
+  }
+  const removed = [...fleet.units.values()].filter((unit) => !unit.removed && !desired.has(unit.spec.name));
+  if (changes.size === 0 && removed.length === 0) return { units: [], unchanged: desired.size };
+
+  const planned = new Map(removed.map((unit) => [unit.spec.name, removedRow(unit)]));
+  const outlook = outlookOf(desired, fleet, changes);
+  for (const [name, spec] of desired) {
+    const unit = fleet.units.get(name);
+    const trial = outlook.get(name);
+    if (trial === undefined) continue;
     const row =
       unit === undefined || unit.removed
-        ? newcomer(spec, isWanted)
-        : known(unit, spec, isWanted, changesOf(unit.spec, spec, fileForm));
+        ? newcomer(spec, unit, trial.verdict)
+        : known(unit, trial, outlook, changes.get(name) ?? []);
     if (row.action !== 'unchanged') planned.set(name, row);
   }
-  for (const unit of fleet.units.values()) {
-    if (!desired.has(unit.spec.name) && !unit.removed) planned.set(unit.spec.name, removedRow(unit));
-  }
-  spreadRestarts(desired, fleet, planned);
   const units = [...planned.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   return { units, unchanged: desired.size - units.filter((row) => desired.has(row.name)).length };
 }
 
-function newcomer(spec: UnitSpec, isWanted: boolean): PlannedUnit {
-  const reason = isWanted ? 'new file' : 'new file; not enabled';
-  return { name: spec.name, action: isWanted ? 'start' : 'update', reason, changes: [] };
+/** What would hold for each unit at once if the desired set were in: tried on a copy of the fleet. */
+function outlookOf(
+  desired: ReadonlyMap<string, UnitSpec>,
+  fleet: Fleet,
+  changes: ReadonlyMap<string, readonly FieldChange[]>,
+): ReadonlyMap<string, Unit> {
+  const trial: Fleet = { ...fleet, units: new Map(fleet.units), dirty: new Set() };
+  takeIn(desired, trial);
+  for (const [name, changed] of changes) {
+    const cycle = causesOf(changed);
+    const unit = fleet.units.get(name);
+    if (cycle !== '' && unit !== undefined && needsStop(unit)) amend(trial, name, { cycle });
+  }
+  settleVerdicts(trial, []);
+  return trial.units;
 }
+
+function newcomer(spec: UnitSpec, leaving: Unit | undefined, outlook: Verdict): PlannedUnit {
+  const { name } = spec;
+  if (outlook.wanted === 'down')
+    return { name, action: 'update', reason: 'new file; not enabled', changes: [] };
+  if (leaving !== undefined && needsStop(leaving)) {
+    return { name, action: 'restart', reason: BACK, changes: [] };
+  }
+  return { name, action: 'start', reason: 'new file', changes: [] };
+}
+
+const BACK = 'its file was removed and is back';
 
 function removedRow(unit: Unit): PlannedUnit {
   const reason = needsStop(unit) ? 'file removed' : 'file removed; nothing of it is running';
   return { name: unit.spec.name, action: 'stop', reason, changes: [] };
 }
 
-function known(unit: Unit, spec: UnitSpec, isWanted: boolean, changes: readonly FieldChange[]): PlannedUnit {
-  const { name } = spec;
+/** `trial`: the unit as it would be. A cycle there is a restart, its own or one that is spread to it. */
+function known(
+  unit: Unit,
+  trial: Unit,
+  outlook: ReadonlyMap<string, Unit>,
+  changes: readonly FieldChange[],
+): PlannedUnit {
+  const { name } = unit.spec;
   const { at } = unit.state.phase;
   const isThere = needsStop(unit) || at === 'backoff' || at === 'completed';
+  const { down, wanted } = trial.verdict;
+  const isWanted = wanted === 'up';
   const row = (action: PlanAction, reason: string): PlannedUnit => ({ name, action, reason, changes });
   const fields = changes.map((change) => change.field).join(', ');
-  if (!isWanted && (needsStop(unit) || at === 'backoff') && unit.verdict.wanted === 'up') {
+  const goesDown = down !== null && unit.verdict.down === null && (needsStop(unit) || at === 'backoff');
+  if (goesDown && (!isWanted || trial.cycle === null)) {
+    if (isWanted) return row('stop', down);
     return row(
       'stop',
       changes.some((change) => change.field === 'enabled') ? 'enabled is false' : 'no longer wanted',
     );
   }
   if (isWanted && unit.verdict.wanted === 'down' && !isThere) return row('start', 'now wanted');
+  const causes = causesOf(changes);
+  if (causes !== '' && isThere && isWanted) return row('restart', `${causes} changed`);
+  const isSpread = trial.cycle !== null && unit.cycle === null && causes === '' && needsStop(unit);
+  if (isSpread && isWanted) return row('restart', leaningReason(trial, outlook));
   if (changes.length === 0) return row('unchanged', '');
   const mends = changes.some((change) => change.effect !== 'in-place');
   if (isWanted && at === 'failed' && mends) return row('start', `${fields} changed; it had failed`);
-  const breaks = changes.find((change) => change.effect === 'restart');
-  if (breaks !== undefined && isThere && isWanted) {
-    const causes = changes.filter((change) => change.effect === 'restart').map((change) => change.field);
-    return row('restart', `${causes.join(', ')} changed`);
-  }
   return row('update', `${fields} changed`);
 }
 
@@ -89,36 +131,15 @@ function changesOf(from: UnitSpec, to: UnitSpec, fileForm: FileForm): readonly F
   });
 }
 
-/** Units that are there and lean on one that restarts, restart with it. */
-function spreadRestarts(
-  desired: ReadonlyMap<string, UnitSpec>,
-  fleet: Fleet,
-  planned: Map<string, PlannedUnit>,
-): void {
-  const leaning = new Map<string, { name: string; verb: string }[]>();
-  for (const spec of desired.values()) {
-    for (const [field, verb] of LEANING) {
-      for (const other of spec[field]) {
-        const list = leaning.get(other);
-        if (list === undefined) leaning.set(other, [{ name: spec.name, verb }]);
-        else list.push({ name: spec.name, verb });
-      }
-    }
-  }
-  const queue = [...planned.values()].filter((row) => row.action === 'restart').map((row) => row.name);
-  for (const cause of queue) {
-    for (const { name, verb } of leaning.get(cause) ?? []) {
-      const unit = fleet.units.get(name);
-      const row = planned.get(name);
-      if (unit === undefined || !needsStop(unit)) continue;
-      if (row !== undefined && row.action !== 'update') continue;
-      const reason = `${verb} "${cause}", which restarts`;
-      planned.set(name, { name, action: 'restart', reason, changes: row?.changes ?? [] });
-      queue.push(name);
-    }
-  }
+/** The changed fields that only a new process can have. */
+function causesOf(changes: readonly FieldChange[]): string {
+  return changes
+    .filter((change) => change.effect === 'restart')
+    .map((change) => change.field)
+    .join(', ');
 }
 
+/** Units that are there and lean on one that restarts, restart with it. */
 const LEANING = [
   ['requires', 'requires'],
   ['requisite', 'requires'],
@@ -126,23 +147,12 @@ const LEANING = [
   ['partOf', 'is part of'],
 ] as const;
 
-/** Who is wanted up once the desired set is in: by its file, by an operator, or pulled in by one of those. */
-function wantedSet(desired: ReadonlyMap<string, UnitSpec>, fleet: Fleet): ReadonlySet<string> {
-  const wanted = new Set<string>();
-  const isDown = (name: string): boolean => fleet.units.get(name)?.intent?.wanted === 'down';
-  for (const [name, spec] of desired) {
-    const unit = fleet.units.get(name);
-    const kept = unit !== undefined && stillActivated(desired, unit.activation, name);
-    if (!isDown(name) && (spec.enabled || unit?.intent?.wanted === 'up' || kept)) wanted.add(name);
+function leaningReason({ spec, cycle }: Unit, outlook: ReadonlyMap<string, Unit>): string {
+  for (const [field, verb] of LEANING) {
+    const other = spec[field].find((name) => (outlook.get(name)?.cycle ?? null) !== null);
+    if (other !== undefined) return `${verb} "${other}", which restarts`;
   }
-  for (const name of wanted) {
-    const spec = desired.get(name);
-    if (spec === undefined) continue;
-    for (const other of [...spec.requires, ...spec.wants, ...spec.bindsTo, ...spec.upholds]) {
-      if (desired.has(other) && !isDown(other)) wanted.add(other);
-    }
-  }
-  return wanted;
+  return cycle ?? '';
 }
 
 /** A unit stays activated while the one that did it is there and still names it so. */
@@ -163,6 +173,29 @@ export function commit(
   instant: Instant,
   outputs: Outputs,
 ): void {
+  takeIn(desired, fleet);
+  for (const row of decided.units) {
+    const unit = fleet.units.get(row.name);
+    if (unit === undefined || unit.removed) continue;
+    if (row.changes.length > 0) deliver(fleet, row.name, { type: 'respecified' }, instant, outputs);
+    const isRestart = row.action === 'restart';
+    const causes = causesOf(row.changes);
+    if (needsStop(unit) && (isRestart || causes !== '')) {
+      // Also one on its way down, which somebody may want up before it is there.
+      amend(fleet, row.name, { cycle: isRestart ? row.reason : `${causes} changed` });
+    }
+    if (isRestart || row.action === 'start') {
+      deliver(fleet, row.name, { type: 'cleared' }, instant, outputs);
+      if (unit.state.phase.at === 'completed' && !needsStop(unit)) {
+        deliver(fleet, row.name, { type: 'stop-requested' }, instant, outputs);
+      }
+    }
+  }
+  for (const name of fleet.units.keys()) outputs.push({ type: 'touched', unit: name });
+}
+
+/** Specs, removals and activations; not yet what they ask of processes. */
+function takeIn(desired: ReadonlyMap<string, UnitSpec>, fleet: Fleet): void {
   for (const unit of [...fleet.units.values()]) {
     const { name } = unit.spec;
     if (!desired.has(name)) amend(fleet, name, { removed: true });
@@ -170,19 +203,13 @@ export function commit(
   }
   for (const [name, spec] of desired) {
     const unit = fleet.units.get(name);
-    if (unit === undefined) fleet.units.set(name, newUnit(spec));
-    else if (unit.spec !== spec || unit.removed) amend(fleet, name, { spec, removed: false });
+    if (unit === undefined) {
+      const unknown = newUnit(spec);
+      fleet.units.set(name, { ...unknown, state: { ...unknown.state, runs: fleet.retiredRuns } });
+    } else if (unit.spec !== spec || unit.removed) {
+      const cycle = unit.removed && needsStop(unit) ? BACK : unit.cycle;
+      amend(fleet, name, { spec, removed: false, cycle });
+    }
   }
   regraph(fleet);
-  for (const row of decided.units) {
-    const unit = fleet.units.get(row.name);
-    if (unit === undefined || unit.removed) continue;
-    if (row.changes.length > 0) deliver(fleet, row.name, { type: 'respecified' }, instant, outputs);
-    if (row.action === 'restart') {
-      deliver(fleet, row.name, { type: 'cleared' }, instant, outputs);
-      amend(fleet, row.name, { cycle: row.reason });
-    }
-    if (row.action === 'start') deliver(fleet, row.name, { type: 'cleared' }, instant, outputs);
-  }
-  for (const name of fleet.units.keys()) outputs.push({ type: 'touched', unit: name });
 }

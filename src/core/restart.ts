@@ -119,7 +119,9 @@ export function afterEnding(restart: RestartSpec, tally: RestartTally, facts: Re
 
 /** The delay before the restart that follows `attempt` earlier ones, in milliseconds. */
 export function backoffMs(restart: RestartSpec, attempt: number, random: number): number {
-  const base = Math.min(restart.delayMs * restart.factor ** attempt, restart.maxDelayMs);
+  // The factor's power overflows after a thousand attempts, and nothing times infinity is not a number.
+  const base =
+    restart.delayMs === 0 ? 0 : Math.min(restart.delayMs * restart.factor ** attempt, restart.maxDelayMs);
   return Math.max(0, base * (1 + restart.jitter * (2 * random - 1)));
 }
 

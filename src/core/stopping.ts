@@ -41,13 +41,13 @@ function enterFinal(draft: Draft, from: Stopping): void {
   const { killMode, finalSignal, timeoutMs } = spec.stop;
   if (killMode === 'none') return afterFinal(draft, { ...from, main: null, helper: null, abandoned: true });
   const deadline = facts.nowMs + (timeoutMs ?? FINAL_TIMEOUT_MS);
-  const phase: Stopping = { ...from, step: 'final', deadline, signalled: true, killed: true };
+  const phase: Stopping = { ...from, step: 'final', deadline, signalled: true };
   enter(draft, phase);
   if (killMode === 'process') signalHeld(draft, phase, finalSignal);
   else effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
 }
 
-/** With `timeout: infinity`, how long what was told to hurry may outlive the final signal. */
+/** With `timeout: infinity`, how long anything may outlive the final signal. */
 const FINAL_TIMEOUT_MS = 10_000;
 
 export function hurry(draft: Draft): void {
@@ -81,9 +81,9 @@ function postNext(draft: Draft, from: Stopping, index: number): void {
   const phase: Stopping = { ...from, helper: null, deadline, signalled: false };
   const command = spec.stopPost[index];
   if (command === undefined) {
-    const sweep: Stopping = { ...phase, step: 'sweep' };
-    enter(draft, sweep);
-    settle(draft, sweep);
+    const last: Stopping = { ...phase, step: 'sweep' };
+    enter(draft, last);
+    settle(draft, last);
   } else {
     const helper = spawnHelper(draft, 'stopPost', index, command, resultVariables(from.ending));
     enter(draft, { ...phase, step: 'post', helper });
@@ -161,7 +161,7 @@ function runThere(draft: Draft, phase: Stopping, event: Extract<MachineEvent, { 
 
 function surveyed(draft: Draft, phase: Stopping, survivors: boolean): void {
   if (phase.main !== null || phase.helper !== null || !coversTree(draft)) return;
-  const { killMode, signal, finalSignal } = draft.spec.stop;
+  const { killMode, signal } = draft.spec.stop;
   switch (phase.step) {
     case 'signal':
       if (!survivors) afterFinal(draft, phase);
@@ -176,15 +176,19 @@ function surveyed(draft: Draft, phase: Stopping, survivors: boolean): void {
       return;
     case 'sweep':
       if (!survivors) finish(draft, phase);
-      else if (!phase.signalled) {
-        enter(draft, { ...phase, signalled: true });
-        draft.effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
-      }
+      else if (!phase.signalled) sweep(draft, phase);
       return;
     case 'command':
     case 'post':
       return;
   }
+}
+
+function sweep(draft: Draft, phase: Stopping): void {
+  const { finalSignal, timeoutMs } = draft.spec.stop;
+  const deadline = draft.facts.nowMs + (timeoutMs ?? FINAL_TIMEOUT_MS);
+  enter(draft, { ...phase, deadline, signalled: true });
+  draft.effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
 }
 
 function stopTimedOut(draft: Draft, phase: Stopping): void {
@@ -195,7 +199,7 @@ function stopTimedOut(draft: Draft, phase: Stopping): void {
       enterSignal(draft, phase);
       return;
     case 'signal':
-      enterFinal(draft, phase);
+      enterFinal(draft, { ...phase, killed: true });
       return;
     case 'final':
       afterFinal(draft, { ...phase, main: null, helper: null, abandoned: true });
@@ -205,7 +209,8 @@ function stopTimedOut(draft: Draft, phase: Stopping): void {
       postNext(draft, phase, (helper?.index ?? 0) + 1);
       return;
     case 'sweep':
-      finish(draft, { ...phase, abandoned: true });
+      if (phase.signalled) finish(draft, { ...phase, abandoned: true });
+      else sweep(draft, phase);
       return;
   }
 }
@@ -222,7 +227,7 @@ function finish(draft: Draft, phase: Stopping): void {
   const timeout = formatDuration(spec.stop.timeoutMs ?? FINAL_TIMEOUT_MS);
   const killedText = `did not stop within ${timeout} of ${spec.stop.signal}`;
   const ending: Ending | null =
-    phase.killed && phase.requested
+    phase.killed && (phase.requested || phase.ending?.kind === 'clean')
       ? {
           ...(phase.ending ?? ended('stop-timeout', '')),
           cause: 'stop-timeout',
@@ -255,7 +260,10 @@ function finish(draft: Draft, phase: Stopping): void {
       enter(draft, { at: 'failed', text: decision.text });
       return;
     case 'rest':
-      enter(draft, ending.kind === 'clean' ? { at: 'completed' } : { at: 'failed', text: ending.text });
+      enter(
+        draft,
+        ending.kind === 'clean' ? { at: 'completed', swept: true } : { at: 'failed', text: ending.text },
+      );
       return;
   }
 }

@@ -31,9 +31,11 @@ export function verdictOf(fleet: Fleet, unit: Unit): Verdict {
   const wanted = wantedOf(fleet, unit);
   const down = downReason(fleet, unit)?.text ?? null;
   const up = isUp(unit);
+  const claim = claimOf(unit);
   const { phase } = unit.state;
   if (down !== null || phase.at !== 'stopped') {
-    return { wanted, down, up, pending: isMoving(phase) || (down !== null && needsStop(unit)), wait: null };
+    const pending = isMoving(phase) || (down !== null && needsStop(unit));
+    return { wanted, down, up, pending, wait: null, claim };
   }
   const check = startCheck(fleet, unit);
   return {
@@ -42,6 +44,7 @@ export function verdictOf(fleet: Fleet, unit: Unit): Verdict {
     up,
     pending: check.start === 'now' || (check.start === 'wait' && !check.hard),
     wait: check.start === 'wait' ? check.text : null,
+    claim,
   };
 }
 
@@ -51,7 +54,8 @@ export function sameVerdict(a: Verdict, b: Verdict): boolean {
     a.down === b.down &&
     a.up === b.up &&
     a.pending === b.pending &&
-    a.wait === b.wait
+    a.wait === b.wait &&
+    a.claim === b.claim
   );
 }
 
@@ -70,6 +74,11 @@ export function inheritedCycle(fleet: Fleet, unit: Unit): string | null {
   if (unit.cycle !== null || !needsStop(unit)) return null;
   const reason = downReason(fleet, unit);
   return reason?.cycle === true ? reason.text : null;
+}
+
+/** It has to be down for a moment only. */
+export function isCycling(fleet: Fleet, unit: Unit): boolean {
+  return downReason(fleet, unit)?.cycle === true;
 }
 
 function downReason(fleet: Fleet, unit: Unit): DownReason | null {
@@ -96,8 +105,16 @@ function ownDownReason(fleet: Fleet, unit: Unit): DownReason | null {
   return null;
 }
 
-/** Walks up requires, bindsTo, requisite and partOf to a unit that has a reason of its own. */
-function inheritedDownReason(fleet: Fleet, unit: Unit, seen: Set<string>): DownReason | null {
+/**
+ * Walks up requires, bindsTo, requisite and partOf to a unit that has a reason of its own; not through unwanted ones.
+ * A cycle is taken from the next unit only: each unit that is there keeps its own, and one that is not passes none on.
+ */
+function inheritedDownReason(
+  fleet: Fleet,
+  unit: Unit,
+  seen: Set<string>,
+  isDirect = true,
+): DownReason | null {
   for (const field of [...STRONG_FIELDS, 'partOf'] as const) {
     if (field === 'requisite' && !needsStop(unit)) continue;
     for (const name of unit.spec[field]) {
@@ -105,11 +122,13 @@ function inheritedDownReason(fleet: Fleet, unit: Unit, seen: Set<string>): DownR
       if (other === undefined || seen.has(name)) continue;
       seen.add(name);
       const own = ownDownReason(fleet, other) ?? (needsStop(other) ? unboundReason(fleet, other) : null);
-      if (own !== null) return { text: `${FIELD_PHRASES[field]} "${name}": ${own.text}`, cycle: own.cycle };
-      if (field === 'requisite' && wantedOf(fleet, other) === 'down') {
-        return because(`requires "${name}": not enabled`);
+      if (own !== null && (isDirect || !own.cycle))
+        return { text: `${FIELD_PHRASES[field]} "${name}": ${own.text}`, cycle: own.cycle };
+      if (wantedOf(fleet, other) === 'down') {
+        if (field === 'requisite') return because(`requires "${name}": not enabled`);
+        continue;
       }
-      const deeper = inheritedDownReason(fleet, other, seen);
+      const deeper = inheritedDownReason(fleet, other, seen, false);
       if (deeper !== null) return deeper;
     }
   }
@@ -141,11 +160,12 @@ function unboundReason(fleet: Fleet, unit: Unit): DownReason | null {
 /** Of two conflicting units that are both wanted, the one that an operator's word brought up last. */
 function beats(fleet: Fleet, other: Unit, unit: Unit): boolean {
   if (wantedOf(fleet, other) === 'down' || wantedOf(fleet, unit) === 'down') return false;
-  const difference = claim(other) - claim(unit);
+  const difference = claimOf(other) - claimOf(unit);
   return difference > 0 || (difference === 0 && other.spec.name < unit.spec.name);
 }
 
-function claim(unit: Unit): number {
+/** The number of the operator's word that wants it up; 0 where none does. */
+export function claimOf(unit: Unit): number {
   return unit.intent?.seq ?? unit.activation?.seq ?? 0;
 }
 

@@ -72,7 +72,9 @@ interface Owner {
   readonly gid: number | null;
 }
 
+/** Only root gives files away; nobody else can start a unit as another user, and the start itself says so best. */
 function ownerOf(spec: UnitSpec): Owner {
+  if (process.geteuid?.() !== 0) return { uid: null, gid: null };
   return {
     uid: spec.user === null ? null : (lookupUser(spec.user)?.uid ?? null),
     gid: spec.group === null ? null : (lookupGroup(spec.group)?.gid ?? null),
@@ -116,7 +118,7 @@ class CapturedOutput implements Output {
     if (spec.user === before.user && spec.group === before.group) return;
     const { uid, gid } = ownerOf(spec);
     for (const path of this.#paths)
-      chownSync(path, uid ?? process.geteuid?.() ?? 0, gid ?? process.getegid?.() ?? 0);
+      chownSync(path, uid ?? process.geteuid?.() ?? -1, gid ?? process.getegid?.() ?? -1);
   }
 
   stats(): CaptureStats {

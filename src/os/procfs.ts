@@ -17,8 +17,11 @@ export interface ProcessStat {
 // One buffer for all reads: they are synchronous, and a stat line has to be read thousands of times a second.
 let buffer = Buffer.allocUnsafe(8192);
 
-/** The whole of a /proc file as text, one byte a character; null when it cannot be read (any more). */
-function procText(path: string): string | null {
+/**
+ * The whole of a /proc file as text, one byte a character; null when it cannot be read (any more). A file that the
+ * kernel writes as one record (single_open) comes whole with the first read that has room for it.
+ */
+function procText(path: string, isOneRecord = false): string | null {
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -31,6 +34,7 @@ function procText(path: string): string | null {
       const read = readSync(fd, buffer, length, buffer.length - length, null);
       if (read === 0) return buffer.toString('latin1', 0, length);
       length += read;
+      if (isOneRecord && length < buffer.length) return buffer.toString('latin1', 0, length);
       if (length === buffer.length) buffer = Buffer.concat([buffer], buffer.length * 2);
     }
   } catch {
@@ -44,7 +48,7 @@ function procText(path: string): string | null {
 /** Takes /proc/PID/stat apart. The second field is the name in parentheses, itself free to hold `) (` and blanks. */
 export function parseStat(text: string): ProcessStat | null {
   const nameEnd = text.lastIndexOf(')');
-  const fields = text.slice(nameEnd + 2).split(' ');
+  const fields = text.slice(nameEnd + 2).split(' ', 20);
   const [state, parentPid, group, session] = fields;
   const threads = fields[17];
   const startTicks = fields[19];
@@ -61,7 +65,7 @@ export function parseStat(text: string): ProcessStat | null {
 }
 
 export function processStat(pid: number): ProcessStat | null {
-  const text = procText(`/proc/${pid}/stat`);
+  const text = procText(`/proc/${pid}/stat`, true);
   return text === null ? null : parseStat(text);
 }
 

@@ -1,0 +1,129 @@
+// `unitd daemon --detach`, and a daemon of an ordinary user.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { StatusDocument } from '../../src/wire/v1.ts';
+import { child, openChannel, temporaryDirectory } from '../support/child.ts';
+import { cannotRunAs, idsOf } from '../support/launch.ts';
+import { processFact } from '../support/processes.ts';
+import { startUnitd, Unitd } from '../support/unitd.ts';
+
+/** Ends a process that is no child of ours and waits until it is gone: tail(1) watches it. */
+async function end(pid: number): Promise<void> {
+  const watcher = spawn('tail', [`--pid=${pid}`, '-s', '0.05', '-f', '/dev/null'], { stdio: 'ignore' });
+  process.kill(pid, 'SIGTERM');
+  await new Promise((resolve) => watcher.once('close', resolve));
+}
+
+test('--detach returns when the socket answers, and leaves a daemon in a session of its own, with a pid file', async (t) => {
+  const channel = openChannel(t);
+  const unitd = new Unitd(t, {});
+  unitd.write('web.yaml', `command: ${child.announce} ${channel.path}`);
+  const ran = await unitd.cli('daemon', '--detach');
+  assert.equal(ran.code, 0, ran.stderr);
+  assert.equal(ran.stdout, '');
+  const { daemon } = await unitd.status();
+  assert.equal(Number(readFileSync(join(unitd.runtime, 'unitd.pid'), 'utf8')), daemon.pid);
+  assert.match(ran.stderr, new RegExp(`pid ${daemon.pid}`));
+  assert.equal(processFact(daemon.pid)?.session, daemon.pid);
+  const { pid } = await channel.next('up');
+  assert.match(readFileSync(join(unitd.logs, 'unitd.log'), 'utf8'), /"event":"ready"/);
+
+  const again = await unitd.cli('daemon', '--detach');
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, new RegExp(`pid ${daemon.pid}`));
+  assert.equal((await unitd.status()).daemon.pid, daemon.pid);
+
+  await end(daemon.pid);
+  assert.equal(processFact(pid), null, 'a clean stop takes its units down');
+  assert.deepEqual(unitd.processes(), []);
+});
+
+test('--detach exits non-zero with the reason if the daemon does not come up', async (t) => {
+  const unitd = new Unitd(t, {});
+  writeFileSync(unitd.runtime, 'a file');
+  const ran = await unitd.cli('daemon', '--detach');
+  assert.equal(ran.code, 1);
+  assert.match(ran.stderr, /cannot use directory ".*\/run": it is a file/);
+  assert.deepEqual(unitd.processes(), []);
+  const long = await unitd.cli('daemon', '--detach', '--runtime-dir', join(unitd.root, 'x'.repeat(110)));
+  assert.equal(long.code, 1);
+  assert.match(long.stderr, /its path has \d+ bytes, expected at most 107/);
+  assert.deepEqual(unitd.processes(), []);
+});
+
+test('--detach starts over a broken unit file too, and status says degraded', async (t) => {
+  const unitd = new Unitd(t, {});
+  unitd.write('bad.yaml', 'command: [');
+  const ran = await unitd.cli('daemon', '--detach');
+  assert.equal(ran.code, 0, ran.stderr);
+  const { daemon } = await unitd.status();
+  assert.equal(daemon.degraded, true);
+  await end(daemon.pid);
+});
+
+const skip = cannotRunAs('nobody');
+
+test('an ordinary user runs a daemon, units, and all verbs', { skip }, async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(
+    t,
+    {
+      'web.yaml': `command: ${child.announce} ${channel.path}`,
+      'foreign.yaml': 'command: sleep infinity\nuser: root\nenabled: false',
+    },
+    { asUser: 'nobody' },
+  );
+  const { pid } = await channel.next('up');
+  const [uid] = idsOf('nobody');
+  assert.equal(statSync(`/proc/${pid}`).uid, uid);
+  assert.equal(statSync(unitd.socket).uid, uid);
+  const foreign = await unitd.cli('start', 'foreign', '--timeout', '10s');
+  assert.equal(foreign.code, 1);
+  assert.match(foreign.stderr, /root/, 'whom it may not become');
+  await unitd.cli('stop', 'foreign');
+  assert.equal((await unitd.cli('restart', 'web')).code, 0);
+  const again = await channel.next('up', 1);
+  unitd.write('web.yaml', `command: ${child.announce} ${channel.path}\nstop: { timeout: 3s }`);
+  assert.equal((await unitd.cli('reload')).code, 0);
+  assert.equal((await unitd.unit('web')).unit.pid, again.pid);
+  assert.equal((await unitd.cli('stop', 'web')).code, 0);
+  assert.equal((await unitd.cli('status', 'web')).code, 0);
+});
+
+test('without flags an ordinary user gets the XDG directories', { skip }, async (t) => {
+  const home = temporaryDirectory(t);
+  const dirs = Object.fromEntries(['config', 'state', 'run'].map((name) => [name, join(home, name)]));
+  const unitsDirectory = join(home, 'config/unitd/units.d');
+  mkdirSync(unitsDirectory, { recursive: true });
+  writeFileSync(join(unitsDirectory, 'web.yaml'), 'command: sleep infinity\n');
+  for (const path of [home, join(home, 'config'), join(home, 'config/unitd'), unitsDirectory]) {
+    chownSync(path, ...idsOf('nobody'));
+  }
+  mkdirSync(join(home, 'run'), { mode: 0o700 });
+  chownSync(join(home, 'run'), ...idsOf('nobody'));
+  const unitd = new Unitd(t, {
+    asUser: 'nobody',
+    env: {
+      HOME: home,
+      XDG_CONFIG_HOME: dirs['config'] ?? '',
+      XDG_STATE_HOME: dirs['state'] ?? '',
+      XDG_RUNTIME_DIR: dirs['run'] ?? '',
+      UNITD_UNITS: '',
+      UNITD_RUNTIME_DIR: '',
+      UNITD_STATE_DIR: '',
+      UNITD_LOG_DIR: '',
+    },
+  });
+  const ran = await unitd.cli('daemon', '--detach');
+  assert.equal(ran.code, 0, ran.stderr);
+  assert.equal((await unitd.cli('wait', 'web', '--timeout', '20s')).code, 0);
+  const status: StatusDocument = JSON.parse((await unitd.cli('status', '--json')).stdout);
+  assert.equal(status.daemon.units, unitsDirectory);
+  assert.equal(status.units[0]?.state, 'running');
+  assert(statSync(join(home, 'run/unitd/unitd.sock')).isSocket());
+  assert(statSync(join(home, 'state/unitd/log/unitd.log')).isFile());
+  await end(status.daemon.pid);
+});

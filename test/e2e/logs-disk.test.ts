@@ -1,0 +1,78 @@
+// A full log disk: the service does not notice, the lines that are lost are counted, and capture resumes.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { LogLine } from '../../src/wire/v1.ts';
+import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
+import { cleanUp } from '../support/cleanup.ts';
+import { startUnitd } from '../support/unitd.ts';
+
+/** A file system of this many bytes at a directory of the test's own; null where that may not be made. */
+function smallDisk(t: TestContext, bytes: number): string | null {
+  const directory = join(temporaryDirectory(t), 'disk');
+  mkdirSync(directory);
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes},mode=755`, 'tmpfs', directory]);
+  if (mounted.status !== 0) return null;
+  cleanUp(t, () => {
+    assert.equal(spawnSync('umount', ['-l', directory]).status, 0, 'umount');
+  });
+  return directory;
+}
+
+test('a full log disk leaves the service alone, drops are counted in status, and capture resumes', async (t) => {
+  const disk = smallDisk(t, 256 * 1024);
+  if (disk === null) return t.skip('cannot mount a tmpfs');
+  const ballast = join(disk, 'ballast');
+  writeFileSync(ballast, Buffer.alloc(128 * 1024));
+  const channel = openChannel(t);
+  const gate = openGate(t);
+  const count = 20_000;
+  const unitd = await startUnitd(
+    t,
+    {
+      'web.yaml': `
+        command:
+          - /bin/sh
+          - -c
+          - 'seq -f "line %.0f" 1 ${count}; echo "done $$$$" >${channel.path}; read -r _ <${gate.path}; echo after; exec sleep infinity'
+        logs: { maxSize: 1MB, compress: false }
+      `,
+      'other.yaml': `command: ${child.announce} ${channel.path}`,
+    },
+    { env: { UNITD_LOG_DIR: disk } },
+  );
+  const next = await unitd.follow();
+  const { pid } = await channel.next('done');
+  const full = await next((line) => line.type === 'log' && line.unit === 'web' && line.problem !== null);
+  assert.match(JSON.stringify(full), /no space left/i);
+  const { unit, logs } = await unitd.unit('web');
+  assert.deepEqual([unit.state, unit.pid, unit.restarts], ['running', pid, 0]);
+  assert.match(logs.problem ?? '', /ENOSPC/);
+  assert.match((await unitd.cli('status', 'web')).stdout, /no space left/i);
+
+  rmSync(ballast);
+  await next((line) => line.type === 'log' && line.unit === 'web' && line.problem === null);
+  gate.open();
+  const follow = unitd.spawnCli('logs', '-f', 'web', '-n', 'all', '--json');
+  await follow.line('"text":"after"');
+  const after = (await unitd.unit('web')).logs;
+  assert.equal(after.problem, null);
+  assert(after.droppedLines > 0, 'some were lost');
+  assert.equal(after.lines + after.droppedLines, count + 1, 'every line is in the log or counted');
+  assert.match(
+    (await unitd.cli('status', 'web')).stdout,
+    new RegExp(`${after.droppedLines}.*dropped|dropped.*${after.droppedLines}`),
+  );
+  const kept = follow.lines
+    .map((text): LogLine => JSON.parse(text))
+    .filter(({ text }) => /^(line \d+|after)$/.test(text));
+  assert.equal(kept.length, after.lines);
+  assert.deepEqual(
+    kept.map(({ text }) => Number(text.slice(5)) || count + 1),
+    kept.map(({ text }) => Number(text.slice(5)) || count + 1).toSorted((a, b) => a - b),
+    'in order',
+  );
+  assert.equal((await unitd.unit('web')).unit.pid, pid);
+});

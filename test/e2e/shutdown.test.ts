@@ -1,0 +1,177 @@
+// The daemon's own end, and what signals ask of it: TERM and INT stop all units in order, a second one hurries, HUP
+// reloads.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { child, openChannel, openGate } from '../support/child.ts';
+import { startUnitd, type Unitd } from '../support/unitd.ts';
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`${signal} to the daemon stops the units in reverse order, while the socket answers, and exits 0`, async (t) => {
+    const channel = openChannel(t);
+    const [appGate, dbGate] = [openGate(t), openGate(t)];
+    const unitd = await startUnitd(t, {
+      'db.yaml': `command: ${child.stopSlowly} ${channel.path} ${dbGate.path}`,
+      'app.yaml': `
+        command: ${child.stopSlowly} ${channel.path} ${appGate.path}
+        requires: [db]`,
+      'late.yaml': `
+        command: ${child.announce} ${channel.path} late
+        after: [app]`,
+    });
+    const db = await channel.next('up');
+    const app = await channel.next('up', 1);
+    const late = await channel.next('late');
+    await unitd.until({ db: 'running', app: 'running', late: 'running' });
+
+    unitd.signal(signal);
+    assert.equal((await channel.next('stopping')).pid, app.pid);
+    const states = (await unitd.status()).units.map(({ name, state, pid }) => [name, state, pid]);
+    assert.deepEqual(states, [
+      ['app', 'stopping', app.pid],
+      ['db', 'running', db.pid],
+      ['late', 'stopped', null],
+    ]);
+    assert.equal(
+      unitd.processes().some(({ pid }) => pid === late.pid),
+      false,
+    );
+    appGate.open();
+    assert.equal((await channel.next('stopping', 1)).pid, db.pid);
+    dbGate.open();
+    assert.deepEqual(await unitd.ended(), { code: 0, signal: null });
+    assert.deepEqual(unitd.processes(), []);
+  });
+}
+
+/** Signals closer together than a quarter of a second count as one: says it until it is heard as the second. */
+async function insist(unitd: Unitd, signal: NodeJS.Signals): Promise<void> {
+  const { pid } = unitd;
+  const repeat = setInterval(() => {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      clearInterval(repeat); // It has heard, and is gone.
+    }
+  }, 20);
+  await unitd.says('again: hurrying');
+  clearInterval(repeat);
+}
+
+test('a second signal hurries: units that would take for ever are killed, and the daemon exits 0', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, {
+    'db.yaml': `
+      command: ${child.ignoreTerm} ${channel.path}
+      stop: { timeout: infinity }`,
+    'app.yaml': `
+      command: ${child.ignoreTerm} ${channel.path}
+      requires: [db]
+      stop: { timeout: infinity, command: sleep infinity }
+      stopPost: [${child.note} 0 ./posted app]`,
+    'slow.yaml': `
+      startPre: [${child.ignoreTerm} ${channel.path} pre]
+      command: sleep infinity
+      startTimeout: infinity
+      stop: { timeout: infinity }`,
+  });
+  await channel.next('up', 1);
+  await channel.next('pre');
+  await unitd.until({ db: 'running', app: 'running', slow: 'starting' });
+  unitd.signal('SIGTERM');
+  await unitd.says('SIGTERM: stopping');
+  await unitd.until({ app: 'stopping', slow: 'stopping', db: 'running' });
+  await insist(unitd, 'SIGINT');
+  assert.deepEqual(await unitd.ended(), { code: 0, signal: null });
+  assert.deepEqual(unitd.processes(), []);
+});
+
+test('the daemon ends with units in every state, and brings none of them back meanwhile', async (t) => {
+  const channel = openChannel(t);
+  const gate = openGate(t);
+  const unitd = await startUnitd(t, {
+    'running.yaml': `
+      command: ${child.stopSlowly} ${channel.path} ${gate.path}
+      restart: { delay: 0s }`,
+    'backoff.yaml': `
+      startPre: [${child.exit} 1]
+      command: sleep infinity
+      restart: { delay: 1h, maxDelay: 1h }`,
+    'failed.yaml': `
+      command: ${child.exit} 1
+      restart: { policy: no }`,
+    'completed.yaml': `
+      type: oneshot
+      command: ${child.exit} 0`,
+    'waiting.yaml': `
+      command: ${child.announce} ${channel.path} never
+      requires: [backoff]`,
+    'starting.yaml': `
+      type: oneshot
+      command: ${child.announce} ${channel.path} oneshot`,
+    'target.yaml': `
+      type: target
+      requires: [running]`,
+    'looping.yaml': `
+      command: ${child.exit} 0
+      after: [starting]
+      restart: { delay: 1ms, maxDelay: 1ms }`,
+  });
+  await channel.next('oneshot');
+  const { pid } = await channel.next('up');
+  await unitd.until({
+    running: 'running',
+    backoff: 'backoff',
+    failed: 'failed',
+    completed: 'completed',
+    waiting: 'waiting',
+    starting: 'starting',
+    target: 'running',
+  });
+  unitd.signal('SIGTERM');
+  await channel.next('stopping');
+  gate.open();
+  assert.deepEqual(await unitd.ended(), { code: 0, signal: null });
+  assert.deepEqual(
+    channel.said.filter(({ word }) => word === 'up'),
+    [{ word: 'up', pid }],
+  );
+  assert.equal(
+    channel.said.some(({ word }) => word === 'never'),
+    false,
+  );
+});
+
+test('SIGHUP reloads: new files start, changed ones restart, the others keep their processes', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, {
+    'kept.yaml': `command: ${child.announce} ${channel.path} kept`,
+    'changed.yaml': `command: ${child.announce} ${channel.path} before`,
+    'removed.yaml': `command: ${child.announce} ${channel.path} removed`,
+  });
+  const kept = await channel.next('kept');
+  await unitd.until({ kept: 'running', changed: 'running', removed: 'running' });
+  unitd.write('changed.yaml', `command: ${child.announce} ${channel.path} after`);
+  unitd.write('fresh.yaml', `command: ${child.announce} ${channel.path} fresh`);
+  unitd.remove('removed.yaml');
+  unitd.signal('SIGHUP');
+  await channel.next('after');
+  await channel.next('fresh');
+  await unitd.until((look) => look('fresh')?.to === 'running' && look('removed') === undefined);
+  assert.equal((await unitd.unit('kept')).unit.pid, kept.pid);
+});
+
+test('SIGHUP with a broken file changes nothing, and the daemon says which', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, { 'web.yaml': `command: ${child.announce} ${channel.path} web` });
+  const { pid } = await channel.next('web');
+  await unitd.until({ web: 'running' });
+  unitd.write('web.yaml', 'comand: sleep infinity');
+  unitd.write('fresh.yaml', 'command: sleep infinity');
+  unitd.signal('SIGHUP');
+  await unitd.says(/web\.yaml:1:1: .*comand/);
+  const { units } = await unitd.status();
+  assert.deepEqual(
+    units.map((unit) => [unit.name, unit.pid]),
+    [['web', pid]],
+  );
+});

@@ -1,0 +1,102 @@
+// Random sets of units for the simulated world: every dependency field, an order without cycles, and the settings
+// that change how a unit starts and ends. And random edits of a set, as somebody's editor would make them.
+import { DEPENDENCY_FIELDS } from '../../src/model/unit.ts';
+import type { Command, DependencyField, UnitSpec } from '../../src/model/unit.ts';
+import { command, unitSpec } from '../unit/core/unit-spec.ts';
+
+type Random = () => number;
+
+/** Units of a set are numbered; those that imply an order name only lower numbers, `before` and onSuccess higher ones. */
+const NAMES_LOWER: readonly DependencyField[] = ['requires', 'wants', 'requisite', 'bindsTo', 'after'];
+const NAMES_HIGHER: readonly DependencyField[] = ['before', 'onSuccess'];
+
+const CHANCE: Readonly<Record<DependencyField, number>> = {
+  requires: 0.2,
+  wants: 0.12,
+  requisite: 0.05,
+  bindsTo: 0.1,
+  partOf: 0.08,
+  upholds: 0.06,
+  conflicts: 0.05,
+  after: 0.12,
+  before: 0.08,
+  onFailure: 0.05,
+  onSuccess: 0.05,
+};
+
+export function unitName(index: number): string {
+  return `u${index}`;
+}
+
+export function randomSet(random: Random, size: number): readonly UnitSpec[] {
+  return Array.from({ length: size }, (_, index) => randomUnit(random, index, size));
+}
+
+/** Some units changed, some removed, some new; what named a removed unit no longer does. */
+export function editedSet(random: Random, specs: readonly UnitSpec[], size: number): readonly UnitSpec[] {
+  const known = new Map(specs.map((spec) => [spec.name, spec]));
+  const edited: UnitSpec[] = [];
+  for (let index = 0; index < size; index += 1) {
+    const spec = known.get(unitName(index));
+    const draw = random();
+    if (spec === undefined) {
+      if (draw < 0.5) edited.push(randomUnit(random, index, size));
+    } else if (draw < 0.15) edited.push(randomUnit(random, index, size));
+    else if (draw < 0.25) edited.push({ ...spec, command: spec.command && command(`/bin/${draw}`) });
+    else if (draw < 0.3) edited.push({ ...spec, description: `${draw}` });
+    else if (draw < 0.35) edited.push({ ...spec, enabled: !spec.enabled });
+    else if (draw < 0.9) edited.push({ ...spec });
+  }
+  const names = new Set(edited.map((spec) => spec.name));
+  return edited.map((spec) =>
+    withDependencies(spec, (field) => spec[field].filter((name) => names.has(name))),
+  );
+}
+
+function withDependencies(spec: UnitSpec, namesOf: (field: DependencyField) => readonly string[]): UnitSpec {
+  return { ...spec, ...Object.fromEntries(DEPENDENCY_FIELDS.map((field) => [field, namesOf(field)])) };
+}
+
+function randomUnit(random: Random, index: number, size: number): UnitSpec {
+  const chance = (likelihood: number): boolean => random() < likelihood;
+  const among = <T>(...values: readonly [T, ...T[]]): T =>
+    values[Math.floor(random() * values.length)] ?? values[0];
+  const commands = (): readonly Command[] =>
+    chance(0.7) ? [] : [command('/bin/first'), ...(chance(0.4) ? [command('-/bin/second')] : [])];
+  const type = among('service', 'service', 'service', 'oneshot', 'target');
+  const spec = unitSpec(unitName(index), {
+    type,
+    enabled: chance(0.75),
+    startPre: commands(),
+    startPost: commands(),
+    stopPost: commands(),
+    startTimeoutMs: among(90_000, 5_000, null),
+    runtimeMaxMs: chance(0.1) ? 30_000 : null,
+    restart: {
+      policy: among('always', 'on-failure', 'no', 'on-success', 'on-abnormal'),
+      delayMs: among(0, 100, 1_000),
+      limit: among(0, 0, 3),
+      jitter: among(0, 0.5),
+    },
+    stop: {
+      timeoutMs: among(10_000, 1_000, null),
+      killMode: among('control-group', 'control-group', 'mixed', 'process', 'none'),
+      finalSignal: among('SIGKILL', 'SIGKILL', 'SIGKILL', 'SIGTERM'),
+      command: chance(0.2) ? command('/bin/stop') : null,
+    },
+  });
+  return withDependencies(spec, (field) => {
+    const names: string[] = [];
+    for (let other = 0; other < size; other += 1) {
+      if (NAMES_LOWER.includes(field) && other >= index) continue;
+      if (NAMES_HIGHER.includes(field) && other <= index) continue;
+      // Units that start each other by their ends, or what they are part of, go round for ever: the file says so.
+      const isSuccessSet = size % 2 === 0;
+      if (field === 'onSuccess' && (!isSuccessSet || other < size - 1)) continue;
+      if (field === 'onFailure' && isSuccessSet) continue;
+      if (field === 'partOf' && other === size - 1) continue;
+      if (chance(CHANCE[field])) names.push(unitName(other));
+    }
+    return names;
+  });
+}

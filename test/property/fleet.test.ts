@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { checkGone, checkPlanKept, checkRest, checkStale, checkStep, newWatch } from './fleet-rules.ts';
+import type { Watch } from './fleet-rules.ts';
+import { editedSet, randomSet, unitName } from './fleet-units.ts';
+import * as world from './fleet-world.ts';
+
+const RUNS = Number(process.env['FLEET_RUNS'] ?? 250);
+
+type Act =
+  | { readonly act: 'news' | 'deadline' | 'crash' | 'stale' | 'reload' | 'rest'; readonly pick: number }
+  | {
+      readonly act: 'operate';
+      readonly pick: number;
+      readonly verb: 'start' | 'stop' | 'restart' | 'release' | 'reset';
+    };
+
+const pick = fc.nat(1_000);
+const act: fc.Arbitrary<Act> = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ act: fc.constant('news' as const), pick }) },
+  { weight: 3, arbitrary: fc.record({ act: fc.constant('deadline' as const), pick }) },
+  { weight: 3, arbitrary: fc.record({ act: fc.constant('crash' as const), pick }) },
+  { weight: 2, arbitrary: fc.record({ act: fc.constant('stale' as const), pick }) },
+  { weight: 1, arbitrary: fc.record({ act: fc.constant('reload' as const), pick }) },
+  { weight: 1, arbitrary: fc.record({ act: fc.constant('rest' as const), pick }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      act: fc.constant('operate' as const),
+      pick,
+      verb: fc.constantFrom('start', 'stop', 'restart', 'release', 'reset'),
+    }),
+  },
+);
+
+const scenario = fc.record({
+  seed: fc.integer(),
+  size: fc.integer({ min: 2, max: 8 }),
+  acts: fc.array(act, { maxLength: 80, size: 'max' }),
+  hurries: fc.boolean(),
+});
+
+function doAct(on: world.World, watch: Watch, size: number, { act: kind, pick: which, ...rest }: Act): void {
+  const told = on.told.length;
+  switch (kind) {
+    case 'news':
+      world.tellNews(on, which);
+      break;
+    case 'deadline':
+      world.passDeadline(on);
+      break;
+    case 'crash':
+      world.crash(on, which);
+      break;
+    case 'stale':
+      checkStale(on, which);
+      return;
+    case 'reload':
+      checkPlanKept(
+        on,
+        watch,
+        world.reload(on, editedSet(world.randomFrom(which), [...on.desired.values()], size)),
+      );
+      break;
+    case 'rest':
+      on.faults = which % 2 === 0 ? world.MANY_FAULTS : world.NO_FAULTS;
+      break;
+    case 'operate':
+      if ('verb' in rest) world.command(on, unitName(which % size), rest.verb);
+      break;
+  }
+  checkStep(on, watch, on.told.length > told ? (on.told.at(-1)?.unit ?? null) : null);
+}
+
+test('fleet: whatever happens, no rule is broken, and it converges once nothing happens any more', () => {
+  fc.assert(
+    fc.property(scenario, ({ seed, size, acts, hurries }) => {
+      const on = world.newWorld(seed, world.MANY_FAULTS);
+      const watch = newWatch();
+      const look = (): void => checkStep(on, watch, on.told.at(-1)?.unit ?? null);
+      world.reload(on, randomSet(on.random, size));
+      checkStep(on, watch, null);
+      for (const next of acts) doAct(on, watch, size, next);
+      assert.equal(world.comeToRest(on, look), true, 'it never came to rest');
+      checkRest(on);
+      const specs = [...on.desired.values()];
+      assert.deepEqual(world.planOf(on, specs.toReversed()), world.planOf(on, specs));
+      on.faults = world.MANY_FAULTS;
+      world.shutDown(on);
+      watch.hurried = hurries;
+      checkStep(on, watch, null);
+      if (hurries) world.hurry(on);
+      assert.equal(world.comeToRest(on, look), true, 'the shutdown never ended');
+      checkRest(on);
+      checkGone(on, watch);
+    }),
+    { numRuns: RUNS, includeErrorInReport: true },
+  );
+});
