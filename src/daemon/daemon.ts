@@ -13,6 +13,7 @@ import type { DaemonLog } from './daemon-log.ts';
 import { historyEntry, stateEvent } from './documents.ts';
 import { Effects } from './effects.ts';
 import { EventHub } from './event-hub.ts';
+import { Intents } from './intents.ts';
 import type { Look } from './look.ts';
 import { Operations } from './operations.ts';
 import { Outputs } from './outputs.ts';
@@ -117,6 +118,7 @@ export class Daemon {
         log.write('warning', 'unit', message, { unit });
       },
     });
+    const intents = new Intents(this.#store);
     this.#operations = new Operations(
       () => this.#supervisor.fleet,
       clock,
@@ -126,6 +128,7 @@ export class Daemon {
       directory: new UnitDirectory(paths.units, options.insecurePermissions),
       supervisor: this.#supervisor,
       store: this.#store,
+      intents,
       onApplied: (applied) => {
         this.#applied(applied);
       },
@@ -154,7 +157,7 @@ export class Daemon {
       reloader: this.#reloader,
       operations: this.#operations,
       sampler: this.#sampler,
-      store: this.#store,
+      intents,
       hub: this.#hub,
     });
   }

@@ -7,7 +7,6 @@
 import { createHash } from 'node:crypto';
 import { effectiveUnit } from '../config/effective.ts';
 import type { UnitSource } from '../config/parse.ts';
-import { amend } from '../core/fleet.ts';
 import type { Fleet, Intent } from '../core/fleet.ts';
 import { commit, plan } from '../core/reconcile.ts';
 import type { DraftPlan } from '../core/reconcile.ts';
@@ -15,6 +14,7 @@ import type { Plan } from '../model/plan.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ProblemDetails } from '../wire/v1.ts';
 import type { Answer } from './control.ts';
+import type { Intents } from './intents.ts';
 import type { Goal } from './operations.ts';
 import type { GoodFile, Store } from './store.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -39,6 +39,7 @@ export interface ReloaderPorts {
   readonly directory: UnitDirectory;
   readonly supervisor: Supervisor;
   readonly store: Store;
+  readonly intents: Intents;
   /** A set was applied. */
   readonly onApplied: (applied: Applied) => void;
 }
@@ -67,15 +68,17 @@ export class Reloader {
 
   /** The first set: of what is not valid now, the last good form; operators' words as they stood. */
   async boot(lastGood: readonly GoodFile[], intents: ReadonlyMap<string, Intent>): Promise<Applied> {
+    const booted = this.#tail.then(async () => await this.#bootNow(lastGood, intents));
+    this.#tail = booted.catch(() => undefined);
+    return await booted;
+  }
+
+  async #bootNow(lastGood: readonly GoodFile[], intents: ReadonlyMap<string, Intent>): Promise<Applied> {
+    this.#ports.intents.restore(intents);
     const set = await this.#ports.directory.load();
     const fallback = new Map(lastGood.map((file) => [file.name, sourceOf(file)]));
     const usable = hasErrors(set.problems) ? this.#ports.directory.usable(set, fallback) : set;
-    return await this.#commit(usable, (fleet) => {
-      for (const [name, intent] of intents) {
-        amend(fleet, name, { intent });
-        fleet.seq = Math.max(fleet.seq, intent.seq);
-      }
-    });
+    return await this.#commit(usable);
   }
 
   async plan(
@@ -116,15 +119,15 @@ export class Reloader {
     return { ok: true, value: this.#ports.directory.usable(set, this.#running) };
   }
 
-  async #commit(set: UnitSet, amendFleet: (fleet: Fleet) => void = () => undefined): Promise<Applied> {
-    const { supervisor, store, onApplied } = this.#ports;
+  async #commit(set: UnitSet): Promise<Applied> {
+    const { supervisor, store, intents, onApplied } = this.#ports;
     const applied = await new Promise<Applied>((resolve, reject) => {
       supervisor.change((fleet, instant, outputs) => {
         try {
           const draft = plan(set.specs, fleet, effectiveUnit);
           const moves = movesOf(draft, fleet);
           commit(set.specs, draft, fleet, instant, outputs);
-          amendFleet(fleet);
+          intents.enter(fleet, !hasErrors(set.problems));
           resolve({ plan: withId(draft, set), problems: set.problems, ...moves });
         } catch (error) {
           reject(error instanceof Error ? error : new Error(String(error)));
