@@ -41,12 +41,12 @@ import {
 } from './documents.ts';
 import type { Effects } from './effects.ts';
 import type { EventHub } from './event-hub.ts';
+import type { Intents } from './intents.ts';
 import type { Goal, Operations } from './operations.ts';
 import type { Outputs } from './outputs.ts';
 import type { DaemonPaths } from './paths.ts';
 import type { Reloader } from './reload.ts';
 import type { Sampler } from './sampler.ts';
-import type { Store } from './store.ts';
 import type { Supervisor } from './supervisor.ts';
 import { hasErrors } from './unit-set.ts';
 
@@ -62,7 +62,7 @@ export interface AnswerParts {
   readonly reloader: Reloader;
   readonly operations: Operations;
   readonly sampler: Sampler;
-  readonly store: Store;
+  readonly intents: Intents;
   readonly hub: EventHub;
 }
 
@@ -177,7 +177,7 @@ export class Answers implements Control {
     if (verb !== 'signal') {
       this.#parts.supervisor.change((fleet, instant, outputs) => {
         operate(fleet, name, verb, instant, outputs);
-        this.#saveIntents();
+        this.#parts.intents.save(fleet);
       });
     }
     const timeoutMs = request.timeoutMs ?? null;
@@ -208,13 +208,6 @@ export class Answers implements Control {
       }
     }
     return { ok: true, value: this.#parts.hub.subscribe(query, listener) };
-  }
-
-  #saveIntents(): void {
-    const intents = [...this.#parts.supervisor.fleet.units.values()].flatMap(({ spec, intent, removed }) =>
-      intent === null || removed ? [] : [[spec.name, intent] as const],
-    );
-    this.#parts.store.saveIntents(new Map(intents));
   }
 
   #signal(unit: Unit, request: UnitRequest): Goal | { readonly error: ProblemDetails } {

@@ -17,6 +17,7 @@ import type { DaemonLog } from './daemon-log.ts';
 import { historyEntry, stateEvent } from './documents.ts';
 import { Effects } from './effects.ts';
 import { EventHub } from './event-hub.ts';
+import { Intents } from './intents.ts';
 import { Journal } from './journal.ts';
 import type { Look } from './look.ts';
 import { Operations } from './operations.ts';
@@ -132,6 +133,7 @@ export class Daemon {
         log.write('warning', 'unit', message, { unit });
       },
     });
+    const intents = new Intents(this.#store);
     this.#operations = new Operations(
       () => this.#supervisor.fleet,
       clock,
@@ -141,6 +143,7 @@ export class Daemon {
       directory: new UnitDirectory(paths.units, options.insecurePermissions),
       supervisor: this.#supervisor,
       store: this.#store,
+      intents,
       adopt: (earlier, fleet, instant, outputs) => {
         this.#adopt(earlier, fleet, instant, outputs);
       },
@@ -175,7 +178,7 @@ export class Daemon {
       reloader: this.#reloader,
       operations: this.#operations,
       sampler: this.#sampler,
-      store: this.#store,
+      intents,
       hub: this.#hub,
     });
   }

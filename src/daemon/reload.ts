@@ -8,7 +8,6 @@ import { createHash } from 'node:crypto';
 import { effectiveUnit } from '../config/effective.ts';
 import type { UnitSource } from '../config/parse.ts';
 import type { Instant, Outputs } from '../core/converge.ts';
-import { amend } from '../core/fleet.ts';
 import type { Fleet, Intent } from '../core/fleet.ts';
 import { commit, plan } from '../core/reconcile.ts';
 import type { DraftPlan } from '../core/reconcile.ts';
@@ -17,6 +16,7 @@ import type { Problem } from '../model/problem.ts';
 import type { ProblemDetails } from '../wire/v1.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import type { Answer } from './control.ts';
+import type { Intents } from './intents.ts';
 import type { Journalled, UnitRecord } from './journal.ts';
 import type { Goal } from './operations.ts';
 import type { GoodFile, Store } from './store.ts';
@@ -52,7 +52,6 @@ export interface BootFacts {
 
 interface CommitOptions {
   readonly before?: (fleet: Fleet, instant: Instant, outputs: Outputs) => void;
-  readonly after?: (fleet: Fleet) => void;
   readonly planId: string | null;
 }
 
@@ -60,6 +59,7 @@ export interface ReloaderPorts {
   readonly directory: UnitDirectory;
   readonly supervisor: Supervisor;
   readonly store: Store;
+  readonly intents: Intents;
   /** Puts the units of an earlier daemon into the fleet, which is empty. */
   readonly adopt: (earlier: Earlier, fleet: Fleet, instant: Instant, outputs: Outputs) => void;
   /** These files are about to be applied. */
@@ -94,23 +94,24 @@ export class Reloader {
    * The first set: of what is not valid now, the last good form; operators' words as they stood; and what an earlier
    * daemon left running taken up before, so that what changed meanwhile is an ordinary reload.
    */
-  async boot({ lastGood, intents, left }: BootFacts): Promise<Applied> {
+  async boot(facts: BootFacts): Promise<Applied> {
+    const booted = this.#tail.then(async () => await this.#bootNow(facts));
+    this.#tail = booted.catch(() => undefined);
+    return await booted;
+  }
+
+  async #bootNow({ lastGood, intents, left }: BootFacts): Promise<Applied> {
     const { directory, adopt } = this.#ports;
+    this.#ports.intents.restore(intents);
     const set = await directory.load();
     const usable = hasErrors(set.problems) ? directory.usable(set, sourcesOf(lastGood)) : set;
     const earlier = left === null ? null : { set: directory.parse(sourcesOf(left.files)), units: left.units };
-    const speak = (fleet: Fleet): void => {
-      for (const [name, intent] of intents) {
-        amend(fleet, name, { intent });
-        fleet.seq = Math.max(fleet.seq, intent.seq);
-      }
-    };
     const committed = await this.#commit(usable, {
       before: (fleet, instant, outputs) => {
-        if (earlier !== null) adopt(earlier, fleet, instant, outputs);
-        speak(fleet);
+        if (earlier === null) return;
+        adopt(earlier, fleet, instant, outputs);
+        this.#ports.intents.enter(fleet, false);
       },
-      after: speak,
       planId: null,
     });
     if (!committed.ok) throw new Error(committed.error.detail);
@@ -153,7 +154,7 @@ export class Reloader {
 
   /** Plans and commits in one go, so that the plan that was checked is the one that holds. */
   async #commit(set: UnitSet, options: CommitOptions): Promise<Answer<Applied>> {
-    const { supervisor, store, onApplied, onCommitted } = this.#ports;
+    const { supervisor, store, intents, onApplied, onCommitted } = this.#ports;
     const files = set.files.map(goodFileOf);
     const committed = await new Promise<Answer<Applied>>((resolve, reject) => {
       supervisor.change((fleet, instant, outputs) => {
@@ -168,7 +169,7 @@ export class Reloader {
           const moves = movesOf(draft, fleet);
           onCommitted(files);
           commit(set.specs, draft, fleet, instant, outputs);
-          options.after?.(fleet);
+          intents.enter(fleet, !hasErrors(set.problems));
           resolve({ ok: true, value: { plan: now, problems: set.problems, ...moves } });
         } catch (error) {
           reject(error instanceof Error ? error : new Error(String(error)));

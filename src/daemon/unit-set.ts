@@ -25,8 +25,6 @@ export class UnitDirectory {
   readonly #directory: string;
   readonly #insecure: boolean;
   readonly #cache: ParseCache = new Map();
-  /** For forms that are not in the directory now. */
-  readonly #fallbackCache: ParseCache = new Map();
 
   constructor(directory: string, insecure: boolean) {
     this.#directory = directory;
@@ -60,7 +58,7 @@ export class UnitDirectory {
 
   /** Units of files that are not in the directory (any more); one that does not parse is left out. */
   parse(sources: ReadonlyMap<string, UnitSource>): ReadonlyMap<string, UnitSpec> {
-    return loadSet([...sources.values()], this.#fallbackCache).specs;
+    return loadSet([...sources.values()]).specs;
   }
 
   /**
@@ -84,7 +82,7 @@ export class UnitDirectory {
         if (earlier === undefined) chosen.delete(name);
         else chosen.set(name, earlier);
       }
-      loaded = loadSet([...chosen.values()], this.#fallbackCache);
+      loaded = loadSet([...chosen.values()], this.#cache);
       const errors = loaded.problems.filter((problem) => problem.severity === 'error');
       if (errors.length === 0) break;
       const culprits = errors.flatMap((problem) => problem.unit ?? []).filter((name) => chosen.has(name));

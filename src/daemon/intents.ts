@@ -1,0 +1,48 @@
+// Keeps operators' words: on the disk, and for units that are not in the fleet because their files are not valid now.
+// Of a unit whose file is gone from a whole set nothing is kept: a file that comes later under its name is a new unit.
+import { amend } from '../core/fleet.ts';
+import type { Fleet, Intent } from '../core/fleet.ts';
+import type { Store } from './store.ts';
+
+export class Intents {
+  readonly #store: Store;
+  readonly #absent = new Map<string, Intent>();
+  #saved = '[]';
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** What an earlier daemon was told, to be taken in with the first set. */
+  restore(intents: ReadonlyMap<string, Intent>): void {
+    for (const [name, intent] of intents) this.#absent.set(name, intent);
+    this.#saved = textOf(intents);
+  }
+
+  /** A set was taken into the fleet; `isWhole`: no file was left out of it. */
+  enter(fleet: Fleet, isWhole: boolean): void {
+    for (const [name, intent] of this.#absent) {
+      fleet.seq = Math.max(fleet.seq, intent.seq);
+      if (!fleet.units.has(name)) continue;
+      amend(fleet, name, { intent });
+      this.#absent.delete(name);
+    }
+    if (isWhole) this.#absent.clear();
+    this.save(fleet);
+  }
+
+  save(fleet: Readonly<Fleet>): void {
+    const intents = new Map(this.#absent);
+    for (const { spec, intent, removed } of fleet.units.values()) {
+      if (intent !== null && !removed) intents.set(spec.name, intent);
+    }
+    const text = textOf(intents);
+    if (text === this.#saved) return;
+    this.#saved = text;
+    this.#store.saveIntents(intents);
+  }
+}
+
+function textOf(intents: ReadonlyMap<string, Intent>): string {
+  return JSON.stringify([...intents].sort(([a], [b]) => (a < b ? -1 : 1)));
+}

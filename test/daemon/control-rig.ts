@@ -1,0 +1,202 @@
+// A daemon's answers over the rig: real unit files and state files in a directory of the test, the control interface
+// that the API calls, and a count of how often the unit files were read.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { Answers } from '../../src/daemon/answers.ts';
+import type { Answer } from '../../src/daemon/control.ts';
+import { EventHub } from '../../src/daemon/event-hub.ts';
+import { Intents } from '../../src/daemon/intents.ts';
+import { Outputs } from '../../src/daemon/outputs.ts';
+import { Reloader } from '../../src/daemon/reload.ts';
+import type { Applied } from '../../src/daemon/reload.ts';
+import { Sampler } from '../../src/daemon/sampler.ts';
+import { Store } from '../../src/daemon/store.ts';
+import type { Stored } from '../../src/daemon/store.ts';
+import { UnitDirectory } from '../../src/daemon/unit-set.ts';
+import type { UnitSet } from '../../src/daemon/unit-set.ts';
+import type {
+  MovedUnit,
+  OperationDocument,
+  ProblemDetails,
+  ReloadRequest,
+  UnitRequest,
+  UnitVerb,
+} from '../../src/wire/v1.ts';
+import { cleanUp } from '../support/cleanup.ts';
+import { dedent } from '../support/dedent.ts';
+import { createRig } from './rig.ts';
+import type { Rig } from './rig.ts';
+
+class CountingDirectory extends UnitDirectory {
+  loads = 0;
+
+  override async load(): Promise<UnitSet> {
+    this.loads += 1;
+    return await super.load();
+  }
+}
+
+/** An answer that is under way. */
+export interface Asked {
+  /** Resolves when it was taken in, or has been answered, and the world is at rest. */
+  taken(): Promise<void>;
+  /** The answer, once there is one; the world is brought to rest first. */
+  answer(): Promise<Answer<OperationDocument>>;
+  /** Its rows, likewise. */
+  rows(): Promise<readonly MovedUnit[]>;
+  /** Whether there is one yet. */
+  isAnswered(): boolean;
+  hangUp(): void;
+}
+
+export interface ControlRig extends Rig {
+  readonly control: Answers;
+  readonly directory: CountingDirectory;
+  readonly reloader: Reloader;
+  readonly store: Store;
+  readonly paths: { readonly units: string; readonly state: string };
+  readonly troubles: readonly string[];
+  /** Writes units.d/NAME.yaml; `sh` of the text stands for a command. */
+  write(name: string, yaml: string): void;
+  remove(name: string): void;
+  /** As the daemon's start does. */
+  boot(): Promise<Applied>;
+  reload(request?: ReloadRequest): Asked;
+  ask(name: string, verb: UnitVerb, request?: UnitRequest): Asked;
+  /** What is on the disk now. */
+  stored(): Promise<Stored>;
+}
+
+/** `home`: the directories of an earlier rig, for a daemon that is started again. */
+export function createControlRig(t: TestContext, home?: string): ControlRig & { readonly home: string } {
+  const rig = createRig();
+  const top = home ?? mkdtempSync(join(tmpdir(), 'unitd-daemon-'));
+  if (home === undefined) cleanUp(t, () => rmSync(top, { recursive: true, force: true }));
+  const paths = {
+    units: join(top, 'units.d'),
+    runtime: join(top, 'run'),
+    state: join(top, 'state'),
+    logs: join(top, 'log'),
+  };
+  for (const path of Object.values(paths)) mkdirSync(path, { recursive: true });
+  const { clock, processes, supervisor, effects, operations } = rig;
+  const troubles: string[] = [];
+  const store = new Store(paths.state, (message) => troubles.push(message));
+  cleanUp(t, async () => await store.close());
+  const intents = new Intents(store);
+  const directory = new CountingDirectory(paths.units, true);
+  const onApplied: (() => void)[] = [];
+  const reloader = new Reloader({
+    directory,
+    supervisor,
+    store,
+    intents,
+    adopt: () => undefined,
+    onCommitted: () => undefined,
+    onApplied: () => {
+      for (const tell of onApplied.splice(0)) tell();
+    },
+  });
+  const ignore = (): void => undefined;
+  const outputs = new Outputs({
+    fifoDirectory: join(paths.runtime, 'fifo'),
+    logDirectory: paths.logs,
+    clock,
+    onProblem: ignore,
+    onTrouble: ignore,
+  });
+  const sampler = new Sampler({
+    clock,
+    meter: { source: 'pidusage', sample: async () => await Promise.resolve(new Map()), forget: ignore },
+    intervalMs: null,
+    trees: () => new Map(),
+    onSample: ignore,
+    onTrouble: ignore,
+  });
+  const hub = new EventHub(() => clock.wallMs());
+  const control = new Answers({
+    paths,
+    version: '0.0.0',
+    startedWall: clock.wallMs(),
+    clock,
+    processes,
+    supervisor,
+    effects,
+    outputs,
+    reloader,
+    operations,
+    sampler,
+    intents,
+    hub,
+  });
+
+  const begun = (
+    ask: (hangup: AbortSignal) => Promise<Answer<OperationDocument>>,
+    applied: Promise<void>,
+  ): Asked => {
+    const line = new AbortController();
+    let isAnswered = false;
+    const answered = ask(line.signal).finally(() => {
+      isAnswered = true;
+    });
+    const taken = async (): Promise<void> => {
+      await Promise.race([applied, answered]);
+      await rig.rest();
+    };
+    const answer = async (): Promise<Answer<OperationDocument>> => {
+      await taken();
+      return await answered;
+    };
+    return {
+      taken,
+      answer,
+      rows: async () => valueOf(await answer()).units,
+      isAnswered: () => isAnswered,
+      hangUp: () => line.abort(),
+    };
+  };
+
+  return {
+    ...rig,
+    home: top,
+    control,
+    directory,
+    reloader,
+    store,
+    paths,
+    troubles,
+    write: (name, yaml) => writeFileSync(join(paths.units, `${name}.yaml`), dedent(yaml)),
+    remove: (name) => rmSync(join(paths.units, `${name}.yaml`)),
+    boot: async () => {
+      const stored = store.read();
+      const applied = await reloader.boot({ ...stored, left: null });
+      await rig.rest();
+      return applied;
+    },
+    reload: (request = {}) => {
+      const applied = new Promise<void>((resolve) => onApplied.push(resolve));
+      return begun(async (hangup) => await control.reload(request, () => undefined, hangup), applied);
+    },
+    ask: (name, verb, request = {}) =>
+      begun(
+        async (hangup) => await control.operate(name, verb, request, () => undefined, hangup),
+        Promise.resolve(),
+      ),
+    stored: async () => {
+      await store.close();
+      return new Store(paths.state, (message) => troubles.push(message)).read();
+    },
+  };
+}
+
+export function valueOf<T>(answer: Answer<T>): T {
+  if (!answer.ok) throw new Error(`refused: ${JSON.stringify(answer.error)}`);
+  return answer.value;
+}
+
+export function refusalOf(answer: Answer<unknown>): ProblemDetails {
+  if (answer.ok) throw new Error('it was not refused');
+  return answer.error;
+}
