@@ -100,7 +100,7 @@ async function daemonPid(client: Client): Promise<number | null> {
   return reply.ok ? reply.value.daemon.pid : null;
 }
 
-/** The last lines that were written since the file had `begin` bytes. */
+/** What went wrong, by the last lines that were written since the file had `begin` bytes. */
 function tail(file: string, begin: number): string {
   const descriptor = openSync(file, 'r');
   try {
@@ -108,9 +108,21 @@ function tail(file: string, begin: number): string {
     const from = Math.max(begin, size - REASON_BYTES);
     const bytes = Buffer.alloc(Math.max(0, size - from));
     readSync(descriptor, bytes, 0, bytes.length, from);
-    const lines = bytes.toString('utf8').trimEnd().split('\n').slice(-REASON_LINES);
-    return lines.join('') === '' ? '' : `${lines.join('\n')}\n`;
+    const lines = bytes.toString('utf8').split('\n').flatMap(sentenceOf).slice(-REASON_LINES);
+    return lines.map((line) => `${line}\n`).join('');
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** The sentence of a line of the daemon's log, unless that is mere information; any other line as it is. */
+function sentenceOf(line: string): readonly string[] {
+  if (!line.startsWith('{')) return line.trim() === '' ? [] : [line];
+  try {
+    const record: unknown = JSON.parse(line);
+    if (typeof record !== 'object' || record === null || !('message' in record)) return [line];
+    return 'level' in record && record.level === 'info' ? [] : [String(record.message)];
+  } catch {
+    return [line];
   }
 }

@@ -3,7 +3,7 @@ import type { MovedUnit, OperationDocument } from '../wire/v1.ts';
 import { API_VERSION } from '../wire/v1.ts';
 import type { Client } from './client.ts';
 import { printJson } from './context.ts';
-import { complained } from './report.ts';
+import { complained, failed } from './report.ts';
 import type { Context } from './context.ts';
 import { durationOption } from './duration-option.ts';
 import { EXIT } from './exit-code.ts';
@@ -93,9 +93,13 @@ function merged(verb: OperationDocument['verb'], documents: readonly OperationDo
 export function reportOutcome(context: Context, outcome: Outcome): ExitCode {
   if (outcome.kind === 'interrupted') return EXIT.failed;
   const { document, refused } = outcome;
-  if (context.json && (document.units.length > 0 || refused.length === 0)) printJson(context, document);
-  else if (!context.json) context.note(outcomeLines(context, document));
-  const [first] = refused.map((failure) => complained(context, failure));
+  const isAnswered = document.units.length > 0 || refused.length === 0;
+  if (!context.json) context.note(outcomeLines(context, document));
+  else if (isAnswered) printJson(context, document);
+  // One document on stdout: where nothing was done, why the first was refused.
+  const [first] = refused.map((failure, at) =>
+    at === 0 && !isAnswered ? failed(context, failure) : complained(context, failure),
+  );
   if (first !== undefined) return first;
   return document.ok ? EXIT.done : EXIT.failed;
 }

@@ -1,8 +1,8 @@
 // The environment of a unit's processes, made anew for each spawn.
 //
-// Later wins: the daemon's own environment; HOME, USER, LOGNAME and SHELL of `user`; `environment`; the
-// environmentFiles in their order (as in systemd, files win over the field); UNITD_UNIT and INVOCATION_ID; what the
-// step adds (MAINPID, SERVICE_RESULT).
+// Later wins: the daemon's own environment, its PWD made true; HOME, USER, LOGNAME and SHELL of `user`;
+// `environment`; the environmentFiles in their order (as in systemd, files win over the field); UNITD_UNIT and
+// INVOCATION_ID; what the step adds (MAINPID, SERVICE_RESULT).
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import type { SpawnFailure } from '../model/process.ts';
@@ -14,7 +14,16 @@ export type EnvironmentResult =
   | { readonly ok: false; readonly failure: SpawnFailure };
 
 /** Of the daemon's own environment, what speaks of the daemon alone. */
-const OWN = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID', 'LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES'];
+const OWN = [
+  '_',
+  'OLDPWD',
+  'NOTIFY_SOCKET',
+  'WATCHDOG_USEC',
+  'WATCHDOG_PID',
+  'LISTEN_FDS',
+  'LISTEN_PID',
+  'LISTEN_FDNAMES',
+];
 
 /** What units inherit from the daemon: read once, at its start. */
 export function inheritedEnvironment(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
@@ -36,6 +45,7 @@ export function environmentOf(sources: EnvironmentSources): EnvironmentResult {
   const { inherited, spec, invocationId, variables } = sources;
   const environment: Record<string, string> = {
     ...inherited,
+    ...(inherited['PWD'] !== undefined && { PWD: spec.workingDirectory ?? process.cwd() }),
     ...userVariables(spec.user),
     ...spec.environment,
   };

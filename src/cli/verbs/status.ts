@@ -29,19 +29,23 @@ async function allUnits(context: Context, client: Client): Promise<ExitCode> {
 async function someUnits(context: Context, client: Client, names: readonly string[]): Promise<ExitCode> {
   const { unitPath, explained } = await import('../unit-path.ts');
   const replies = await Promise.all(names.map((name) => client.get<UnitDocument>(unitPath(name))));
-  const stories: UnitDocument[] = [];
+  const stories = replies.flatMap((reply) => (reply.ok ? [reply.value] : []));
   let worst: ExitCode = EXIT.done;
   for (const reply of replies) {
-    if (reply.ok) stories.push(reply.value);
-    else worst = await failedTo(context, await explained(client, reply.failure));
-    if (!reply.ok && worst !== EXIT.noSuchUnit) return worst;
+    if (reply.ok) continue;
+    const failure = await explained(client, reply.failure);
+    // One document on stdout: what is known of the others, or else why nothing is.
+    const isAlone: boolean = stories.length === 0 && worst === EXIT.done;
+    worst = isAlone ? await failedTo(context, failure) : await complainedOf(context, failure);
+    if (worst !== EXIT.noSuchUnit) return worst;
   }
   const units = stories.map(({ unit }) => unit);
+  if (stories.length === 0) return worst;
   if (context.json) {
     const status = await client.get<StatusDocument>('/v1/status');
     if (!status.ok) return failedTo(context, status.failure);
     printJson(context, { ...status.value, units, details: stories });
-  } else if (stories.length > 0) {
+  } else {
     const { printStories } = await import('../unit-story.ts');
     await printStories(context, client, stories);
   }
@@ -52,6 +56,11 @@ async function someUnits(context: Context, client: Client, names: readonly strin
 async function failedTo(context: Context, failure: Failure): Promise<ExitCode> {
   const { failed } = await import('../report.ts');
   return failed(context, failure);
+}
+
+async function complainedOf(context: Context, failure: Failure): Promise<ExitCode> {
+  const { complained } = await import('../report.ts');
+  return complained(context, failure);
 }
 
 function exitCodeOf(units: readonly UnitStatus[]): ExitCode {
