@@ -33,18 +33,21 @@ async function runMeasure(measure: Measure, scope: Scope): Promise<Result> {
   }
 }
 
-/** Ends the program early, by a signal or after too long, and leaves nothing behind. */
-function watchOver(current: () => Scope): () => void {
+/** Ends the run early, by a signal or after too long: what the measure works on is taken away, and so it fails. */
+function watchOver(current: () => Scope): { close(): void } {
   const leave = (why: string): void => {
     console.error(`unitd bench: ${why}`);
-    process.exitCode = 1;
-    void current()
-      .close()
-      .finally(() => process.exit());
+    void current().close();
   };
   const limit = setTimeout(() => leave(`not done after ${RUN_LIMIT_MS / 1000} s`), RUN_LIMIT_MS);
-  process.on('SIGINT', () => leave('interrupted')).on('SIGTERM', () => leave('terminated'));
-  return () => clearTimeout(limit);
+  const interrupted = (): void => leave('interrupted');
+  process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
+  return {
+    close: () => {
+      clearTimeout(limit);
+      process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+    },
+  };
 }
 
 async function main(): Promise<number> {
@@ -62,12 +65,15 @@ async function main(): Promise<number> {
   const load = loadavg();
   const results: Result[] = [];
   let scope = new Scope();
-  const done = watchOver(() => scope);
-  for (const measure of wanted) {
-    scope = new Scope();
-    results.push(await runMeasure(measure, scope));
+  const watch = watchOver(() => scope);
+  try {
+    for (const measure of wanted) {
+      scope = new Scope();
+      results.push(await runMeasure(measure, scope));
+    }
+  } finally {
+    watch.close();
   }
-  done();
   console.log(tableOf(results));
   mkdirSync(dirname(values.json), { recursive: true });
   writeFileSync(values.json, `${JSON.stringify(documentOf(results, load), null, 2)}\n`);

@@ -4,12 +4,16 @@ type Undo = () => void | Promise<void>;
 
 export class Scope {
   readonly #undos: Undo[] = [];
+  #isClosed = false;
 
+  /** Throws once the scope is closed: what would be started now would stay. */
   defer(undo: Undo): void {
+    if (this.#isClosed) throw new Error('the measure is over');
     this.#undos.push(undo);
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const failures: unknown[] = [];
     for (let undo = this.#undos.pop(); undo !== undefined; undo = this.#undos.pop()) {
       try {
