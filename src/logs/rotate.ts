@@ -45,6 +45,7 @@ export class LogWriter {
   #spec: LogSpec;
   #recovered = false;
   #mended = false;
+  #closed = false;
   #stream: RotatingFileStream | null = null;
   /** Size at which the open stream rotates. */
   #limit = 0;
@@ -81,6 +82,7 @@ export class LogWriter {
   async close(): Promise<void> {
     await this.#turns.take(() => this.#closeStream());
     await this.#archive.close();
+    this.#closed = true;
     this.#ageTimer?.close();
   }
 
@@ -223,10 +225,10 @@ export class LogWriter {
   async #rotateNow(): Promise<void> {
     await this.#start(1);
     await this.#closeStream();
-    this.#tidy();
   }
 
   async #start(limit: number): Promise<void> {
+    this.#rotatedTo = null;
     const stream = await openedStream({
       directory: this.#directory,
       limit,
@@ -239,6 +241,8 @@ export class LogWriter {
     });
     this.#stream = stream;
     this.#limit = limit;
+    // A file that had reached the limit already.
+    if (this.#rotatedTo !== null) this.#tidy();
     await this.#identify();
   }
 
@@ -271,7 +275,7 @@ export class LogWriter {
     this.#ageTimer?.close();
     this.#ageTimer = null;
     const { maxAgeMs } = this.#spec;
-    if (maxAgeMs === null) return;
+    if (maxAgeMs === null || this.#closed) return;
     const currentMs = this.#firstLineMs === null ? Infinity : this.#firstLineMs + maxAgeMs;
     const dueMs = Math.min(currentMs, this.#archive.expiryMs ?? Infinity);
     if (dueMs === Infinity) return;

@@ -88,6 +88,20 @@ test('LogWriter: a cri line torn by the death of its writer does not swallow the
   );
 });
 
+test('LogWriter: a file that was full when its writer was killed is rotated and compressed when the next one opens', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(join(directory, 'current'), 'full\n');
+  const { writer } = writerOf(directory, { format: 'raw', maxSizeBytes: 5, compress: true });
+  await writer.write(Buffer.from('new\n'), 'raw');
+  await writer.close();
+  const files = filesOf(directory);
+  assert.deepEqual(
+    files.map(({ bytes }) => bytes.toString()),
+    ['full\n', 'new\n'],
+  );
+  assert.match(files[0]?.name ?? '', /-0001\.raw\.gz$/);
+});
+
 test('LogWriter: keeps maxFiles rotated files, the newest, and fewer at once when the spec says so', async (t) => {
   const directory = temporaryDirectory(t);
   const { writer } = writerOf(directory, { format: 'raw', maxSizeBytes: 2, maxFiles: 3 });
