@@ -191,7 +191,7 @@ function yaml(value: unknown): string {
 
 function sentences(text: string): readonly string[] {
   const whole = /[^.?!]$/.test(text) ? `${text}.` : text;
-  return whole === '' ? [] : whole.split(/(?<=[.?!]) (?=\S)/).flatMap(wrapped);
+  return whole === '' ? [] : whole.split(/(?<=(?<!\.)[.?!]) (?=\S)/).flatMap(wrapped);
 }
 
 function wrapped(sentence: string): readonly string[] {
