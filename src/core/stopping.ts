@@ -3,10 +3,11 @@
 import { formatDuration } from '../base/duration.ts';
 import type { ExitStatus } from '../model/process.ts';
 import { bound, clearTally, ended, enter, mainPid, record, spawnHelper, uptime } from './draft.ts';
-import type { Draft, Variables } from './draft.ts';
+import type { Draft } from './draft.ts';
 import type { Helper, MachineEvent, Stopping } from './machine-state.ts';
 import { afterEnding, endingOf } from './restart.ts';
 import type { Ending } from './restart.ts';
+import { resultVariables } from './result-variables.ts';
 
 type StopFacts = Pick<Stopping, 'main' | 'helper' | 'ending' | 'requested' | 'readyAt' | 'wasUp'>;
 
@@ -271,37 +272,5 @@ function finish(draft: Draft, phase: Stopping): void {
 function signalHeld(draft: Draft, phase: Stopping, signal: string): void {
   for (const run of [phase.main, phase.helper]) {
     if (run?.process) draft.effects.push({ type: 'signal', process: run.process, signal });
-  }
-}
-
-/** As systemd.exec(5) names them, for stopPost. */
-function resultVariables(ending: Ending | null): Variables {
-  if (ending === null) return { SERVICE_RESULT: 'success' };
-  const result = { SERVICE_RESULT: serviceResult(ending) };
-  if (ending.signal !== null) {
-    const how = ending.cause === 'core' ? 'dumped' : 'killed';
-    return { ...result, EXIT_CODE: how, EXIT_STATUS: ending.signal.replace(/^SIG/, '') };
-  }
-  return ending.code === null ? result : { ...result, EXIT_CODE: 'exited', EXIT_STATUS: String(ending.code) };
-}
-
-function serviceResult(ending: Ending): string {
-  if (ending.kind === 'clean') return 'success';
-  if (ending.kind === 'timeout') return 'timeout';
-  switch (ending.cause) {
-    case 'core':
-      return 'core-dump';
-    case 'signal':
-      return 'signal';
-    case 'spawn':
-      return 'resources';
-    case 'exit':
-    case 'start-pre':
-    case 'start-post':
-    case 'start-timeout':
-    case 'runtime-max':
-    case 'stop-timeout':
-    case 'unknown':
-      return 'exit-code';
   }
 }

@@ -1,0 +1,758 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { formatDuration } from '../../../src/base/duration.ts';
+import { NEW_STATE } from '../../../src/core/machine-state.ts';
+import { live } from './life.ts';
+import { command, unitSpec } from './unit-spec.ts';
+import type { SpecChange } from './unit-spec.ts';
+
+interface Row {
+  readonly name: string;
+  readonly given?: SpecChange;
+  /** Words of live(). */
+  readonly events: readonly string[];
+  readonly upheld?: boolean;
+  /** The phase after the last event, and what it asked for. */
+  readonly phase: string;
+  readonly effects?: readonly string[];
+}
+
+function table(title: string, rows: readonly Row[]): void {
+  describe(`step: ${title}`, () => {
+    for (const row of rows) {
+      test(row.name, () => {
+        const life = live(unitSpec('web', row.given), row.events, row.upheld);
+        assert.equal(life.phase, row.phase);
+        if (row.effects !== undefined) assert.deepEqual(life.effects, row.effects);
+      });
+    }
+  });
+}
+
+const UP = ['start', 'there 1'];
+const STOPPED_AND_GONE = ['stop', 'exit 1 SIGTERM', 'tree empty'];
+
+table('the start of a service', [
+  {
+    name: 'begins a tree and spawns main',
+    events: ['start'],
+    phase: 'starting main',
+    effects: ['begin', 'spawn 1 main /bin/main'],
+  },
+  { name: 'is running once main is there', events: UP, phase: 'running', effects: [] },
+  {
+    name: 'runs startPre in order before main',
+    given: { startPre: [command('/bin/a'), command('/bin/b')] },
+    events: ['start', 'there 1', 'exit 1 0'],
+    phase: 'starting startPre[1]',
+    effects: ['spawn 2 startPre /bin/b'],
+  },
+  {
+    name: 'spawns main after the last startPre',
+    given: { startPre: [command('/bin/a')] },
+    events: ['start', 'there 1', 'exit 1 0'],
+    phase: 'starting main',
+    effects: ['spawn 2 main /bin/main'],
+  },
+  {
+    name: 'a failed startPre ends the start without main',
+    given: { startPre: [command('/bin/a')] },
+    events: ['start', 'there 1', 'exit 1 3'],
+    phase: 'stopping signal',
+    effects: ['survey'],
+  },
+  {
+    name: 'a failed startPre is an end like any other',
+    given: { startPre: [command('/bin/a')] },
+    events: ['start', 'there 1', 'exit 1 3', 'tree empty'],
+    phase: 'backoff 1s: startPre[0] exited with code 3',
+    effects: ['record start-pre: startPre[0] exited with code 3', 'end'],
+  },
+  {
+    name: 'a failed startPre with a leading - is passed over',
+    given: { startPre: [command('-/bin/a')] },
+    events: ['start', 'there 1', 'exit 1 3'],
+    phase: 'starting main',
+  },
+  {
+    name: 'a startPre that cannot be spawned fails the start',
+    given: { startPre: [command('/bin/a')] },
+    events: ['start', 'lacks 1', 'tree empty'],
+    phase: 'backoff 1s: startPre[0] could not be started: no such file',
+  },
+  {
+    name: 'main that cannot be spawned fails the start, and says why',
+    events: ['start', 'lacks 1', 'tree empty'],
+    phase: 'backoff 1s: could not be started: no such file',
+    effects: ['record spawn: could not be started: no such file', 'end'],
+  },
+  {
+    name: 'startPost follows main and knows its pid',
+    given: { startPost: [command('/bin/a')] },
+    events: UP,
+    phase: 'starting startPost[0]',
+    effects: ['spawn 2 startPost /bin/a MAINPID=101'],
+  },
+  {
+    name: 'is running only after the last startPost',
+    given: { startPost: [command('/bin/a')] },
+    events: [...UP, 'there 2', 'exit 2 0'],
+    phase: 'running',
+  },
+  {
+    name: 'a failed startPost ends main',
+    given: { startPost: [command('/bin/a')] },
+    events: [...UP, 'there 2', 'exit 2 1'],
+    phase: 'stopping signal',
+    effects: ['signal tree SIGTERM'],
+  },
+  {
+    name: 'a failed startPost with a leading - is passed over',
+    given: { startPost: [command('-/bin/a')] },
+    events: [...UP, 'lacks 2'],
+    phase: 'running',
+  },
+  {
+    name: 'main that ends during startPost fails the start',
+    given: { startPost: [command('/bin/a')] },
+    events: [...UP, 'there 2', 'exit 1 1'],
+    phase: 'stopping signal',
+    effects: ['signal tree SIGTERM'],
+  },
+  { name: 'a second start changes nothing', events: [...UP, 'start'], phase: 'running', effects: [] },
+]);
+
+table('startTimeout', [
+  {
+    name: 'ends a start that takes longer',
+    given: { startPre: [command('/bin/a')], startTimeoutMs: 5_000 },
+    events: ['start', 'there 1', 'deadline'],
+    phase: 'stopping signal',
+    effects: ['signal tree SIGTERM'],
+  },
+  {
+    name: 'is an abnormal end',
+    given: { startPre: [command('/bin/a')], startTimeoutMs: 5_000, restart: { policy: 'on-abnormal' } },
+    events: ['start', 'there 1', 'deadline', 'exit 1 0', 'tree empty'],
+    phase: 'backoff 1s: did not start within 5s',
+    effects: ['record start-timeout: did not start within 5s', 'end'],
+  },
+  {
+    name: 'bounds all of the start together',
+    given: { startPre: [command('/bin/a')], startTimeoutMs: 5_000 },
+    events: ['start', 'there 1', 'wait 4s', 'exit 1 0', 'deadline 5000'],
+    phase: 'stopping signal',
+  },
+  {
+    name: 'of another start is stale',
+    given: { startPre: [command('/bin/a')], startTimeoutMs: 5_000 },
+    events: ['start', 'there 1', 'deadline 4999'],
+    phase: 'starting startPre[0]',
+    effects: [],
+  },
+  {
+    name: 'a start with startTimeout infinity has no deadline',
+    given: { startPre: [command('/bin/a')], startTimeoutMs: null },
+    events: ['start', 'there 1', 'deadline'],
+    phase: 'starting startPre[0]',
+    effects: [],
+  },
+  {
+    name: 'a run whose spawn is under way when the time is up gets its signal when it is there',
+    given: { startTimeoutMs: 5_000 },
+    events: ['start', 'deadline', 'there 1'],
+    phase: 'stopping signal',
+    effects: ['signal 101 SIGTERM'],
+  },
+]);
+
+table('a oneshot', [
+  { name: 'is starting while main runs', given: { type: 'oneshot' }, events: UP, phase: 'starting main' },
+  {
+    name: 'is completed when main exits cleanly',
+    given: { type: 'oneshot' },
+    events: [...UP, 'exit 1 0'],
+    phase: 'completed',
+    effects: ['record exit: exited with code 0', 'end'],
+  },
+  {
+    name: 'runs startPost after main',
+    given: { type: 'oneshot', startPost: [command('/bin/a')] },
+    events: [...UP, 'exit 1 0'],
+    phase: 'starting startPost[0]',
+    effects: ['spawn 2 startPost /bin/a'],
+  },
+  {
+    name: 'is failed when main exits with a code',
+    given: { type: 'oneshot' },
+    events: [...UP, 'exit 1 2', 'tree empty'],
+    phase: 'failed: exited with code 2',
+  },
+  {
+    name: 'killed by SIGTERM has not succeeded',
+    given: { type: 'oneshot' },
+    events: [...UP, 'exit 1 SIGTERM', 'tree empty'],
+    phase: 'failed: was killed by SIGTERM',
+  },
+  {
+    name: 'takes successExitStatus for success',
+    given: { type: 'oneshot', successExitStatus: { codes: [2], signals: [] } },
+    events: [...UP, 'exit 1 2'],
+    phase: 'completed',
+  },
+  {
+    name: 'that completed is not restarted, whatever its policy',
+    given: { type: 'oneshot', restart: { policy: 'always' } },
+    events: [...UP, 'exit 1 0'],
+    phase: 'completed',
+  },
+  {
+    name: 'a stop of a completed one runs stop.command',
+    given: { type: 'oneshot', stop: { command: command('/bin/undo') } },
+    events: [...UP, 'exit 1 0', 'stop'],
+    phase: 'stopping command',
+    effects: ['spawn 2 stop /bin/undo'],
+  },
+  {
+    name: 'a stop of a completed one ends what it left running',
+    given: { type: 'oneshot' },
+    events: [...UP, 'exit 1 0', 'stop', 'tree alive'],
+    phase: 'stopping signal',
+    effects: ['signal tree SIGTERM', 'survey'],
+  },
+]);
+
+table('a target', [
+  {
+    name: 'is running at once, without effects',
+    given: { type: 'target' },
+    events: ['start'],
+    phase: 'running',
+    effects: [],
+  },
+  {
+    name: 'is stopped at once',
+    given: { type: 'target' },
+    events: ['start', 'stop'],
+    phase: 'stopped',
+    effects: [],
+  },
+  {
+    name: 'is stopped at once in a hurry too',
+    given: { type: 'target' },
+    events: ['start', 'hurry'],
+    phase: 'stopped',
+  },
+]);
+
+table('runtimeMax', [
+  {
+    name: 'stops a run that lasts longer, with stop.command',
+    given: { runtimeMaxMs: 60_000, stop: { command: command('/bin/bye') } },
+    events: [...UP, 'deadline'],
+    phase: 'stopping command',
+    effects: ['spawn 2 stop /bin/bye MAINPID=101'],
+  },
+  {
+    name: 'is an abnormal end',
+    given: { runtimeMaxMs: 30_000, restart: { policy: 'on-abnormal' } },
+    events: [...UP, 'deadline', 'exit 1 0', 'tree empty'],
+    phase: 'backoff 1s: reached its runtimeMax of 30s',
+    effects: ['record runtime-max: reached its runtimeMax of 30s', 'end'],
+  },
+  {
+    name: 'a run without it has no deadline',
+    events: [...UP, 'deadline'],
+    phase: 'running',
+    effects: [],
+  },
+]);
+
+table('stop, by killMode', [
+  {
+    name: 'control-group: signals the whole tree',
+    events: [...UP, 'stop'],
+    phase: 'stopping signal',
+    effects: ['signal tree SIGTERM'],
+  },
+  {
+    name: 'control-group: looks at the tree when main is gone',
+    events: [...UP, 'stop', 'exit 1 SIGTERM'],
+    phase: 'stopping signal',
+    effects: ['survey'],
+  },
+  {
+    name: 'control-group: is over when the tree is empty',
+    events: [...UP, ...STOPPED_AND_GONE],
+    phase: 'stopped',
+    effects: ['record signal, requested: was killed by SIGTERM', 'end'],
+  },
+  {
+    name: 'control-group: waits for what survives main',
+    events: [...UP, 'stop', 'exit 1 SIGTERM', 'tree alive'],
+    phase: 'stopping signal',
+    effects: [],
+  },
+  {
+    name: 'control-group: what survives until the time-out gets finalSignal',
+    events: [...UP, 'stop', 'exit 1 SIGTERM', 'tree alive', 'deadline'],
+    phase: 'stopping final',
+    effects: ['signal tree SIGKILL', 'survey'],
+  },
+  {
+    name: 'control-group: an unasked end tells what main left behind to end',
+    events: [...UP, 'exit 1 1', 'tree alive'],
+    phase: 'stopping signal',
+    effects: ['signal tree SIGTERM', 'survey'],
+  },
+  {
+    name: 'mixed: signals main alone',
+    given: { stop: { killMode: 'mixed' } },
+    events: [...UP, 'stop'],
+    phase: 'stopping signal',
+    effects: ['signal 101 SIGTERM'],
+  },
+  {
+    name: 'mixed: what survives main gets finalSignal at once',
+    given: { stop: { killMode: 'mixed' } },
+    events: [...UP, 'stop', 'exit 1 0', 'tree alive'],
+    phase: 'stopping final',
+    effects: ['signal tree SIGKILL', 'survey'],
+  },
+  {
+    name: 'mixed: to kill what survives main is no time-out',
+    given: { stop: { killMode: 'mixed' } },
+    events: [...UP, 'stop', 'exit 1 0', 'tree alive', 'tree empty'],
+    phase: 'stopped',
+    effects: ['record exit, requested: exited with code 0', 'end'],
+  },
+  {
+    name: 'process: signals main alone',
+    given: { stop: { killMode: 'process' } },
+    events: [...UP, 'stop'],
+    phase: 'stopping signal',
+    effects: ['signal 101 SIGTERM'],
+  },
+  {
+    name: 'process: leaves the rest of the tree alone',
+    given: { stop: { killMode: 'process' } },
+    events: [...UP, 'stop', 'exit 1 0'],
+    phase: 'stopped',
+    effects: ['record exit, requested: exited with code 0', 'end'],
+  },
+  {
+    name: 'process: main that does not end gets finalSignal alone',
+    given: { stop: { killMode: 'process' } },
+    events: [...UP, 'stop', 'deadline'],
+    phase: 'stopping final',
+    effects: ['signal 101 SIGKILL'],
+  },
+  {
+    name: 'none: signals nobody',
+    given: { stop: { killMode: 'none' } },
+    events: [...UP, 'stop'],
+    phase: 'stopping signal',
+    effects: [],
+  },
+  {
+    name: 'none: main that does not end is left alone, and that is no failure',
+    given: { stop: { killMode: 'none' } },
+    events: [...UP, 'stop', 'deadline'],
+    phase: 'stopped: did not stop within 10s of SIGTERM',
+  },
+  {
+    name: 'stop.signal and stop.finalSignal are the ones used',
+    given: { stop: { signal: 'SIGQUIT', finalSignal: 'SIGABRT' } },
+    events: [...UP, 'stop', 'deadline'],
+    phase: 'stopping final',
+    effects: ['signal tree SIGABRT', 'survey'],
+  },
+]);
+
+table('stop, its time-outs', [
+  {
+    name: 'what had to be killed is said',
+    events: [...UP, 'stop', 'deadline', 'exit 1 SIGKILL', 'tree empty'],
+    phase: 'stopped: did not stop within 10s of SIGTERM',
+    effects: ['record stop-timeout, requested: did not stop within 10s of SIGTERM', 'end'],
+  },
+  {
+    name: 'what outlives finalSignal is abandoned: failed, and says so',
+    events: [...UP, 'stop', 'deadline', 'deadline'],
+    phase: 'failed: some of its processes outlived SIGKILL',
+  },
+  {
+    name: 'a clean end whose tree had to be killed counts as a time-out',
+    given: { restart: { policy: 'on-abnormal' } },
+    events: [...UP, 'exit 1 0', 'tree alive', 'deadline', 'tree empty'],
+    phase: 'backoff 1s: did not stop within 10s of SIGTERM',
+  },
+  {
+    name: 'an unclean end keeps its cause, whatever its tree did',
+    events: [...UP, 'exit 1 7', 'tree alive', 'deadline', 'tree empty'],
+    phase: 'backoff 1s: exited with code 7',
+  },
+  {
+    name: 'timeout infinity waits without a deadline',
+    given: { stop: { timeoutMs: null } },
+    events: [...UP, 'stop', 'deadline'],
+    phase: 'stopping signal',
+    effects: [],
+  },
+  {
+    name: 'timeout infinity does not hold for finalSignal',
+    given: { stop: { timeoutMs: null } },
+    events: [...UP, 'stop', 'hurry', 'deadline'],
+    phase: 'failed: some of its processes outlived SIGKILL',
+  },
+]);
+
+table('stop, hurried', [
+  {
+    name: 'goes on to finalSignal',
+    events: [...UP, 'stop', 'hurry'],
+    phase: 'stopping final',
+    effects: ['signal tree SIGKILL', 'survey'],
+  },
+  {
+    name: 'stops what was not yet told, without stop.command',
+    given: { stop: { command: command('/bin/bye') } },
+    events: [...UP, 'hurry'],
+    phase: 'stopping final',
+    effects: ['signal tree SIGTERM', 'signal tree SIGKILL', 'survey'],
+  },
+  {
+    name: 'ends a start',
+    events: ['start', 'hurry', 'there 1'],
+    phase: 'stopping final',
+    effects: ['signal 101 SIGKILL'],
+  },
+  {
+    name: 'is no time-out',
+    events: [...UP, 'hurry', 'exit 1 SIGKILL', 'tree empty'],
+    phase: 'stopped',
+    effects: ['record signal, requested: was killed by SIGKILL', 'end'],
+  },
+]);
+
+table('stop.command', [
+  {
+    name: 'comes before the signal and knows main',
+    given: { stop: { command: command('/bin/bye') } },
+    events: [...UP, 'stop'],
+    phase: 'stopping command',
+    effects: ['spawn 2 stop /bin/bye MAINPID=101'],
+  },
+  {
+    name: 'is followed by the signal when it is done',
+    given: { stop: { command: command('/bin/bye') } },
+    events: [...UP, 'stop', 'there 2', 'exit 2 0'],
+    phase: 'stopping signal',
+    effects: ['signal tree SIGTERM'],
+  },
+  {
+    name: 'that ended main leaves only the tree to look at',
+    given: { stop: { command: command('/bin/bye') } },
+    events: [...UP, 'stop', 'there 2', 'exit 1 0', 'exit 2 0'],
+    phase: 'stopping signal',
+    effects: ['survey'],
+  },
+  {
+    name: 'that cannot be spawned is followed by the signal',
+    given: { stop: { command: command('/bin/bye') } },
+    events: [...UP, 'stop', 'lacks 2'],
+    phase: 'stopping signal',
+    effects: ['signal tree SIGTERM'],
+  },
+  {
+    name: 'that takes longer than stop.timeout is killed, and the signal follows',
+    given: { stop: { command: command('/bin/bye') } },
+    events: [...UP, 'stop', 'there 2', 'deadline'],
+    phase: 'stopping signal',
+    effects: ['signal 102 SIGKILL', 'signal tree SIGTERM'],
+  },
+  {
+    name: 'is skipped for a unit that never came up',
+    given: { startPre: [command('/bin/a')], stop: { command: command('/bin/bye') } },
+    events: ['start', 'there 1', 'stop'],
+    phase: 'stopping signal',
+    effects: ['signal tree SIGTERM'],
+  },
+  {
+    name: 'runs after an end nobody asked for too, without a MAINPID',
+    given: { stop: { command: command('/bin/bye') } },
+    events: [...UP, 'exit 1 1'],
+    phase: 'stopping command',
+    effects: ['spawn 2 stop /bin/bye'],
+  },
+]);
+
+table('stopPost', [
+  {
+    name: 'runs after a requested stop',
+    given: { stopPost: [command('/bin/post')] },
+    events: [...UP, 'stop', 'exit 1 0', 'tree empty'],
+    phase: 'stopping post',
+    effects: ['spawn 2 stopPost /bin/post SERVICE_RESULT=success EXIT_CODE=exited EXIT_STATUS=0'],
+  },
+  {
+    name: 'is told a code',
+    given: { stopPost: [command('/bin/post')] },
+    events: [...UP, 'exit 1 9', 'tree empty'],
+    phase: 'stopping post',
+    effects: ['spawn 2 stopPost /bin/post SERVICE_RESULT=exit-code EXIT_CODE=exited EXIT_STATUS=9'],
+  },
+  {
+    name: 'is told a signal',
+    given: { stopPost: [command('/bin/post')] },
+    events: [...UP, 'exit 1 SIGUSR1', 'tree empty'],
+    phase: 'stopping post',
+    effects: ['spawn 2 stopPost /bin/post SERVICE_RESULT=signal EXIT_CODE=killed EXIT_STATUS=USR1'],
+  },
+  {
+    name: 'is told a core dump',
+    given: { stopPost: [command('/bin/post')] },
+    events: [...UP, 'exit 1 SIGSEGV core', 'tree empty'],
+    phase: 'stopping post',
+    effects: ['spawn 2 stopPost /bin/post SERVICE_RESULT=core-dump EXIT_CODE=dumped EXIT_STATUS=SEGV'],
+  },
+  {
+    name: 'is told a time-out',
+    given: { startPre: [command('/bin/a')], stopPost: [command('/bin/post')] },
+    events: ['start', 'there 1', 'deadline', 'exit 1 0', 'tree empty'],
+    phase: 'stopping post',
+    effects: ['spawn 2 stopPost /bin/post SERVICE_RESULT=timeout'],
+  },
+  {
+    name: 'runs after a start that failed',
+    given: { stopPost: [command('/bin/post')] },
+    events: ['start', 'lacks 1', 'tree empty'],
+    phase: 'stopping post',
+    effects: ['spawn 2 stopPost /bin/post SERVICE_RESULT=resources'],
+  },
+  {
+    name: 'a failed one is followed by the next',
+    given: { stopPost: [command('/bin/a'), command('/bin/b')] },
+    events: [...UP, 'stop', 'exit 1 0', 'tree empty', 'there 2', 'exit 2 1'],
+    phase: 'stopping post',
+    effects: ['spawn 3 stopPost /bin/b SERVICE_RESULT=success EXIT_CODE=exited EXIT_STATUS=0'],
+  },
+  {
+    name: 'one that takes longer than stop.timeout is killed',
+    given: { stopPost: [command('/bin/a')] },
+    events: [...UP, 'stop', 'exit 1 0', 'tree empty', 'there 2', 'deadline'],
+    phase: 'stopping sweep',
+    effects: ['signal 102 SIGKILL', 'survey'],
+  },
+  {
+    name: 'what it leaves behind gets finalSignal',
+    given: { stopPost: [command('/bin/a')] },
+    events: [...UP, 'stop', 'exit 1 0', 'tree empty', 'there 2', 'exit 2 0', 'tree alive'],
+    phase: 'stopping sweep',
+    effects: ['signal tree SIGKILL', 'survey'],
+  },
+  {
+    name: 'what it leaves behind gets finalSignal though the answer of the survey is late',
+    given: { stopPost: [command('/bin/a')] },
+    events: [...UP, 'stop', 'exit 1 0', 'tree empty', 'there 2', 'exit 2 0', 'deadline'],
+    phase: 'stopping sweep',
+    effects: ['signal tree SIGKILL', 'survey'],
+  },
+  {
+    name: 'what outlives the sweep is abandoned',
+    given: { stopPost: [command('/bin/a')] },
+    events: [...UP, 'stop', 'exit 1 0', 'tree empty', 'there 2', 'exit 2 0', 'tree alive', 'deadline'],
+    phase: 'failed: some of its processes outlived SIGKILL',
+  },
+]);
+
+table('after the end', [
+  {
+    name: 'a crash waits for its backoff',
+    events: [...UP, 'exit 1 1', 'tree empty'],
+    phase: 'backoff 1s: exited with code 1',
+  },
+  {
+    name: 'the backoff over, it is due',
+    events: [...UP, 'exit 1 1', 'tree empty', 'deadline'],
+    phase: 'stopped: exited with code 1',
+    effects: [],
+  },
+  {
+    name: 'an old backoff deadline is stale',
+    events: [...UP, 'exit 1 1', 'tree empty', 'deadline 999'],
+    phase: 'backoff 1s: exited with code 1',
+  },
+  {
+    name: 'a start during backoff has to clear it first',
+    events: [...UP, 'exit 1 1', 'tree empty', 'start'],
+    phase: 'backoff 1s: exited with code 1',
+  },
+  {
+    name: 'a stop ends the backoff',
+    events: [...UP, 'exit 1 1', 'tree empty', 'stop'],
+    phase: 'stopped',
+    effects: [],
+  },
+  { name: 'cleared ends the backoff', events: [...UP, 'exit 1 1', 'tree empty', 'clear'], phase: 'stopped' },
+  {
+    name: 'a stop during the end of a crash is no restart',
+    events: [...UP, 'exit 1 1', 'stop', 'tree empty'],
+    phase: 'stopped',
+  },
+  {
+    name: 'policy no rests',
+    given: { restart: { policy: 'no' } },
+    events: [...UP, 'exit 1 1', 'tree empty'],
+    phase: 'failed: exited with code 1',
+  },
+  {
+    name: 'policy no and a clean end is completed',
+    given: { restart: { policy: 'no' } },
+    events: [...UP, 'exit 1 0', 'tree empty'],
+    phase: 'completed, swept',
+  },
+  {
+    name: 'an upheld one is restarted though its policy is no',
+    given: { restart: { policy: 'no' } },
+    events: [...UP, 'exit 1 0', 'tree empty'],
+    upheld: true,
+    phase: 'backoff 1s: exited with code 0',
+  },
+  {
+    name: 'zero delay is due at once',
+    given: { restart: { delayMs: 0 } },
+    events: [...UP, 'exit 1 1', 'tree empty'],
+    phase: 'stopped: exited with code 1',
+  },
+  {
+    name: 'the delay grows by the factor',
+    events: [...UP, 'exit 1 1', 'tree empty', 'deadline', 'start', 'there 2', 'exit 2 1', 'tree empty'],
+    phase: 'backoff 2s: exited with code 1',
+  },
+  {
+    name: 'cleared begins the delays again',
+    events: [...UP, 'exit 1 1', 'tree empty', 'clear', 'start', 'there 2', 'exit 2 1', 'tree empty'],
+    phase: 'backoff 1s: exited with code 1',
+  },
+  {
+    name: 'up for resetAfter, the next restart is immediate',
+    events: [...UP, 'wait 60s', 'exit 1 1', 'tree empty'],
+    phase: 'stopped: exited with code 1',
+  },
+  {
+    name: 'up for less, it waits',
+    events: [...UP, 'wait 59s', 'exit 1 1', 'tree empty'],
+    phase: 'backoff 1s: exited with code 1',
+  },
+  {
+    name: 'gives up after restart.limit',
+    given: { restart: { limit: 1 } },
+    events: [...UP, 'exit 1 1', 'tree empty', 'deadline', 'start', 'there 2', 'exit 2 1', 'tree empty'],
+    phase: 'failed: exited with code 1; gave up after 1 restart',
+  },
+  {
+    name: 'an end nobody knows is unclean',
+    events: [...UP, 'exit 1 unknown', 'tree empty'],
+    phase: 'backoff 1s: ended, nobody knows how',
+  },
+  {
+    name: 'failed is left by a start',
+    given: { restart: { policy: 'no' } },
+    events: [...UP, 'exit 1 1', 'tree empty', 'start'],
+    phase: 'starting main',
+  },
+  {
+    name: 'failed is stopped by a stop',
+    given: { restart: { policy: 'no' } },
+    events: [...UP, 'exit 1 1', 'tree empty', 'stop'],
+    phase: 'stopped',
+    effects: [],
+  },
+  {
+    name: 'failed is stopped by cleared',
+    given: { restart: { policy: 'no' } },
+    events: [...UP, 'exit 1 1', 'tree empty', 'clear'],
+    phase: 'stopped',
+  },
+  {
+    name: 'a refused start is failed',
+    events: ['refuse its requisite "db" is not up'],
+    phase: 'failed: its requisite "db" is not up',
+    effects: [],
+  },
+  {
+    name: 'a refusal of what is there changes nothing',
+    events: [...UP, 'refuse it is late'],
+    phase: 'running',
+  },
+]);
+
+table('stale facts', [
+  { name: 'the exit of another run', events: [...UP, 'exit 7 1'], phase: 'running', effects: [] },
+  { name: 'the spawn of another run', events: ['start', 'there 7'], phase: 'starting main', effects: [] },
+  {
+    name: 'an exit of the run before, told after the restart',
+    events: [...UP, ...STOPPED_AND_GONE, 'start', 'exit 1 1'],
+    phase: 'starting main',
+    effects: [],
+  },
+  { name: 'a survey of what is running', events: [...UP, 'tree empty'], phase: 'running', effects: [] },
+  {
+    name: 'a survey while main is held',
+    events: [...UP, 'stop', 'tree empty'],
+    phase: 'stopping signal',
+    effects: [],
+  },
+  { name: 'a survey at rest', events: ['tree alive'], phase: 'stopped', effects: [] },
+]);
+
+test('step: respecified moves the deadline of a start under way', () => {
+  const events = ['start', 'there 1', 'wait 3s', 'respecify', 'deadline 4000'];
+  const life = live(unitSpec('web', { startPre: [command('/bin/a')], startTimeoutMs: 4_000 }), events);
+  assert.equal(life.phase, 'stopping signal');
+});
+
+test('step: every spawn has a fresh run id, which never goes back', () => {
+  const life = live(unitSpec('web', { restart: { delayMs: 0 } }), [
+    ...UP,
+    'exit 1 1',
+    'tree empty',
+    'start',
+    'there 2',
+    'stop',
+    'exit 2 0',
+    'tree empty',
+    'start',
+  ]);
+  assert.deepEqual(life.effects, ['begin', 'spawn 3 main /bin/main']);
+  assert.equal(life.state.activation, 3);
+});
+
+test('step: the history keeps the latest ends, and no more than fifty', () => {
+  const spec = unitSpec('web', { restart: { delayMs: 0 } });
+  const events = Array.from({ length: 60 }, (_, index) => index + 1).flatMap((run) => [
+    'start',
+    `there ${run}`,
+    `exit ${run} ${run}`,
+    'tree empty',
+  ]);
+  const { history } = live(spec, events).state;
+  assert.equal(history.length, 50);
+  assert.equal(history.at(-1)?.code, 60);
+});
+
+test('step: a thousand fast failures at zero delay are still followed by the next start', () => {
+  const spec = unitSpec('web', { restart: { delayMs: 0 } });
+  const events = Array.from({ length: 1_100 }, (_, index) => index + 1).flatMap((run) => [
+    'start',
+    `lacks ${run}`,
+    'tree empty',
+  ]);
+  assert.equal(live(spec, events).phase, 'stopped: could not be started: no such file');
+});
+
+test('step: an event that changes nothing gives back the same state', () => {
+  assert.equal(live(unitSpec('web'), ['hurry']).state, NEW_STATE);
+  assert.equal(formatDuration(live(unitSpec('web'), ['wait 5s']).nowMs), '5s');
+});
