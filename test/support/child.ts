@@ -15,6 +15,7 @@
 //   child.countStarts FILE [CHANNEL]     appends its pid to FILE at each start, says `up PID`, then stays
 //   child.failTimes N FILE CHANNEL       exits 1 at its first N starts (counted in FILE), then says `up PID` and stays
 //   child.flood N [CHANNEL]              prints `line 1` to `line N`, says `done PID`, then stays
+//   child.spin CHANNEL                    says `spinning PID`, then uses a processor until a signal ends it
 //   child.cutLine                        prints `whole` and, without a newline, `cut`; then kills itself
 import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -41,6 +42,7 @@ export const child = {
   countStarts: fixture('count-starts'),
   failTimes: fixture('fail-times'),
   flood: fixture('flood'),
+  spin: fixture('spin'),
   cutLine: fixture('cut-line'),
 } as const;
 
