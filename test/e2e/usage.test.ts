@@ -1,0 +1,101 @@
+// What a unit's whole process tree uses: measured, told, and kept with its peaks.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { EventLine } from '../../src/wire/v1.ts';
+import { child, openChannel } from '../support/child.ts';
+import { startUnitd } from '../support/unitd.ts';
+
+/** Quick samples, so that the tests wait for several of them. */
+const OFTEN = { args: ['--usage-interval', '50ms'] };
+const MIB = 1024 * 1024;
+
+test('usage: the tasks, memory and CPU of all processes of the tree, in events, status and unit', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(
+    t,
+    {
+      'idle.yaml': `command: ${child.announce} ${channel.path} idle`,
+      // The main process sleeps; what is busy is its child and its grandchild in another session.
+      'tree.yaml': `
+        command: [/bin/sh, -c, '(setsid ${child.spin} ${channel.path} &); ${child.spin} ${channel.path} & wait']`,
+    },
+    OFTEN,
+  );
+  await channel.next('idle');
+  await channel.next('spinning', 1);
+  await unitd.until({ idle: 'running', tree: 'running' });
+  const events = await unitd.follow();
+  const busy = await events(
+    (line) =>
+      line.type === 'usage' && line.unit === 'tree' && line.usage.tasks === 3 && line.usage.cpuPercent > 5,
+  );
+  assert.ok(busy.type === 'usage');
+  assert.equal(busy.source, 'pidusage');
+  assert.ok(busy.usage.memoryBytes > 0.5 * MIB, `${busy.usage.memoryBytes} bytes`);
+  const idle = await events((line) => line.type === 'usage' && line.unit === 'idle');
+  assert.ok(idle.type === 'usage');
+  assert.equal(idle.usage.tasks, 1);
+
+  const status = await unitd.status();
+  assert.equal(status.daemon.usageSource, 'pidusage');
+  assert.deepEqual(
+    status.units.map(({ name, usage }) => [name, usage?.tasks]),
+    [
+      ['idle', 1],
+      ['tree', 3],
+    ],
+  );
+  const { usage } = await unitd.unit('tree');
+  assert.equal(usage.source, 'pidusage');
+  assert.equal(usage.peakTasks, 3);
+  assert.ok(usage.peakCpuPercent >= busy.usage.cpuPercent);
+  assert.ok(usage.peakMemoryBytes >= busy.usage.memoryBytes);
+  assert.ok(usage.samples.some(({ cpuPercent }) => cpuPercent === busy.usage.cpuPercent));
+  const times = usage.samples.map(({ at }) => at);
+  assert.deepEqual(times, [...times].sort(), 'newest last');
+  process.kill((await channel.next('spinning')).pid, 'SIGKILL');
+  process.kill((await channel.next('spinning', 1)).pid, 'SIGKILL');
+});
+
+test('usage: peaks stay when the memory is given back, and when the unit ends; usage is null then', async (t) => {
+  const channel = openChannel(t);
+  // tail keeps all of what it reads: 64 MiB without a newline.
+  const unitd = await startUnitd(
+    t,
+    {
+      'web.yaml': `
+        command: [/bin/sh, -c, '(head -c 64M /dev/zero; ${child.announce} ${channel.path} full) | tail >/dev/null & wait']
+        restart: { policy: no }`,
+    },
+    OFTEN,
+  );
+  const full = await channel.next('full');
+  const events = await unitd.follow();
+  await events((line) => line.type === 'usage' && line.usage.memoryBytes > 50 * MIB);
+  process.kill(full.pid, 'SIGKILL');
+  await unitd.until((look) => ['completed', 'failed'].includes(look('web')?.to ?? ''));
+  const { unit, usage } = await unitd.unit('web');
+  assert.equal(unit.usage, null);
+  assert.ok(usage.peakMemoryBytes > 50 * MIB);
+  assert.ok(usage.samples.length > 0);
+});
+
+test('usage: the history is short, and goes on over a restart of the unit', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(
+    t,
+    { 'web.yaml': `{ command: '${child.announce} ${channel.path}', restart: { delay: 0s } }` },
+    { args: ['--usage-interval', '10ms'] },
+  );
+  await channel.next('up');
+  const events = await unitd.follow();
+  const samples = (count: number): ((line: EventLine) => boolean) => {
+    let seen = 0;
+    return (line) => line.type === 'usage' && ++seen === count;
+  };
+  await events(samples(10));
+  assert.equal((await unitd.cli('restart', 'web')).code, 0);
+  await channel.next('up', 1);
+  await events(samples(80));
+  assert.equal((await unitd.unit('web')).usage.samples.length, 60);
+});
