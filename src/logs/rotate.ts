@@ -185,8 +185,7 @@ export class LogWriter {
       await truncate(path, before + kept);
       written = kept;
     }
-    if (error !== null) await this.#closeStream();
-    else if (this.#limit !== this.#spec.maxSizeBytes) await this.#closeStream();
+    if (error !== null || this.#limit !== this.#spec.maxSizeBytes) await this.#closeStream();
     else await this.#identify();
     this.#tidy();
     return { written, error };
@@ -223,7 +222,7 @@ export class LogWriter {
 
   /** A stream rotates the file it finds if that has reached the limit. */
   async #rotateNow(): Promise<void> {
-    await this.#start(1);
+    await this.#restart(1);
     await this.#closeStream();
   }
 
@@ -289,7 +288,6 @@ export class LogWriter {
     return this.#turns.take(async () => {
       try {
         if (this.#isTooOld()) {
-          await this.#closeStream();
           if ((await firstLineOf(this.#path)) !== null) await this.#rotateNow();
           this.#firstLineMs = null;
         }
