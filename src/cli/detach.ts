@@ -9,6 +9,7 @@ import { clientOf } from './client.ts';
 import type { Client } from './client.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-code.ts';
+import { given, valueOf } from './verb-spec.ts';
 
 const ASK_AGAIN_MS = 20;
 const PATIENCE_MS = 30_000;
@@ -61,14 +62,18 @@ export async function detachDaemon(context: Context): Promise<number> {
   return outcome === 'silent' || outcome === EXIT.done ? EXIT.failed : outcome;
 }
 
-function daemonArguments({ paths, invocation }: Context): readonly string[] {
+// The words as they were given, but for --detach; the directories as they were resolved, since the new session works
+// elsewhere. Where nobody named the units, nobody does now: the daemon may make the standing directory.
+function daemonArguments({ paths, invocation, env }: Context): readonly string[] {
   const words = [process.argv[1] ?? '', 'daemon'];
-  words.push('--units', paths.units, '--runtime-dir', paths.runtime, '--socket', paths.socket);
+  words.push('--runtime-dir', paths.runtime, '--socket', paths.socket);
   words.push('--state-dir', paths.state, '--log-dir', paths.logs);
-  for (const [name, value] of Object.entries(invocation.options)) {
-    if (name === 'socket-group' && typeof value === 'string') words.push('--socket-group', value);
-    if (name === 'insecure-permissions') words.push('--insecure-permissions');
+  if (valueOf(invocation, 'units') !== undefined || env['UNITD_UNITS']) words.push('--units', paths.units);
+  for (const name of ['socket-group', 'usage-interval']) {
+    const value = valueOf(invocation, name);
+    if (value !== undefined) words.push(`--${name}`, value);
   }
+  if (given(invocation, 'insecure-permissions')) words.push('--insecure-permissions');
   return words;
 }
 

@@ -253,9 +253,14 @@ export const VERBS: readonly VerbSpec[] = [
     options: [
       { long: '--detach', help: 'run in the background; returns once it answers' },
       UNITS_DIRECTORY,
-      { long: '--state-dir', value: 'DIR', help: 'last good set, operator intent, restart history' },
+      { long: '--state-dir', value: 'DIR', help: 'last good set and operator intent' },
       { long: '--log-dir', value: 'DIR', help: 'logs of the units' },
       { long: '--socket-group', value: 'GROUP', help: 'let the members of this group use the socket' },
+      {
+        long: '--usage-interval',
+        value: 'DURATION',
+        help: 'measure what units use so often (default 5s); "infinity": never',
+      },
       {
         long: '--insecure-permissions',
         help: 'as root: accept unit files that others own or may write (for containers)',

@@ -45,6 +45,8 @@ export interface LifeOptions {
   readonly insecurePermissions: boolean;
   /** null: usage is not measured. */
   readonly usageIntervalMs: number | null;
+  /** Makes the directory of the unit files if it is missing. */
+  readonly makesUnits: boolean;
   readonly serve: Serve;
 }
 
@@ -73,6 +75,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     ensureDirectory(join(paths.runtime, 'fifo'), 0o700);
     ensureDirectory(paths.state, 0o700);
     ensureDirectory(paths.logs, 0o750);
+    if (options.makesUnits) ensureDirectory(paths.units, 0o755);
   } catch (error) {
     return refuse(`cannot start daemon: ${messageOf(error)}`);
   }

@@ -5,6 +5,8 @@ import { loadSet } from '../../config/load-set.ts';
 import { unitNameOf } from '../../config/unit-name.ts';
 import { problemLine } from '../../model/problem.ts';
 import type { Problem } from '../../model/problem.ts';
+import type { UnitSpec } from '../../model/unit.ts';
+import { checkPrerequisites } from '../../os/spawn.ts';
 import { readUnitDirectory, readUnitFile } from '../../os/unit-files.ts';
 import type { UnitDirectory } from '../../os/unit-files.ts';
 import { API_VERSION } from '../../wire/v1.ts';
@@ -27,6 +29,7 @@ export async function runCheck(context: Context): Promise<ExitCode> {
     ...parts.flatMap((part) => part.problems),
     ...files.flatMap(({ name, file }) => misnamed(name, file)),
     ...set.problems.map((problem) => (whole ? problem : elsewhere(problem))),
+    ...files.flatMap(({ name, file }) => wantingHere(set.specs.get(unitName(name)), file)),
   ];
   const broken = problems.some(({ severity }) => severity === 'error');
   if (context.json)
@@ -70,6 +73,35 @@ function misnamed(name: string, file: string): readonly Problem[] {
 /** Of single files the rest of the set may well lie elsewhere. */
 function elsewhere(problem: Problem): Problem {
   return problem.code === 'unknown-unit' ? { ...problem, severity: 'warning' } : problem;
+}
+
+/**
+ * What this machine lacks for the unit to start: a program, a directory, a user, a helper such as setpriv(1). A
+ * warning, for the file may be meant for another machine, or for after the next package. Words with a variable are
+ * only known at the start.
+ */
+function wantingHere(spec: UnitSpec | undefined, file: string): readonly Problem[] {
+  if (spec === undefined) return [];
+  const commands = [spec.command, ...spec.startPre, ...spec.startPost, spec.stop.command, ...spec.stopPost];
+  const environment = { ...environmentHere(), ...spec.environment };
+  const reasons = commands.flatMap((command) => {
+    if (command === null || command.argv[0].includes('$')) return [];
+    return checkPrerequisites({ ...spec, argv: command.argv, environment })?.reason ?? [];
+  });
+  const nowhere = { line: null, column: null, field: null };
+  return [...new Set(reasons)].map((reason) => ({
+    severity: 'warning',
+    unit: spec.name,
+    file,
+    ...nowhere,
+    code: 'not-here',
+    message: `cannot start unit "${spec.name}" on this machine as it is: ${reason}`,
+  }));
+}
+
+function environmentHere(): Readonly<Record<string, string>> {
+  const { PATH } = process.env;
+  return PATH === undefined ? {} : { PATH };
 }
 
 function report({ err, note }: Context, files: number, problems: readonly Problem[]): void {

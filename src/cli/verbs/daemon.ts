@@ -1,7 +1,11 @@
 // unitd daemon: becomes the daemon, or with --detach leaves one in the background.
 import type { Context } from '../context.ts';
 import type { Paths } from '../../base/paths.ts';
+import { parseDuration } from '../../base/duration.ts';
+import { EXIT } from '../exit-code.ts';
 import { given, valueOf } from '../verb-spec.ts';
+
+const SHORTEST_INTERVAL_MS = 100;
 
 /** What the command line hands to the daemon; bin puts the two together. */
 export interface DaemonRequest {
@@ -9,11 +13,16 @@ export interface DaemonRequest {
   readonly version: string;
   readonly socketGroup: string | null;
   readonly insecurePermissions: boolean;
+  /** null: usage is not measured. */
   readonly usageIntervalMs: number | null;
+  /** Nobody named the directory of the unit files: the standing one is made if it is missing. */
+  readonly makesUnits: boolean;
 }
 export type RunDaemon = (request: DaemonRequest) => Promise<number>;
 
 export async function runDaemonVerb(context: Context, runDaemon: RunDaemon): Promise<number> {
+  const usageIntervalMs = usageInterval(context);
+  if (usageIntervalMs === undefined) return EXIT.usage;
   if (given(context.invocation, 'detach')) {
     const { detachDaemon } = await import('../detach.ts');
     return detachDaemon(context);
@@ -24,6 +33,18 @@ export async function runDaemonVerb(context: Context, runDaemon: RunDaemon): Pro
     version: programVersion(),
     socketGroup: valueOf(context.invocation, 'socket-group') ?? null,
     insecurePermissions: given(context.invocation, 'insecure-permissions'),
-    usageIntervalMs: 5_000,
+    usageIntervalMs,
+    makesUnits: valueOf(context.invocation, 'units') === undefined && !context.env['UNITD_UNITS'],
   });
 }
+
+/** Milliseconds, null for never; undefined when it is no such thing, which has been said. */
+function usageInterval({ invocation, err, note }: Context): number | null | undefined {
+  const text = valueOf(invocation, 'usage-interval') ?? '5s';
+  const ms = text === 'infinity' ? null : parseDuration(text);
+  if (text === 'infinity' || (ms !== null && ms >= SHORTEST_INTERVAL_MS)) return ms;
+  const expected = 'expected a duration of at least 100ms, or "infinity"';
+  note(`${err.palette.red('unitd:')} cannot start daemon: --usage-interval is "${text}", ${expected}\n`);
+  return undefined;
+}
+
