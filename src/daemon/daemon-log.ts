@@ -10,14 +10,15 @@ export interface DaemonLog {
   write(level: Level, event: string, message: string, fields?: Fields): void;
 }
 
+/** process.stderr, or what stands for it. */
+export interface LogStream extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+}
+
 const COLOURS: Readonly<Record<Level, string>> = { info: '2', warning: '33', error: '31' };
 
-export function createDaemonLog(
-  stream: NodeJS.WriteStream,
-  wallMs: () => number,
-  env: NodeJS.ProcessEnv,
-): DaemonLog {
-  const isTerminal = stream.isTTY;
+export function createDaemonLog(stream: LogStream, wallMs: () => number, env: NodeJS.ProcessEnv): DaemonLog {
+  const isTerminal = stream.isTTY === true;
   const colour = isTerminal && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
   // A full disk or a closed pipe under our own log must not end the daemon.
   stream.on('error', () => undefined);

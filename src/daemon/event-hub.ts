@@ -24,18 +24,20 @@ export class EventHub {
     this.#wallMs = wallMs;
   }
 
-  /** Whether anybody would get an event of this type. */
-  hasListener(type: EventLine['type']): boolean {
-    for (const { query } of this.#subscribers) if (wantsType(query, type)) return true;
-    return false;
-  }
-
+  /** A listener that throws keeps no other from hearing; what it threw is thrown afterwards. */
   publish(body: EventBody): void {
     const line = this.numbered(body);
+    const failures: unknown[] = [];
     for (const { query, listener } of this.#subscribers) {
       const concerns = !('unit' in line) || query.units.length === 0 || query.units.includes(line.unit);
-      if (concerns && wantsType(query, line.type)) listener(line);
+      if (!concerns || !wantsType(query, line.type)) continue;
+      try {
+        listener(line);
+      } catch (error) {
+        failures.push(error);
+      }
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   /** The event with its place in the order, for a snapshot that only one subscriber gets. */

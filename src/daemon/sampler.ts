@@ -33,6 +33,10 @@ export class Sampler {
   readonly #measured = new Map<string, Measured>();
   #timer: Timer | null = null;
   #isMeasuring = false;
+  /** wake() was called while a measurement was under way, which may not see what woke it. */
+  #isWoken = false;
+  /** Units forgotten while a measurement was under way, which may still bring figures of them. */
+  readonly #forgotten = new Set<string>();
   #isClosed = false;
 
   constructor(options: SamplerOptions) {
@@ -50,7 +54,9 @@ export class Sampler {
   /** Something runs: the next sample is due one interval from now, unless one is due already. */
   wake(): void {
     const { clock, intervalMs } = this.#options;
-    if (intervalMs === null || this.#timer !== null || this.#isMeasuring || this.#isClosed) return;
+    if (intervalMs === null || this.#timer !== null || this.#isClosed) return;
+    this.#isWoken = this.#isMeasuring;
+    if (this.#isMeasuring) return;
     this.#timer = clock.arm(clock.monotonicMs() + intervalMs, () => {
       this.#timer = null;
       void this.#measure();
@@ -60,6 +66,7 @@ export class Sampler {
   forget(unit: string): void {
     this.#measured.delete(unit);
     this.#options.meter.forget(unit);
+    if (this.#isMeasuring) this.#forgotten.add(unit);
   }
 
   close(): void {
@@ -69,22 +76,32 @@ export class Sampler {
   }
 
   async #measure(): Promise<void> {
-    const { meter, trees, onSample, onTrouble, clock } = this.#options;
+    const { trees, onTrouble } = this.#options;
     this.#isMeasuring = true;
+    let isWanted = true;
     try {
       const living = trees();
-      const usages = await meter.sample(living);
-      const at = timestamp(clock.wallMs());
-      for (const [unit, usage] of usages) {
-        this.#keep(unit, { ...usage, at });
-        onSample(unit, usage);
-      }
-      this.#isMeasuring = false;
-      if (living.size > 0) this.wake();
+      await this.#take(living);
+      isWanted = living.size > 0;
     } catch (error) {
-      this.#isMeasuring = false;
       onTrouble(`cannot measure usage: ${String(error)}`);
-      this.wake();
+    }
+    this.#isMeasuring = false;
+    if (isWanted || this.#isWoken) this.wake();
+  }
+
+  async #take(living: ReadonlyMap<string, readonly ProcessId[]>): Promise<void> {
+    const { meter, onSample, clock } = this.#options;
+    this.#forgotten.clear();
+    const usages = await meter.sample(living);
+    const at = timestamp(clock.wallMs());
+    for (const [unit, usage] of usages) {
+      if (this.#isClosed || this.#forgotten.has(unit)) {
+        meter.forget(unit);
+        continue;
+      }
+      this.#keep(unit, { ...usage, at });
+      onSample(unit, usage);
     }
   }
 

@@ -1,0 +1,149 @@
+// Documents: each state of a unit, as `status --json` shows it, against the published schema.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { dependenciesOf, dependentsOf, graphDocument, unitStatus } from '../../src/daemon/documents.ts';
+import { STATES } from '../../src/model/state.ts';
+import type { State } from '../../src/model/state.ts';
+import { API_VERSION } from '../../src/wire/v1.ts';
+import type { UnitStatus } from '../../src/wire/v1.ts';
+import { schemaComplaints } from '../support/wire-schemas.ts';
+import { command, unitSpec } from '../unit/core/unit-spec.ts';
+import { createControlRig } from './control-rig.ts';
+import { FAILURE, SUCCESS, createRig } from './rig.ts';
+import type { Rig } from './rig.ts';
+
+const USAGE = { cpuPercent: 1.5, memoryBytes: 4096, tasks: 2 };
+
+function statusOf(rig: Rig, name: string): UnitStatus {
+  const unit = rig.supervisor.fleet.units.get(name);
+  assert.ok(unit);
+  return unitStatus(unit, { nowMs: rig.clock.monotonicMs(), wallMs: rig.clock.wallMs() }, USAGE);
+}
+
+function complaintsAbout(unit: UnitStatus): readonly string[] {
+  return schemaComplaints('status', {
+    apiVersion: API_VERSION,
+    daemon: {
+      pid: 1,
+      version: '0.0.0',
+      startedAt: '2026-11-22T09:00:00.000Z',
+      units: '/units',
+      degraded: false,
+      problems: [],
+      fence: 'session',
+      usageSource: 'pidusage',
+    },
+    units: [unit],
+  });
+}
+
+/** One unit in each state. */
+async function fleetOfStates(): Promise<Rig> {
+  const rig = createRig();
+  rig.processes.define('/bin/stubborn', { ignores: ['SIGTERM'] });
+  rig.load(
+    unitSpec('stopped', { enabled: false }),
+    unitSpec('waiting', { requires: ['starting'] }),
+    unitSpec('starting', { type: 'oneshot' }),
+    unitSpec('running', { description: 'It runs' }),
+    unitSpec('stopping', { command: command('/bin/stubborn') }),
+    unitSpec('backoff'),
+    unitSpec('completed', { type: 'oneshot' }),
+    unitSpec('failed', { restart: { policy: 'no' } }),
+  );
+  await rig.rest();
+  rig.exit('completed', SUCCESS);
+  rig.exit('backoff', FAILURE);
+  rig.exit('failed', { code: null, signal: 'SIGSEGV', coreDumped: true });
+  rig.operate('stopping', 'stop');
+  await rig.rest();
+  return rig;
+}
+
+test('unitStatus: there is a unit in each state, and each fits the schema', async () => {
+  const rig = await fleetOfStates();
+  for (const state of STATES) {
+    const status = statusOf(rig, state);
+    assert.equal(status.state, state);
+    assert.deepEqual(complaintsAbout(status), [], state);
+    assert.notEqual(status.reason, '', state);
+    assert.doesNotMatch(status.reason, /\.$/, state);
+  }
+});
+
+test('unitStatus: pid, start and usage are there while a process may be, and null otherwise', async () => {
+  const rig = await fleetOfStates();
+  const there: readonly State[] = ['starting', 'running', 'stopping'];
+  for (const state of STATES) {
+    const { pid, startedAt, usage } = statusOf(rig, state);
+    const isThere = there.includes(state);
+    assert.equal(pid !== null, isThere, state);
+    assert.equal(startedAt !== null, isThere, state);
+    assert.deepEqual(usage, isThere ? USAGE : null, state);
+  }
+});
+
+test('unitStatus: ready, wanted, held and the last exit follow the unit', async () => {
+  const rig = await fleetOfStates();
+  const rows = STATES.map((state) => {
+    const { ready, wanted, held, lastExit } = statusOf(rig, state);
+    return [state, ready, wanted, held, lastExit?.cause ?? null];
+  });
+  assert.deepEqual(rows, [
+    ['stopped', false, 'down', false, null],
+    ['waiting', false, 'up', false, null],
+    ['starting', false, 'up', false, null],
+    ['running', true, 'up', false, null],
+    ['stopping', false, 'down', true, null],
+    ['backoff', false, 'up', false, 'exit'],
+    ['completed', true, 'up', false, 'exit'],
+    ['failed', false, 'up', false, 'core'],
+  ]);
+});
+
+test('unitStatus: nextStartAt is the deadline in wall time, whenever it is asked', async () => {
+  const rig = await fleetOfStates();
+  const { nextStartAt } = statusOf(rig, 'backoff');
+  assert.equal(nextStartAt, new Date(rig.clock.wallMs() + 1_000).toISOString());
+  rig.clock.advance(400);
+  assert.equal(statusOf(rig, 'backoff').nextStartAt, nextStartAt);
+});
+
+test('status: units by name, whole document fits the schema', async (t) => {
+  const rig = createControlRig(t);
+  rig.write('web', 'command: /bin/web\nrequires: [db]\n');
+  rig.write('db', 'command: /bin/db\n');
+  await rig.boot();
+  const document = rig.control.status();
+  assert.deepEqual(
+    document.units.map(({ name }) => name),
+    ['db', 'web'],
+  );
+  assert.deepEqual(schemaComplaints('status', document), []);
+});
+
+test('graphDocument, dependenciesOf, dependentsOf: both directions, and the schema', async () => {
+  const rig = createRig();
+  rig.load(unitSpec('web', { requires: ['db'], after: ['log'] }), unitSpec('log'), unitSpec('db'));
+  await rig.rest();
+  const { fleet } = rig.supervisor;
+  const graph = graphDocument(fleet);
+  assert.deepEqual(schemaComplaints('graph', graph), []);
+  assert.deepEqual(
+    graph.units.map(({ name, dependencies }) => [name, dependencies]),
+    [
+      ['db', {}],
+      ['log', {}],
+      ['web', { requires: ['db'], after: ['log'] }],
+    ],
+  );
+  const [web, db] = [fleet.units.get('web'), fleet.units.get('db')];
+  assert.ok(web && db);
+  const edges = (list: ReturnType<typeof dependenciesOf>): unknown =>
+    list.map(({ field, name, state }) => [field, name, state]);
+  assert.deepEqual(edges(dependenciesOf(fleet, web)), [
+    ['requires', 'db', 'running'],
+    ['after', 'log', 'running'],
+  ]);
+  assert.deepEqual(edges(dependentsOf(fleet, db)), [['requires', 'web', 'running']]);
+});

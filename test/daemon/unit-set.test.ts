@@ -1,0 +1,191 @@
+// UnitDirectory: what is read, what is left unparsed, and the largest usable set around errors.
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import type { UnitSource } from '../../src/config/parse.ts';
+import { UnitDirectory, hasErrors } from '../../src/daemon/unit-set.ts';
+import type { UnitSet } from '../../src/daemon/unit-set.ts';
+import { cleanUp } from '../support/cleanup.ts';
+
+interface Scratch {
+  readonly path: string;
+  readonly directory: UnitDirectory;
+  write(file: string, yaml: string): void;
+}
+
+function scratch(t: TestContext): Scratch {
+  const path = mkdtempSync(join(tmpdir(), 'unitd-units-'));
+  cleanUp(t, () => rmSync(path, { recursive: true, force: true }));
+  return {
+    path,
+    directory: new UnitDirectory(path, true),
+    write: (file, yaml) => writeFileSync(join(path, file), yaml),
+  };
+}
+
+function sourcesOf(texts: Readonly<Record<string, string>>): ReadonlyMap<string, UnitSource> {
+  return new Map(
+    Object.entries(texts).map(([name, text]) => [
+      name,
+      { name, file: `/units/${name}.yaml`, bytes: Buffer.from(text) },
+    ]),
+  );
+}
+
+function summary(set: UnitSet): unknown {
+  return [...set.specs.values()].map(({ name, command }) => `${name} ${command?.argv.join(' ')}`).sort();
+}
+
+const GOOD = 'command: /bin/good\n';
+const BROKEN = 'command: /bin/new\nnonsense: 1\n';
+
+test('load: reads every unit file, passes over leftovers, and names a file whose name is no unit', async (t) => {
+  const { write, directory, path } = scratch(t);
+  write('a.yaml', GOOD);
+  write('b.yml', GOOD);
+  write('README.md', 'not a unit');
+  write('.hidden.yaml', 'not: [read');
+  write('c.yaml~', 'not: [read');
+  write('sp ace.yaml', GOOD);
+  mkdirSync(join(path, 'sub.yaml'));
+  const set = await directory.load();
+  assert.deepEqual([...set.specs.keys()], ['a', 'b']);
+  assert.deepEqual(
+    set.problems.map(({ code, file, unit }) => ({ code, file, unit })),
+    [{ code: 'file-name', file: join(path, 'sp ace.yaml'), unit: null }],
+  );
+  assert.equal(set.isBlind, false);
+});
+
+test('load: two files of one unit are an error of the set', async (t) => {
+  const { write, directory } = scratch(t);
+  write('a.yaml', GOOD);
+  write('a.yml', GOOD);
+  const set = await directory.load();
+  assert.deepEqual(
+    set.problems.map(({ code, unit }) => [code, unit]),
+    [['duplicate-unit', 'a']],
+  );
+});
+
+test('load: a file that cannot be read is an error of its unit', async (t) => {
+  const { directory, path, write } = scratch(t);
+  symlinkSync(join(path, 'nowhere'), join(path, 'web.yaml'));
+  write('api.yaml', GOOD);
+  const set = await directory.load();
+  assert.deepEqual(
+    set.problems.map(({ code, unit }) => [code, unit]),
+    [['file-unreadable', 'web']],
+  );
+  assert.equal(set.isBlind, false);
+  assert.deepEqual([...set.specs.keys()], ['api']);
+});
+
+test('load: a directory that is not there is blind, one that is empty is not', async (t) => {
+  const { directory, path } = scratch(t);
+  const empty = await directory.load();
+  assert.deepEqual([empty.isBlind, hasErrors(empty.problems)], [false, false]);
+  rmSync(path, { recursive: true });
+  const gone = await directory.load();
+  assert.deepEqual([gone.isBlind, hasErrors(gone.problems)], [true, true]);
+});
+
+test(
+  'load: as root, a directory that others may write is blind unless permissions are passed over',
+  { skip: process.geteuid?.() !== 0 && 'only root checks owners and modes' },
+  async (t) => {
+    const { path, write } = scratch(t);
+    write('a.yaml', GOOD);
+    chmodSync(path, 0o777);
+    const strict = await new UnitDirectory(path, false).load();
+    assert.deepEqual([strict.isBlind, strict.problems[0]?.code], [true, 'file-mode']);
+    const insecure = await new UnitDirectory(path, true).load();
+    assert.deepEqual([...insecure.specs.keys()], ['a']);
+  },
+);
+
+test('load: what has not changed is the same value, what has is another', async (t) => {
+  const { write, directory } = scratch(t);
+  write('a.yaml', GOOD);
+  write('b.yaml', GOOD);
+  const first = await directory.load();
+  write('b.yaml', 'command: /bin/other\n');
+  const second = await directory.load();
+  assert.equal(second.specs.get('a'), first.specs.get('a'));
+  assert.notEqual(second.specs.get('b'), first.specs.get('b'));
+  assert.equal(second.fingerprints.get('a'), first.fingerprints.get('a'));
+  assert.notEqual(second.fingerprints.get('b'), first.fingerprints.get('b'));
+});
+
+test('usable: a broken unit takes its earlier form, and the problems stay those of its file', async (t) => {
+  const { write, directory } = scratch(t);
+  write('web.yaml', BROKEN);
+  write('api.yaml', 'command: /bin/api\n');
+  const set = await directory.load();
+  const usable = directory.usable(set, sourcesOf({ web: GOOD }));
+  assert.deepEqual(summary(usable), ['api /bin/api', 'web /bin/good']);
+  assert.deepEqual(usable.problems, set.problems);
+  assert.deepEqual(usable.files.map(({ name }) => name).sort(), ['api', 'web']);
+});
+
+test('usable: what depends on a unit without any valid form goes with it, however far down', async (t) => {
+  const { write, directory } = scratch(t);
+  write('db.yaml', BROKEN);
+  write('api.yaml', 'command: /bin/api\nrequires: [db]\n');
+  write('web.yaml', 'command: /bin/web\nrequires: [api]\n');
+  write('alone.yaml', 'command: /bin/alone\n');
+  const usable = directory.usable(await directory.load(), new Map());
+  assert.deepEqual(summary(usable), ['alone /bin/alone']);
+});
+
+test('usable: a unit whose new form names one that is gone takes the form that does not', async (t) => {
+  const { write, directory } = scratch(t);
+  write('web.yaml', 'command: /bin/web\nrequires: [gone]\n');
+  const usable = directory.usable(await directory.load(), sourcesOf({ web: GOOD, gone: GOOD }));
+  assert.deepEqual(summary(usable), ['web /bin/good']);
+});
+
+test('usable: a cycle is cut at one unit, the rest of it runs', async (t) => {
+  const { write, directory } = scratch(t);
+  write('a.yaml', 'command: /bin/a\nafter: [b]\n');
+  write('b.yaml', 'command: /bin/b\nafter: [c]\n');
+  write('c.yaml', 'command: /bin/c\nafter: [a]\n');
+  const set = await directory.load();
+  assert.equal(set.problems[0]?.code, 'dependency-cycle');
+  const usable = directory.usable(set, sourcesOf({ a: GOOD, b: GOOD, c: GOOD }));
+  assert.equal(usable.specs.size, 3);
+  assert.equal(
+    [...usable.specs.values()].filter(({ command }) => command?.argv[0] === '/bin/good').length,
+    1,
+  );
+});
+
+test('usable: of a blind directory it is the whole fallback', async (t) => {
+  const { directory, path } = scratch(t);
+  rmSync(path, { recursive: true });
+  const usable = directory.usable(await directory.load(), sourcesOf({ web: GOOD, api: GOOD }));
+  assert.deepEqual(summary(usable), ['api /bin/good', 'web /bin/good']);
+  assert.equal(usable.isBlind, true);
+});
+
+test('usable: a fallback that is broken itself is left out rather than tried for ever', async (t) => {
+  const { write, directory } = scratch(t);
+  write('web.yaml', BROKEN);
+  write('api.yaml', 'command: /bin/api\n');
+  const usable = directory.usable(await directory.load(), sourcesOf({ web: 'nonsense: 2\n' }));
+  assert.deepEqual(summary(usable), ['api /bin/api']);
+});
+
+test('usable: leaves the next load unharmed', async (t) => {
+  const { write, directory } = scratch(t);
+  write('web.yaml', BROKEN);
+  write('api.yaml', 'command: /bin/api\n');
+  const set = await directory.load();
+  directory.usable(set, sourcesOf({ web: GOOD }));
+  const again = await directory.load();
+  assert.deepEqual(again.problems, set.problems);
+  assert.deepEqual(summary(again), summary(set));
+});
