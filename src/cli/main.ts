@@ -4,7 +4,7 @@ import { contextOf } from './context.ts';
 import { EXIT } from './exit-code.ts';
 import { plainInvocation } from './plain-arguments.ts';
 import type { Invocation } from './verb-spec.ts';
-import type { RunDaemon } from './verbs/daemon.ts';
+import type { RunDaemon } from './run-daemon.ts';
 
 /** Runs one command line; the number is what the process exits with. */
 export async function runCommandLine(argv: readonly string[], runDaemon: RunDaemon): Promise<number> {

@@ -1,24 +1,11 @@
 // unitd daemon: becomes the daemon, or with --detach leaves one in the background.
 import type { Context } from '../context.ts';
-import type { Paths } from '../../base/paths.ts';
 import { parseDuration } from '../../base/duration.ts';
 import { EXIT } from '../exit-code.ts';
+import type { RunDaemon } from '../run-daemon.ts';
 import { given, valueOf } from '../verb-spec.ts';
 
 const SHORTEST_INTERVAL_MS = 100;
-
-/** What the command line hands to the daemon; bin puts the two together. */
-export interface DaemonRequest {
-  readonly paths: Paths;
-  readonly version: string;
-  readonly socketGroup: string | null;
-  readonly insecurePermissions: boolean;
-  /** null: usage is not measured. */
-  readonly usageIntervalMs: number | null;
-  /** Nobody named the directory of the unit files: the standing one is made if it is missing. */
-  readonly makesUnits: boolean;
-}
-export type RunDaemon = (request: DaemonRequest) => Promise<number>;
 
 export async function runDaemonVerb(context: Context, runDaemon: RunDaemon): Promise<number> {
   const usageIntervalMs = usageInterval(context);
@@ -47,4 +34,3 @@ function usageInterval({ invocation, err, note }: Context): number | null | unde
   note(`${err.palette.red('unitd:')} cannot start daemon: --usage-interval is "${text}", ${expected}\n`);
   return undefined;
 }
-
