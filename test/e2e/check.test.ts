@@ -1,0 +1,128 @@
+// What is done with unit files alone: check, show, schema; and the sample set that comes with the program.
+import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { packageRoot } from '../../src/base/package-root.ts';
+import { startUnitd, Unitd } from '../support/unitd.ts';
+
+const SAMPLES = join(packageRoot(), 'units.d');
+
+test('the sample set is valid and shows a service, a oneshot, a target, a dependency and a backoff', async (t) => {
+  const unitd = new Unitd(t, { args: ['--units', SAMPLES, '--insecure-permissions'] });
+  const checked = await unitd.cli('check', '--insecure-permissions', SAMPLES);
+  assert.deepEqual(checked, { code: 0, stdout: '', stderr: '' });
+  await unitd.start();
+  await unitd.until({ clock: 'running', greeter: 'running', 'tidy-desk': 'completed', workshop: 'running' });
+  await unitd.until({ stumbler: 'backoff' });
+  const { units } = await unitd.status();
+  assert.deepEqual(
+    units.map(({ name, type, ready }) => ({ name, type, ready })),
+    [
+      { name: 'clock', type: 'service', ready: true },
+      { name: 'greeter', type: 'service', ready: true },
+      { name: 'stumbler', type: 'service', ready: false },
+      { name: 'tidy-desk', type: 'oneshot', ready: true },
+      { name: 'workshop', type: 'target', ready: true },
+    ],
+  );
+  const stumbler = units.find(({ name }) => name === 'stumbler');
+  assert.match(stumbler?.reason ?? '', /exited with code 3/);
+  assert.notEqual(stumbler?.nextStartAt, null);
+  const table = await unitd.cli('status');
+  assert.equal(table.code, 3, 'one of them is not up');
+  assert.match(table.stdout, /stumbler +backoff.*exited with code 3/);
+  assert.match(await unitd.untilLog('greeter', 'hello'), /hello, I am greeter/);
+  assert.match(await unitd.untilLog('clock', 'says'), /\d\d:\d\d:\d\d, says the clock in the hall/);
+  assert.match((await unitd.cli('deps', 'workshop')).stdout, /workshop[^]*clock[^]*tidy-desk/);
+  assert.equal((await unitd.cli('plan')).code, 0);
+});
+
+test('check needs no daemon, says every error of every file with its place, and exits 78', async (t) => {
+  const unitd = new Unitd(t, {});
+  unitd.write('good.yaml', 'command: sleep infinity');
+  assert.deepEqual(await unitd.cli('check', join(unitd.units, 'good.yaml')), {
+    code: 0,
+    stdout: '',
+    stderr: '',
+  });
+  unitd.write('bad.yaml', 'command: sleep infinity\nnice: 99\nrestart:\n  polciy: always\n');
+  unitd.write('worse.yaml', 'command: "unclosed\n');
+  unitd.write('double.yaml', 'command: sleep 1\ncommand: sleep 2\n');
+  unitd.write('needy.yaml', 'command: sleep infinity\nrequires: [nobody]\n');
+  const all = await unitd.cli('check', unitd.units);
+  assert.equal(all.code, 78);
+  assert.equal(all.stdout, '');
+  for (const said of [
+    /bad\.yaml:2:\d+: .*nice.*99/,
+    /bad\.yaml:4:3: .*polciy.*policy/,
+    /worse\.yaml:\d+:\d+: /,
+    /double\.yaml:2:\d+: .*command/,
+    /needy\.yaml:2:\d+: .*nobody/,
+  ]) {
+    assert.match(all.stderr, said);
+  }
+  const alone = await unitd.cli('check', join(unitd.units, 'needy.yaml'));
+  assert.equal(alone.code, 0, 'of a single file, the rest of the set may lie elsewhere');
+  assert.match(alone.stderr, /warning: .*nobody/);
+  const json = await unitd.cli('check', '--json', unitd.units);
+  assert.equal(json.code, 78);
+  const told: { ok: boolean; files: number; problems: { file: string; line: number }[] } = JSON.parse(
+    json.stdout,
+  );
+  assert.deepEqual([told.ok, told.files], [false, 5]);
+  assert(told.problems.some(({ file, line }) => file.endsWith('bad.yaml') && line === 4));
+});
+
+test('check takes a file under any name, as a deploy tool hands it over, and warns of what is missing here', async (t) => {
+  const unitd = new Unitd(t, {});
+  const copies = join(unitd.root, 'copies');
+  mkdirSync(copies);
+  const copy = join(copies, '.ansible_tmp1234source');
+  writeFileSync(copy, 'command: /nonexistent/server\n', { mode: 0o644 });
+  const ran = await unitd.cli('check', copy);
+  assert.equal(ran.code, 0);
+  assert.match(ran.stderr, /warning: .*\/nonexistent\/server/);
+  writeFileSync(copy, 'comand: x\n');
+  assert.equal((await unitd.cli('check', copy)).code, 78);
+  assert.equal((await unitd.cli('check', join(copies, 'none.yaml'))).code, 78);
+});
+
+test('show prints the effective unit as a unit file: put in its place, it changes nothing', async (t) => {
+  const unitd = await startUnitd(t, {
+    'web.yaml': `
+      description: Front end
+      command: sleep \${LONG}
+      environment: { LONG: infinity, ON: "yes", NUMBER: "08" }
+      environmentFiles: [-/nonexistent]
+      umask: "0027"
+      limits: { nofile: "512:1024", core: 0 }
+      startPre: [-/bin/false, "echo a 'b c' $$HOME"]
+      restart: { policy: on-failure, delay: 250ms, preventExitStatus: [2, SIGUSR1] }
+      stop: { signal: SIGRTMIN+3, timeout: 1m30s, command: "-/bin/true" }
+      logs: { maxSize: 10MiB }
+      wants: [job]
+    `,
+    'job.yaml': 'type: oneshot\ncommand: ["true"]\nrestart: { policy: "no" }',
+    'all.yaml': 'type: target\nrequires: [web]',
+  });
+  await unitd.until({ web: 'running', job: 'completed', all: 'running' });
+  for (const name of ['web', 'job', 'all']) {
+    const shown = await unitd.cli('show', name);
+    assert.equal(shown.code, 0, shown.stderr);
+    unitd.write(`${name}.yaml`, shown.stdout);
+  }
+  const planned = await unitd.cli('plan');
+  assert.equal(planned.code, 0, planned.stdout + planned.stderr);
+});
+
+test('schema prints each published schema, without a daemon', async (t) => {
+  const unitd = new Unitd(t, {});
+  for (const name of ['unit', 'status', 'plan', 'event', 'problem']) {
+    const ran = await unitd.cli('schema', name);
+    assert.equal(ran.code, 0);
+    assert.equal(ran.stdout, readFileSync(join(packageRoot(), 'schemas', `${name}.schema.json`), 'utf8'));
+  }
+  assert.equal((await unitd.cli('schema')).stdout, (await unitd.cli('schema', 'unit')).stdout);
+  assert.equal((await unitd.cli('schema', 'nothing')).code, 64);
+});
