@@ -1,5 +1,5 @@
 // Puts the pieces of long lines together again, per stream, across files. Does no I/O.
-import type { LogEntry } from './entry.ts';
+import type { LogEntry } from '../wire/log-entry.ts';
 import type { ParsedLine } from './parse.ts';
 
 /** A longer line is handed on in entries of this size: one string cannot hold just any line. */

@@ -1,5 +1,5 @@
 // A unit's log as it is now.
-import type { LogEntry } from './entry.ts';
+import type { LogEntry } from '../wire/log-entry.ts';
 import { LogReader } from './reader.ts';
 import type { LogQuery } from './reader.ts';
 

@@ -4,7 +4,7 @@ import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { NOTHING_CARRIED, splitLines } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
-import type { LogEntry } from './entry.ts';
+import type { LogEntry } from '../wire/log-entry.ts';
 import { identityOf, statusOf } from './inspect.ts';
 import { Joiner } from './joiner.ts';
 import { COMPRESSED, CURRENT, rotatedFiles } from './names.ts';

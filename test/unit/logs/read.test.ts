@@ -3,7 +3,6 @@ import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { mergeByTime } from '../../../src/logs/entry.ts';
 import { readLog } from '../../../src/logs/read.ts';
 import type { LogQuery } from '../../../src/logs/reader.ts';
 import { collected, numbers, temporaryDirectory } from '../../fixtures/log-setup.ts';
@@ -171,16 +170,3 @@ async function bytesRead(): Promise<number> {
   const { readFile } = await import('node:fs/promises');
   return Number(/rchar: (\d+)/.exec(await readFile('/proc/self/io', 'utf8'))?.[1]);
 }
-
-test('mergeByTime: entries of several logs by time, those without one behind the one before them', async () => {
-  async function* log(...pairs: readonly (readonly [string | null, string])[]): AsyncGenerator<{
-    time: string | null;
-    text: string;
-  }> {
-    for (const [time, text] of pairs) yield { time, text };
-  }
-  const merged = await collected(
-    mergeByTime([log(['1', 'a'], ['4', 'd'], [null, 'e']), log(), log(['2', 'b'], [null, 'c'], ['5', 'f'])]),
-  );
-  assert.equal(merged.map(({ text }) => text).join(''), 'abcdef');
-});
