@@ -3,8 +3,7 @@
 // down     The first of: the daemon is stopping; its file is gone; an operator stopped it; it is to be cycled; a unit
 //          it conflicts with was started later; nobody wants it; a wanted unit that it requires, is bound to, or is
 //          part of has to be down for a reason of its own that is one of the first five (so a stop or restart travels
-//          along these fields, and only these); a unit it is bound to is not up, for whatever reason. A requisite's
-//          stop ends it only while it is there; so does a cycle.
+//          along these fields, and only these); a unit it is bound to is not up, for whatever reason.
 // wait     While nothing says down: a unit before or after it is being stopped (a stop always goes before a start); a
 //          strong requirement is not up; a unit before it is on its way; a conflicting unit is not down yet. The first
 //          one found is told; finding all would make a target with ten thousand wants cost ten thousand at each event.
@@ -30,12 +29,13 @@ interface DownReason {
 
 export function verdictOf(fleet: Fleet, unit: Unit): Verdict {
   const wanted = wantedOf(fleet, unit);
-  const down = downReason(fleet, unit)?.text ?? null;
+  const reason = downReason(fleet, unit);
+  const down = reason?.text ?? null;
   const up = isUp(unit);
   const claim = claimOf(unit);
   const { phase } = unit.state;
   if (down !== null || phase.at !== 'stopped') {
-    const pending = isMoving(phase) || (down !== null && needsStop(unit));
+    const pending = isMoving(phase) || (reason !== null && (needsStop(unit) || reason.cycle));
     return { wanted, down, up, pending, wait: null, claim };
   }
   const check = startCheck(fleet, unit);
@@ -117,7 +117,6 @@ function inheritedDownReason(
   isDirect = true,
 ): DownReason | null {
   for (const field of [...STRONG_FIELDS, 'partOf'] as const) {
-    if (field === 'requisite' && !needsStop(unit)) continue;
     for (const name of unit.spec[field]) {
       const other = fleet.units.get(name);
       if (other === undefined || seen.has(name)) continue;
@@ -126,7 +125,7 @@ function inheritedDownReason(
       if (own !== null && (isDirect || !own.cycle))
         return { text: `${FIELD_PHRASES[field]} "${name}": ${own.text}`, cycle: own.cycle };
       if (wantedOf(fleet, other) === 'down') {
-        if (field === 'requisite') return because(`requires "${name}": not enabled`);
+        if (field === 'requisite' && needsStop(unit)) return because(`requires "${name}": not enabled`);
         continue;
       }
       const deeper = inheritedDownReason(fleet, other, seen, false);

@@ -57,6 +57,8 @@ export interface World {
   faults: Faults;
   nowMs: number;
   desired: ReadonlyMap<string, UnitSpec>;
+  /** Units of which nothing can be spawned. */
+  readonly broken: Set<string>;
   /** Living processes, by unit. */
   readonly processes: Map<string, Process[]>;
   /** What the kernel has to tell, by unit, oldest first. */
@@ -86,6 +88,7 @@ export function newWorld(seed: number, faults: Faults): World {
     faults,
     nowMs: 1_000,
     desired: new Map(),
+    broken: new Set(),
     processes: new Map(),
     facts: new Map(),
     told: [],
@@ -189,6 +192,12 @@ export function crash(world: World, pick: number): void {
   if (process !== undefined) end(world, process, statusDrawn(world));
 }
 
+/** The main process of a unit ends by itself, in this way. */
+export function endMain(world: World, name: string, status: ExitStatus): void {
+  const main = treeOf(world, name).find((process) => process.role === 'main');
+  if (main !== undefined) end(world, main, status);
+}
+
 /**
  * No more faults: everything under way goes on until nothing but running services and unbounded waits is left.
  * `look` is called after each step. False when it does not come to rest.
@@ -260,7 +269,7 @@ function perform(world: World, name: string, effect: MachineEffect): void {
 function spawn(world: World, name: string, effect: Extract<MachineEffect, { type: 'spawn' }>): void {
   const { run, role } = effect;
   const { faults } = world;
-  if (world.random() < faults.spawnFails) {
+  if (world.broken.has(name) || world.random() < faults.spawnFails) {
     const failure = { stage: 'command', errno: 'ENOENT', reason: 'no such file' } as const;
     news(world, name, { type: 'event', event: { type: 'spawn-failed', run, failure } });
     return;

@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import * as world from '../../property/fleet-world.ts';
+import { crash, load, operate, settled, standing, tellAll } from './fleet-stage.ts';
+import { command, unitSpec } from './unit-spec.ts';
+import type { SpecChange } from './unit-spec.ts';
+
+const OTHER = { command: command('/bin/other') };
+const OFF = { enabled: false };
+
+/** Rows of the plan from one set to the next, each in words. */
+function planned(
+  before: readonly [string, SpecChange][],
+  after: readonly [string, SpecChange][],
+): readonly string[] {
+  const on = settled(...before.map(([name, change]) => unitSpec(name, change)));
+  return load(on, ...after.map(([name, change]) => unitSpec(name, change)));
+}
+
+describe('plan: actions and reasons', () => {
+  test('a new file starts its unit', () => {
+    assert.deepEqual(planned([], [['web', {}]]), ['start web: new file']);
+  });
+  test('a new file that is not enabled is only taken in', () => {
+    assert.deepEqual(planned([], [['web', OFF]]), ['update web: new file; not enabled']);
+  });
+  test('a new file that another unit needs is started', () => {
+    const after: [string, SpecChange][] = [
+      ['db', OFF],
+      ['web', { requires: ['db'] }],
+    ];
+    assert.deepEqual(planned([], after), ['start db: new file', 'start web: new file']);
+  });
+  test('a removed file stops its unit', () => {
+    assert.deepEqual(planned([['web', {}]], []), ['stop web: file removed']);
+  });
+  test('a removed file of a unit at rest says so', () => {
+    assert.deepEqual(planned([['web', OFF]], []), ['stop web: file removed; nothing of it is running']);
+  });
+  test('a renamed file is a stop and a start', () => {
+    assert.deepEqual(planned([['web', {}]], [['www', {}]]), [
+      'stop web: file removed',
+      'start www: new file',
+    ]);
+  });
+  test('the same set plans nothing', () => {
+    assert.deepEqual(planned([['web', {}]], [['web', {}]]), []);
+  });
+  test('a field that only a new process can have restarts', () => {
+    assert.deepEqual(planned([['web', {}]], [['web', OTHER]]), ['restart web: command changed']);
+  });
+  test('all fields that make it so are named, and only these', () => {
+    const after: SpecChange = { ...OTHER, nice: 5, description: 'new' };
+    assert.deepEqual(planned([['web', {}]], [['web', after]]), ['restart web: command, nice changed']);
+  });
+  test('any other field is an update', () => {
+    const after: SpecChange = { description: 'new', stop: { timeoutMs: 1 }, after: [] };
+    assert.deepEqual(planned([['web', {}]], [['web', after]]), ['update web: description, stop changed']);
+  });
+  test('a field of the next start is an update', () => {
+    assert.deepEqual(planned([['web', {}]], [['web', { startPre: [command('/bin/a')] }]]), [
+      'update web: startPre changed',
+    ]);
+  });
+  test('enabled set to false stops', () => {
+    assert.deepEqual(planned([['web', {}]], [['web', OFF]]), ['stop web: enabled is false']);
+  });
+  test('enabled set to true starts', () => {
+    assert.deepEqual(planned([['web', OFF]], [['web', {}]]), ['start web: now wanted']);
+  });
+  test('a unit that nobody needs any more stops', () => {
+    assert.deepEqual(
+      planned(
+        [
+          ['db', OFF],
+          ['web', { requires: ['db'] }],
+        ],
+        [
+          ['db', OFF],
+          ['web', {}],
+        ],
+      ),
+      ['stop db: no longer wanted', 'update web: requires changed'],
+    );
+  });
+  test('a unit that is needed now starts', () => {
+    assert.deepEqual(
+      planned(
+        [
+          ['db', OFF],
+          ['web', {}],
+        ],
+        [
+          ['db', OFF],
+          ['web', { wants: ['db'] }],
+        ],
+      ),
+      ['start db: now wanted', 'update web: wants changed'],
+    );
+  });
+  test('a unit needed by one that restarts does not stop in between', () => {
+    const before: [string, SpecChange][] = [
+      ['db', {}],
+      ['web', { requires: ['db'] }],
+    ];
+    const after: [string, SpecChange][] = [
+      ['db', OFF],
+      ['web', { requires: ['db'], ...OTHER }],
+    ];
+    assert.deepEqual(planned(before, after), ['update db: enabled changed', 'restart web: command changed']);
+  });
+  test('a dependency that is held down stops who now needs it, and says why', () => {
+    const on = settled(unitSpec('db'), unitSpec('web'));
+    operate(on, 'db', 'stop');
+    assert.deepEqual(load(on, unitSpec('db'), unitSpec('web', { requires: ['db'] })), [
+      'stop web: requires "db": stopped by the operator',
+    ]);
+    assert.equal(standing(on, 'web'), 'waiting: requires "db": stopped by the operator');
+  });
+});
+
+describe('plan: restarts spread', () => {
+  for (const [field, reason] of [
+    ['requires', 'requires "db", which restarts'],
+    ['requisite', 'requires "db", which restarts'],
+    ['bindsTo', 'is bound to "db", which restarts'],
+    ['partOf', 'is part of "db", which restarts'],
+  ] as const) {
+    test(`along ${field}`, () => {
+      const web: [string, SpecChange] = ['web', { [field]: ['db'] }];
+      assert.deepEqual(planned([['db', {}], web], [['db', OTHER], web]), [
+        'restart db: command changed',
+        `restart web: ${reason}`,
+      ]);
+    });
+  }
+  for (const field of ['wants', 'after', 'upholds'] as const) {
+    test(`not along ${field}`, () => {
+      const web: [string, SpecChange] = ['web', { [field]: ['db'] }];
+      assert.deepEqual(planned([['db', {}], web], [['db', OTHER], web]), ['restart db: command changed']);
+    });
+  }
+  test('all the way', () => {
+    const rest: [string, SpecChange][] = [
+      ['api', { requires: ['db'] }],
+      ['web', { bindsTo: ['api'] }],
+    ];
+    assert.deepEqual(planned([['db', {}], ...rest], [['db', OTHER], ...rest]), [
+      'restart api: requires "db", which restarts',
+      'restart db: command changed',
+      'restart web: is bound to "api", which restarts',
+    ]);
+  });
+  test('not to a unit that waits, nor through it', () => {
+    const on = settled(
+      unitSpec('db'),
+      unitSpec('api', { requires: ['db'] }),
+      unitSpec('web', { partOf: ['api'] }),
+    );
+    operate(on, 'api', 'stop');
+    assert.deepEqual(
+      load(
+        on,
+        unitSpec('db', OTHER),
+        unitSpec('api', { requires: ['db'] }),
+        unitSpec('web', { partOf: ['api'] }),
+      ),
+      ['restart db: command changed'],
+    );
+  });
+  test('not from a unit in backoff: it is down already', () => {
+    const api = unitSpec('api', { requires: ['db'] });
+    const on = settled(unitSpec('db'), api);
+    crash(on, 'db');
+    assert.deepEqual(load(on, unitSpec('db', OTHER), api), ['restart db: command changed']);
+    assert.deepEqual([standing(on, 'db'), standing(on, 'api')], ['running', 'running']);
+    assert.equal(on.fleet.units.get('api')?.state.activation, 1);
+  });
+});
+
+describe('commit', () => {
+  test('an update keeps the process', () => {
+    const on = settled(unitSpec('web'));
+    load(on, unitSpec('web', { description: 'new', runtimeMaxMs: 60_000 }));
+    assert.equal(on.fleet.units.get('web')?.state.activation, 1);
+    assert.equal(on.fleet.units.get('web')?.spec.description, 'new');
+  });
+  test('a changed runtimeMax holds for the run that is up', () => {
+    const on = settled(unitSpec('web'));
+    load(on, unitSpec('web', { runtimeMaxMs: 60_000 }));
+    world.passDeadline(on);
+    tellAll(on);
+    assert.equal(on.fleet.units.get('web')?.state.history.at(-1)?.cause, 'runtime-max');
+  });
+  test('a changed command tries a unit in backoff at once', () => {
+    const on = settled(unitSpec('web'));
+    crash(on, 'web');
+    assert.deepEqual(load(on, unitSpec('web', OTHER)), ['restart web: command changed']);
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('a changed command tries a failed unit again', () => {
+    const on = settled(unitSpec('web', { restart: { policy: 'no' } }));
+    crash(on, 'web');
+    assert.deepEqual(load(on, unitSpec('web', { ...OTHER, restart: { policy: 'no' } })), [
+      'start web: command changed; it had failed',
+    ]);
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('a changed description does not', () => {
+    const once = { restart: { policy: 'no' } } as const;
+    const on = settled(unitSpec('web', once));
+    crash(on, 'web');
+    assert.deepEqual(load(on, unitSpec('web', { ...once, description: 'new' })), [
+      'update web: description changed',
+    ]);
+    assert.equal(standing(on, 'web'), 'failed: exited with code 1');
+  });
+  test('a changed command runs a completed oneshot again', () => {
+    const on = settled(unitSpec('migrate', { type: 'oneshot' }));
+    load(on, unitSpec('migrate', { type: 'oneshot', ...OTHER }));
+    assert.equal(standing(on, 'migrate'), 'completed: exited with code 0');
+    assert.equal(on.fleet.units.get('migrate')?.state.activation, 2);
+  });
+  test('a oneshot that becomes a service is swept first', () => {
+    const on = settled(unitSpec('migrate', { type: 'oneshot', stopPost: [command('/bin/post')] }));
+    load(on, unitSpec('migrate', { stopPost: [command('/bin/post')] }));
+    assert.equal(standing(on, 'migrate'), 'running');
+    assert.equal(
+      on.told.some(({ event }) => event.type === 'spawned' && event.run === 2),
+      true,
+    );
+  });
+  test('a unit that the operator stopped stays down across reloads that change it', () => {
+    const on = settled(unitSpec('web'));
+    operate(on, 'web', 'stop');
+    assert.deepEqual(load(on, unitSpec('web', OTHER)), ['update web: command changed']);
+    assert.equal(standing(on, 'web'), 'stopped: stopped by the operator');
+  });
+  test('stopped before it has stopped, changed and started again: the old process does not stay', () => {
+    const on = settled(unitSpec('db'), unitSpec('web', { requires: ['db'] }));
+    world.command(on, 'db', 'stop');
+    load(on, unitSpec('db', OTHER), unitSpec('web', { requires: ['db'] }));
+    operate(on, 'db', 'start');
+    assert.deepEqual([standing(on, 'db'), on.fleet.units.get('db')?.state.activation], ['running', 2]);
+  });
+  test('removed and back before it has stopped: a restart, by a plan that says so', () => {
+    const web = unitSpec('web', { after: ['db'] });
+    const on = settled(unitSpec('db'), web);
+    world.reload(on, []);
+    assert.deepEqual(load(on, unitSpec('db', OTHER), web), [
+      'restart db: its file was removed and is back',
+      'restart web: its file was removed and is back',
+    ]);
+    assert.deepEqual([standing(on, 'db'), on.fleet.units.get('db')?.state.activation], ['running', 2]);
+  });
+  test('a unit that was forgotten and is back does not take facts about its former runs for its own', () => {
+    const on = settled(unitSpec('web'));
+    load(on);
+    assert.equal(on.fleet.units.has('web'), false);
+    load(on, unitSpec('web'));
+    world.tell(on, 'web', { type: 'exited', run: 1, status: { code: 1, signal: null, coreDumped: false } });
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('stops go before starts where units conflict', () => {
+    const on = settled(unitSpec('old', { conflicts: [] }));
+    world.reload(on, [unitSpec('new', { conflicts: ['old'] }), unitSpec('old', OFF)]);
+    assert.equal(standing(on, 'new'), 'waiting: waiting for "old" to stop, which it conflicts with');
+    tellAll(on);
+    assert.deepEqual([standing(on, 'new'), standing(on, 'old')], ['running', 'stopped: not enabled']);
+  });
+});
+
+test('plan: an upheld unit whose upholder never came up is not planned again and again', () => {
+  const failing = unitSpec('keeper', { upholds: ['kept'], restart: { policy: 'no' } });
+  const on = world.newWorld(1, world.NO_FAULTS);
+  on.broken.add('keeper');
+  load(on, failing, unitSpec('kept', OFF));
+  assert.equal(standing(on, 'keeper'), 'failed: could not be started: no such file');
+  assert.deepEqual(world.planOf(on, [failing, unitSpec('kept', OFF)]).units, []);
+});
+
+test('plan: changes carry the field as in the file, its values and what it asks for', () => {
+  const on = settled(unitSpec('web', { startTimeoutMs: 1 }));
+  const [row] = world.planOf(on, [unitSpec('web', { startTimeoutMs: 2 })]).units;
+  assert.deepEqual(row?.changes, [{ field: 'startTimeout', from: 1, to: 2, effect: 'in-place' }]);
+});
+
+test('plan: the order of files plays no part', () => {
+  const on = settled(unitSpec('a'), unitSpec('b', { requires: ['a'] }), unitSpec('c', { partOf: ['b'] }));
+  const next = [unitSpec('a', OTHER), unitSpec('b', { requires: ['a'] }), unitSpec('d', {})];
+  assert.deepEqual(world.planOf(on, next.toReversed()), world.planOf(on, next));
+});
