@@ -1,8 +1,8 @@
 // Where a unit's output goes: two named pipes in the runtime directory and the capture that reads them. One Output a
 // unit, made at its first start, closed when the unit is forgotten or the daemon ends.
-import { chownSync, unlinkSync } from 'node:fs';
+import { chownSync, closeSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { UnitSpec } from '../model/unit.ts';
+import type { LogSpec, UnitSpec } from '../model/unit.ts';
 import { createCapture } from '../logs/capture.ts';
 import type { Capture, CaptureStats } from '../logs/capture.ts';
 import { openOutputPipe } from '../os/fifo.ts';
@@ -13,8 +13,10 @@ export interface Output {
   /** Descriptors for the child's 1 and 2. */
   readonly stdoutFd: number;
   readonly stderrFd: number;
-  /** Takes a changed spec in, before a start or in place; throws when the pipes cannot be given to another user. */
-  update(spec: UnitSpec): void;
+  /** Takes changed log settings in, at once. */
+  update(logs: LogSpec): void;
+  /** Before a start: the pipes go to the unit's user, if that has changed. Throws when the system refuses. */
+  giveTo(spec: UnitSpec): void;
   stats(): CaptureStats;
   /** All processes of the unit have ended: what they wrote is in the log when this resolves. */
   settle(): Promise<void>;
@@ -44,12 +46,11 @@ export function openOutput(spec: UnitSpec, options: OutputOptions): Output {
     join(options.fifoDirectory, `${name}.stderr`),
   ];
   const pipes: OutputPipe[] = [];
-  let capture: Capture | null = null;
   try {
     for (const path of paths) pipes.push(openOutputPipe(path, { uid, gid, sizeBytes: PIPE_BYTES }));
     const [stdout, stderr] = pipes;
     if (stdout === undefined || stderr === undefined) throw new Error('unreachable: two pipes were opened');
-    capture = createCapture({
+    const capture = createCapture({
       unit: name,
       directory: join(options.logDirectory, name),
       spec: spec.logs,
@@ -62,7 +63,11 @@ export function openOutput(spec: UnitSpec, options: OutputOptions): Output {
     });
     return new CapturedOutput(spec, stdout, stderr, capture, paths);
   } catch (error) {
-    for (const pipe of pipes) pipe.close();
+    for (const pipe of pipes) {
+      pipe.close();
+      // The capture owns the read ends from its making on, however that went.
+      if (pipes.length < paths.length) closeSync(pipe.readFd);
+    }
     throw error;
   }
 }
@@ -86,7 +91,7 @@ class CapturedOutput implements Output {
   readonly #stderr: OutputPipe;
   readonly #capture: Capture;
   readonly #paths: readonly string[];
-  #spec: UnitSpec;
+  #owner: Pick<UnitSpec, 'user' | 'group'>;
 
   constructor(
     spec: UnitSpec,
@@ -95,7 +100,7 @@ class CapturedOutput implements Output {
     capture: Capture,
     paths: readonly string[],
   ) {
-    this.#spec = spec;
+    this.#owner = spec;
     this.#stdout = stdout;
     this.#stderr = stderr;
     this.#capture = capture;
@@ -110,15 +115,18 @@ class CapturedOutput implements Output {
     return this.#stderr.childFd;
   }
 
-  update(spec: UnitSpec): void {
-    const before = this.#spec;
-    if (before === spec) return;
-    this.#spec = spec;
-    this.#capture.update(spec.logs);
+  update(logs: LogSpec): void {
+    this.#capture.update(logs);
+  }
+
+  giveTo(spec: UnitSpec): void {
+    const before = this.#owner;
     if (spec.user === before.user && spec.group === before.group) return;
     const { uid, gid } = ownerOf(spec);
-    for (const path of this.#paths)
+    for (const path of this.#paths) {
       chownSync(path, uid ?? process.geteuid?.() ?? -1, gid ?? process.getegid?.() ?? -1);
+    }
+    this.#owner = spec;
   }
 
   stats(): CaptureStats {
@@ -130,16 +138,18 @@ class CapturedOutput implements Output {
   }
 
   async close(forget: boolean): Promise<void> {
+    // First, while nobody can have made new ones: a unit of this name may come back before the log is written.
+    if (forget) for (const path of this.#paths) removePipe(path);
     this.#stdout.close();
     this.#stderr.close();
     await this.#capture.close();
-    if (!forget) return;
-    for (const path of this.#paths) {
-      try {
-        unlinkSync(path);
-      } catch {
-        // Somebody was quicker; nothing is left to remove.
-      }
-    }
+  }
+}
+
+function removePipe(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Somebody was quicker; nothing is left to remove.
   }
 }

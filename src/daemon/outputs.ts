@@ -25,16 +25,19 @@ export class Outputs {
   /** Throws what the system said when the pipes cannot be made. */
   openFor(spec: UnitSpec): Output {
     const known = this.#open.get(spec.name);
-    known?.update(spec);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      known.update(spec.logs);
+      known.giveTo(spec);
+      return known;
+    }
     const output = openOutput(spec, this.#options);
     this.#open.set(spec.name, output);
     return output;
   }
 
-  /** Takes a changed spec in, if anything is open for the unit. */
+  /** Takes changed log settings in, if anything is open for the unit. */
   update(spec: UnitSpec): void {
-    this.#open.get(spec.name)?.update(spec);
+    this.#open.get(spec.name)?.update(spec.logs);
   }
 
   stats(unit: string): CaptureStats {

@@ -72,6 +72,7 @@ export const FAKE_OUTPUT: Output = {
   stdoutFd: 11,
   stderrFd: 12,
   update: () => undefined,
+  giveTo: () => undefined,
   stats: () => ({ bytes: 0, lines: 0, droppedLines: 0, droppedBytes: 0, problem: null }),
   settle: async () => await Promise.resolve(),
   close: async () => await Promise.resolve(),
@@ -128,6 +129,8 @@ export function createRig(options: RigOptions = {}): Rig {
     inherited: { PATH: '/bin' },
     outputFor: () => FAKE_OUTPUT,
     send: (unit, event) => supervisor.send(unit, event),
+    onSpawning: () => undefined,
+    onSpawned: () => undefined,
     onTrouble: (unit, message) => bugs.push([unit, message]),
   });
   const operations = new Operations(

@@ -1,0 +1,142 @@
+// Outputs over real named pipes, written to by the test itself in a child's place.
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { Outputs } from '../../src/daemon/outputs.ts';
+import { lookupUser } from '../../src/os/users.ts';
+import { cleanUp } from '../support/cleanup.ts';
+import { createFakeClock } from '../support/fakes/clock.ts';
+import { unitSpec } from '../unit/core/unit-spec.ts';
+
+interface Scratch {
+  readonly outputs: Outputs;
+  readonly troubles: string[];
+  pipe(name: string): string;
+  /** What the unit's log holds, in format raw. */
+  log(unit: string): string;
+}
+
+const LOGS = {
+  format: 'raw',
+  maxSizeBytes: 1_000_000,
+  maxFiles: 1,
+  maxAgeMs: null,
+  compress: false,
+} as const;
+
+function scratch(t: TestContext): Scratch {
+  const path = mkdtempSync(join(tmpdir(), 'unitd-outputs-'));
+  cleanUp(t, () => rmSync(path, { recursive: true, force: true }));
+  for (const name of ['fifo', 'log']) mkdirSync(join(path, name));
+  const troubles: string[] = [];
+  const outputs = new Outputs({
+    fifoDirectory: join(path, 'fifo'),
+    logDirectory: join(path, 'log'),
+    clock: createFakeClock(),
+    onProblem: (unit, problem) => problem !== null && troubles.push(`${unit}: ${problem}`),
+    onTrouble: (unit, message) => troubles.push(`${unit}: ${message}`),
+  });
+  cleanUp(t, async () => await outputs.close(true));
+  return {
+    outputs,
+    troubles,
+    pipe: (name) => join(path, 'fifo', name),
+    log: (unit) => readFileSync(join(path, 'log', unit, 'current'), 'utf8'),
+  };
+}
+
+function openDescriptors(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+test('openFor: a unit has one output; what is written to it is in its log after close', async (t) => {
+  const { outputs, log, pipe, troubles } = scratch(t);
+  const web = unitSpec('web', { logs: LOGS });
+  const output = outputs.openFor(web);
+  assert.equal(outputs.openFor(web), output);
+  writeSync(output.stdoutFd, 'to stdout\n');
+  await outputs.close(false);
+  assert.equal(log('web'), 'to stdout\n');
+  assert.equal(existsSync(pipe('web.stdout')), true);
+  assert.deepEqual(troubles, []);
+});
+
+test('openFor: pipes that cannot be made throw with the path, and leave no descriptor open', (t) => {
+  const { outputs, pipe } = scratch(t);
+  mkdirSync(pipe('web.stderr'));
+  const web = unitSpec('web', { logs: LOGS });
+  assert.throws(() => outputs.openFor(web), /web\.stderr/);
+  const before = openDescriptors();
+  for (let count = 0; count < 20; count += 1) assert.throws(() => outputs.openFor(web));
+  assert.equal(openDescriptors(), before);
+});
+
+test('forget: descriptors are closed, pipes removed, and what was written is kept', async (t) => {
+  const { outputs, log, pipe } = scratch(t);
+  const before = openDescriptors();
+  const output = outputs.openFor(unitSpec('web', { logs: LOGS }));
+  writeSync(output.stdoutFd, 'last words\n');
+  outputs.forget('web');
+  await outputs.close(true);
+  assert.equal(log('web'), 'last words\n');
+  assert.equal(existsSync(pipe('web.stdout')), false);
+  assert.equal(openDescriptors(), before);
+});
+
+test('forget: a unit that comes back at once has pipes of its own, which stay', async (t) => {
+  const { outputs, log, pipe } = scratch(t);
+  const web = unitSpec('web', { logs: LOGS });
+  writeSync(outputs.openFor(web).stdoutFd, 'old\n');
+  const old = statSync(pipe('web.stdout')).ino;
+  outputs.forget('web');
+  const output = outputs.openFor(web);
+  const renewed = statSync(pipe('web.stdout')).ino;
+  writeSync(output.stdoutFd, 'new\n');
+  await outputs.close(false);
+  assert.notEqual(renewed, old);
+  assert.equal(statSync(pipe('web.stdout')).ino, renewed);
+  assert.deepEqual(log('web').split('\n').sort(), ['', 'new', 'old']);
+});
+
+test(
+  'openFor: the pipes go to the user of the start, and not before it',
+  { skip: process.geteuid?.() !== 0 && 'only root gives files away' },
+  (t) => {
+    const { outputs, pipe } = scratch(t);
+    const nobody = lookupUser('nobody');
+    assert.ok(nobody);
+    const owner = (): number => statSync(pipe('web.stdout')).uid;
+    outputs.openFor(unitSpec('web', { logs: LOGS }));
+    const changed = unitSpec('web', { logs: LOGS, user: 'nobody' });
+    outputs.update(changed);
+    assert.equal(owner(), 0);
+    outputs.openFor(changed);
+    assert.equal(owner(), nobody.uid);
+    outputs.openFor(unitSpec('web', { logs: LOGS }));
+    assert.equal(owner(), 0);
+  },
+);
+
+test(
+  'openFor: pipes that cannot be given away fail each start, not the first alone',
+  { skip: process.geteuid?.() !== 0 && 'only root gives files away' },
+  (t) => {
+    const { outputs, pipe } = scratch(t);
+    outputs.openFor(unitSpec('web', { logs: LOGS }));
+    rmSync(pipe('web.stdout'));
+    const changed = unitSpec('web', { logs: LOGS, user: 'nobody' });
+    for (let start = 0; start < 2; start += 1) assert.throws(() => outputs.openFor(changed), /ENOENT/);
+  },
+);
