@@ -65,6 +65,7 @@ export class Daemon {
   readonly #sampler: Sampler;
   readonly #outputs: Outputs;
   #onAllDown: (() => void) | null = null;
+  #isHurried = false;
 
   constructor(options: DaemonOptions) {
     const { clock, processes, log, paths } = options;
@@ -209,12 +210,15 @@ export class Daemon {
       fleet.shuttingDown = true;
       for (const name of fleet.units.keys()) fleet.dirty.add(name);
     });
+    if (this.#isHurried) this.hurry();
     if (this.#supervisor.isSettled && this.#isAllDown()) return;
     await down;
   }
 
-  /** stopAll() is under way and shall not wait for anybody's grace any more. */
+  /** stopAll(), under way or still to come, shall not wait for anybody's grace. */
   hurry(): void {
+    this.#isHurried = true;
+    if (this.#onAllDown === null) return;
     for (const name of this.#supervisor.fleet.units.keys()) this.#supervisor.send(name, { type: 'hurried' });
   }
 

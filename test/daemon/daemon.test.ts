@@ -1,0 +1,190 @@
+// The whole daemon in one process: real files and pipes, but a clock and processes in the test's hand.
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Daemon } from '../../src/daemon/daemon.ts';
+import type { EventLine } from '../../src/wire/v1.ts';
+import { cleanUp } from '../support/cleanup.ts';
+import { createFakeClock } from '../support/fakes/clock.ts';
+import type { FakeClock } from '../support/fakes/clock.ts';
+import { createFakeProcesses } from '../support/fakes/processes.ts';
+import type { FakeProcesses } from '../support/fakes/processes.ts';
+
+interface Scene {
+  readonly daemon: Daemon;
+  readonly clock: FakeClock;
+  readonly processes: FakeProcesses;
+  readonly logged: string[];
+  readonly exitActions: number[];
+  readonly fifos: () => readonly string[];
+  /** Of the daemon, once. */
+  close(): Promise<void>;
+  /** Lets what is due in the event loop happen. */
+  turn(): Promise<void>;
+  stateOf(name: string): string | undefined;
+}
+
+function createScene(t: TestContext, units: Readonly<Record<string, string>>): Scene {
+  const top = mkdtempSync(join(tmpdir(), 'unitd-whole-'));
+  cleanUp(t, () => rmSync(top, { recursive: true, force: true }));
+  const paths = {
+    units: join(top, 'units'),
+    runtime: join(top, 'run'),
+    state: join(top, 'state'),
+    logs: join(top, 'log'),
+  };
+  for (const path of [...Object.values(paths), join(paths.runtime, 'fifo')]) mkdirSync(path);
+  for (const [name, yaml] of Object.entries(units)) writeFileSync(join(paths.units, `${name}.yaml`), yaml);
+  const clock = createFakeClock();
+  const processes = createFakeProcesses();
+  const logged: string[] = [];
+  const exitActions: number[] = [];
+  const daemon = new Daemon({
+    paths,
+    version: '0.0.0',
+    bootId: 'this-boot',
+    clock,
+    processes,
+    meter: {
+      source: 'pidusage',
+      sample: async () => await Promise.resolve(new Map()),
+      forget: () => undefined,
+    },
+    random: () => 0.5,
+    inherited: {},
+    log: { write: (level, event, message) => logged.push(`${level} ${event}: ${message}`) },
+    insecurePermissions: true,
+    usageIntervalMs: 5_000,
+    onExitAction: (_unit, code) => exitActions.push(code),
+  });
+  let closing: Promise<void> | null = null;
+  const close = async (): Promise<void> => {
+    closing ??= daemon.close();
+    await closing;
+  };
+  cleanUp(t, close);
+  return {
+    daemon,
+    close,
+    clock,
+    processes,
+    logged,
+    exitActions,
+    fifos: () => readdirSync(join(paths.runtime, 'fifo')),
+    turn: async () => {
+      for (let count = 0; count < 5; count += 1) await nextTurn();
+    },
+    stateOf: (name) => daemon.control.status().units.find((unit) => unit.name === name)?.state,
+  };
+}
+
+const STUBBORN = 'command: /bin/stubborn\nstop: { timeout: infinity }\n';
+
+test('Daemon: boots its units, stops them in reverse order, and leaves neither pipe nor timer', async (t) => {
+  const { daemon, close, processes, turn, stateOf, fifos, clock, logged } = createScene(t, {
+    db: 'command: /bin/db\n',
+    web: 'command: /bin/web\nrequires: [db]\n',
+  });
+  await daemon.boot();
+  await turn();
+  assert.deepEqual([stateOf('db'), stateOf('web')], ['running', 'running']);
+  assert.equal(fifos().length, 4);
+
+  const phases: EventLine[] = [];
+  daemon.control.events({ units: [], types: ['daemon'], snapshot: false }, (line) => phases.push(line));
+  daemon.announceReady();
+  await daemon.stopAll();
+  assert.equal(processes.livingCount, 0);
+  const ended = processes.signals
+    .filter(({ signal }) => signal === 'SIGTERM')
+    .map(({ process }) => process.pid);
+  const spawned = processes.spawned.map(({ process }) => process.pid);
+  assert.deepEqual(ended, spawned.toReversed());
+  assert.deepEqual(
+    phases.map((line) => line.type === 'daemon' && line.phase),
+    ['ready', 'stopping'],
+  );
+  await close();
+  assert.deepEqual(fifos(), []);
+  assert.equal(clock.armedCount, 0);
+  assert.deepEqual(
+    logged.filter((line) => !line.startsWith('info')),
+    [],
+  );
+});
+
+test('Daemon close() without stopAll(): processes run on, and their pipes stay', async (t) => {
+  const { daemon, close, processes, turn, fifos, clock } = createScene(t, { web: 'command: /bin/web\n' });
+  await daemon.boot();
+  await turn();
+  await close();
+  assert.equal(processes.livingCount, 1);
+  assert.equal(fifos().length, 2);
+  assert.equal(clock.armedCount, 0);
+});
+
+test('Daemon stopAll(): with nothing to stop it resolves', async (t) => {
+  const { daemon } = createScene(t, {});
+  await daemon.boot();
+  await daemon.stopAll();
+});
+
+test('Daemon hurry(): nobody is waited for, though a unit would take for ever', async (t) => {
+  const { daemon, processes, turn, stateOf } = createScene(t, { web: STUBBORN });
+  processes.define('/bin/stubborn', { ignores: ['SIGTERM'] });
+  await daemon.boot();
+  await turn();
+  const down = daemon.stopAll();
+  await turn();
+  assert.equal(stateOf('web'), 'stopping');
+  daemon.hurry();
+  await down;
+  assert.equal(processes.livingCount, 0);
+});
+
+test('Daemon hurry(): said before stopAll() it counts too, and restarts nothing', async (t) => {
+  const { daemon, processes, turn, stateOf } = createScene(t, { web: STUBBORN });
+  processes.define('/bin/stubborn', { ignores: ['SIGTERM'] });
+  await daemon.boot();
+  await turn();
+  daemon.hurry();
+  await turn();
+  assert.equal(stateOf('web'), 'running');
+  await daemon.stopAll();
+  assert.equal(processes.livingCount, 0);
+  assert.equal(processes.spawned.length, 1);
+});
+
+test('Daemon: a bug thrown by an event listener is logged, and supervision goes on', async (t) => {
+  const { daemon, processes, turn, stateOf, logged } = createScene(t, { web: 'command: /bin/web\n' });
+  await daemon.boot();
+  await turn();
+  daemon.control.events({ units: [], types: ['state'], snapshot: false }, () => {
+    throw new Error('seeded');
+  });
+  const [main] = processes.spawned;
+  assert.ok(main);
+  processes.exit(main.process, { code: 1, signal: null, coreDumped: false });
+  await turn();
+  assert.equal(stateOf('web'), 'backoff');
+  assert.ok(logged.some((line) => line.startsWith('error bug: Error: seeded')));
+});
+
+test('Daemon: failureAction hands the code out and stops nothing by itself', async (t) => {
+  const { daemon, processes, turn, exitActions, stateOf } = createScene(t, {
+    job: 'type: oneshot\ncommand: /bin/job\nfailureAction: exit\n',
+    web: 'command: /bin/web\n',
+  });
+  await daemon.boot();
+  await turn();
+  const job = processes.spawned.find(({ request }) => request.argv[0] === '/bin/job');
+  assert.ok(job);
+  processes.exit(job.process, { code: 9, signal: null, coreDumped: false });
+  await turn();
+  assert.deepEqual(exitActions, [9]);
+  assert.equal(stateOf('web'), 'running');
+});
