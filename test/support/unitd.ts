@@ -254,8 +254,7 @@ export class Unitd {
     try {
       if (daemon !== undefined) {
         const overdue = setTimeout(() => this.signal('SIGKILL'), WAIT_LIMIT_MS);
-        const end = await this.stop();
-        clearTimeout(overdue);
+        const end = await this.stop().finally(() => clearTimeout(overdue));
         assert.deepEqual(
           end,
           { code: 0, signal: null },
