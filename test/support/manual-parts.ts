@@ -1,6 +1,9 @@
 // What of the manual is made from the code, as mdoc(7) text: lists of fields from the JSON Schemas, and tables from
 // what core decides by. A sentence a line and no line longer than mandoc's style check passes.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { dump } from 'js-yaml';
+import { packageRoot } from '../../src/base/package-root.ts';
 import type { FieldEffect } from '../../src/model/plan.ts';
 
 /** What is read of a JSON Schema; everything else in it is passed over. */
@@ -19,6 +22,13 @@ export interface Schema {
   readonly anyOf?: readonly Schema[];
   readonly $ref?: string;
   readonly $defs?: Readonly<Record<string, Schema>>;
+}
+
+export function schemaNamed(name: string): Schema {
+  const schema: Schema = JSON.parse(
+    readFileSync(join(packageRoot(), 'schemas', `${name}.schema.json`), 'utf8'),
+  );
+  return schema;
 }
 
 const WIDTH = 79;
@@ -169,6 +179,20 @@ export function policyTable<P extends string, K extends string>(
       ...kinds.map(([kind]) => (isRestarted(policy, kind) ? 'restart' : '\\-')),
     ]),
   );
+}
+
+/** What becomes of A and B when something happens: the fields with which it is the same stand together. */
+export function sceneList(
+  scenes: readonly { readonly title: string; readonly outcomes: ReadonlyMap<string, readonly string[]> }[],
+): string {
+  const items = scenes.map(({ title, outcomes }) => {
+    const lines = [...outcomes].flatMap(([outcome, fields]) => [
+      `.It ${outcome}`,
+      ...wrapped(fields.join(', ')),
+    ]);
+    return `.It ${roff(title)}\n.Bl -tag -compact -width "A restarted, B restarted"\n${lines.join('\n')}\n.El\n`;
+  });
+  return list(items);
 }
 
 /** Without lines around the cells: a long table has to go over several pages. */
