@@ -3,9 +3,10 @@ import { BenchDaemon, unitName } from './bench-daemon.ts';
 import type { Figure, Measure } from './figures.ts';
 import type { Scope } from './scope.ts';
 
-const SMALL = 200;
-const LARGE = 1_000;
-const ROUNDS = 5;
+const SIZES = [
+  { count: 200, rounds: 5 },
+  { count: 1_000, rounds: 3 },
+];
 const RELOADS = 3;
 
 interface Times {
@@ -65,9 +66,9 @@ function figuresOf(count: number, times: Times): readonly Figure[] {
 
 async function run(scope: Scope): Promise<readonly Figure[]> {
   const figures: Figure[] = [];
-  for (const count of [SMALL, LARGE]) {
+  for (const { count, rounds } of SIZES) {
     const times: Times = { start: [], unchanged: [], changed: [], changedUp: [], stop: [] };
-    for (let round = 0; round < ROUNDS; round += 1) await oneRound(scope, count, times);
+    for (let round = 0; round < rounds; round += 1) await oneRound(scope, count, times);
     figures.push(...figuresOf(count, times));
   }
   return figures;
@@ -75,6 +76,6 @@ async function run(scope: Scope): Promise<readonly Figure[]> {
 
 export const fleet: Measure = {
   name: 'fleet',
-  about: `${SMALL} and ${LARGE} real units: start, reload, stop`,
+  about: `${SIZES.map(({ count }) => count).join(' and ')} real units: start, reload, stop`,
   run,
 };

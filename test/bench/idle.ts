@@ -12,7 +12,7 @@ const UNITS = 200;
 const WARM_UP_MS = 7_000;
 /** Two samples each. */
 const WINDOW_MS = 10_000;
-const WINDOWS = 4;
+const WINDOWS = 3;
 
 async function emptyMemory(scope: Scope): Promise<Memory> {
   const daemon = new BenchDaemon(scope);

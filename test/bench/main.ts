@@ -33,9 +33,16 @@ async function runMeasure(measure: Measure, scope: Scope): Promise<Result> {
   }
 }
 
+interface Watch {
+  readonly isOver: boolean;
+  close(): void;
+}
+
 /** Ends the run early, by a signal or after too long: what the measure works on is taken away, and so it fails. */
-function watchOver(current: () => Scope): { close(): void } {
+function watchOver(current: () => Scope): Watch {
+  let isOver = false;
   const leave = (why: string): void => {
+    isOver = true;
     console.error(`unitd bench: ${why}`);
     void current().close();
   };
@@ -43,6 +50,9 @@ function watchOver(current: () => Scope): { close(): void } {
   const interrupted = (): void => leave('interrupted');
   process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
   return {
+    get isOver() {
+      return isOver;
+    },
     close: () => {
       clearTimeout(limit);
       process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
@@ -66,19 +76,25 @@ async function main(): Promise<number> {
   const results: Result[] = [];
   let scope = new Scope();
   const watch = watchOver(() => scope);
-  try {
-    for (const measure of wanted) {
-      scope = new Scope();
+  const failed: string[] = [];
+  for (const measure of wanted) {
+    if (watch.isOver) break;
+    scope = new Scope();
+    try {
       results.push(await runMeasure(measure, scope));
+    } catch (error) {
+      failed.push(measure.name);
+      console.error(
+        `${measure.name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      );
     }
-  } finally {
-    watch.close();
   }
+  watch.close();
   console.log(tableOf(results));
   mkdirSync(dirname(values.json), { recursive: true });
   writeFileSync(values.json, `${JSON.stringify(documentOf(results, load), null, 2)}\n`);
   console.error(`figures written to ${values.json}`);
-  return 0;
+  return failed.length > 0 || watch.isOver ? 1 : 0;
 }
 
 process.exitCode = await main();

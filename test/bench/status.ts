@@ -9,9 +9,9 @@ import { cpuMs, reapedChildrenCpuMs } from './proc-figures.ts';
 import type { Scope } from './scope.ts';
 
 const UNITS = 200;
-const ROUNDS = 31;
+const ROUNDS = 21;
 const CPU_ROUNDS = 3;
-const RUNS_A_CPU_ROUND = 10;
+const RUNS_A_CPU_ROUND = 6;
 const REQUESTS = 51;
 
 const BARE = ['-e', '0'];
