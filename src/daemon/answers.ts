@@ -77,7 +77,7 @@ export class Answers implements Control {
     const { paths, version, clock } = this.#parts;
     const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
     const units = [...this.#parts.supervisor.fleet.units.values()].map((unit) =>
-      unitStatus(unit, now, usageOf(this.#parts.sampler, unit.spec.name)),
+      unitStatus(unit, now, usageOf(this.#parts.sampler, unit)),
     );
     return {
       apiVersion: API_VERSION,
@@ -105,7 +105,7 @@ export class Answers implements Control {
     const stats = this.#parts.outputs.stats(name);
     const document: UnitDocument = {
       apiVersion: API_VERSION,
-      unit: unitStatus(unit, now, usageOf(this.#parts.sampler, name)),
+      unit: unitStatus(unit, now, usageOf(this.#parts.sampler, unit)),
       file: this.#parts.reloader.fileOf(name) ?? join(paths.units, `${name}.yaml`),
       effective: effectiveUnit(unit.spec),
       processes: processFacts(this.#parts.effects.members(name)),
@@ -226,7 +226,9 @@ export class Answers implements Control {
     const { phase } = unit.state;
     const main = 'main' in phase ? phase.main?.process : undefined;
     if (request.whom === 'all' && this.#parts.effects.members(name).length > 0) {
-      this.#parts.processes.signalTree(this.#parts.effects.treeOf(name), signal);
+      const reached = this.#parts.processes.signalTree(this.#parts.effects.treeOf(name), signal);
+      if (reached === 0)
+        return refuse(`cannot signal unit "${name}": none of its processes could be sent it`, 403);
     } else if (main) {
       const sent = this.#parts.processes.signal(main, signal);
       if (sent === 'denied') return refuse(`cannot signal unit "${name}": not permitted`, 403);
@@ -240,9 +242,10 @@ export class Answers implements Control {
   }
 }
 
-function usageOf(sampler: Sampler, name: string): UnitStatus['usage'] {
-  const latest = sampler.of(name)?.latest;
-  if (latest === undefined) return null;
+/** Figures of an earlier run say nothing of this one. */
+function usageOf(sampler: Sampler, { spec, state }: Unit): UnitStatus['usage'] {
+  const latest = sampler.of(spec.name)?.latest;
+  if (latest === undefined || latest.at < timestamp(state.startedWall ?? 0)) return null;
   const { cpuPercent, memoryBytes, tasks } = latest;
   return { cpuPercent, memoryBytes, tasks };
 }
