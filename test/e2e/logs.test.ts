@@ -127,11 +127,11 @@ test('a line that the death of the process cut off is written, and so is what a 
 test('logs --since gives what was written from then on; several units are merged by time, with their names', async (t) => {
   const channel = openChannel(t);
   const gate = openGate(t);
-  const unit = (name: string): string =>
+  const talker = (name: string): string =>
     shell(
       `echo ${name} first; echo "up $$" >${channel.path}; read -r _ <${gate.path}; echo ${name} second; exec sleep infinity`,
     );
-  const unitd = await startUnitd(t, { 'a.yaml': unit('a'), 'bb.yaml': unit('bb') });
+  const unitd = await startUnitd(t, { 'a.yaml': talker('a'), 'bb.yaml': talker('bb') });
   await channel.next('up', 1);
   await unitd.untilLog('a', 'a first');
   await unitd.untilLog('bb', 'bb first');

@@ -136,5 +136,8 @@ test('reload --partial applies the good files, keeps the running form of bad one
   );
   assert.equal(units[1]?.pid, web.pid);
   assert.equal(daemon.degraded, true);
-  assert.deepEqual([...new Set(daemon.problems.map(({ unit }) => unit))].sort(), ['never', 'web']);
+  assert.deepEqual([...new Set(daemon.problems.map(({ unit }) => String(unit)))].toSorted(), [
+    'never',
+    'web',
+  ]);
 });
