@@ -13,7 +13,6 @@ import { createProcesses } from '../os/processes.ts';
 import { lookupGroup } from '../os/users.ts';
 import type { Control } from './control.ts';
 import { Daemon } from './daemon.ts';
-
 import { createDaemonLog, logProblem } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import { inheritedEnvironment } from './environment.ts';
@@ -86,12 +85,13 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   }
   catchBugs(log);
   const ending = endingOf();
+  const processes = createProcesses();
   const daemon = new Daemon({
     paths,
     version: options.version,
     bootId: currentBootId(),
     clock,
-    processes: createProcesses(),
+    processes,
     meter: createMeter(() => clock.monotonicMs()),
     random: Math.random,
     inherited: inheritedEnvironment(process.env),
@@ -125,6 +125,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   await daemon.stopAll();
   if (served.ok) await served.value.close();
   await daemon.close();
+  processes.close();
   signals.close();
   log.write('info', 'stopped', 'all units are down');
   locked.lock.close();

@@ -30,7 +30,8 @@ export interface Processes {
   spawn(request: SpawnRequest): SpawnResult;
   /**
    * Takes a living process back that an earlier daemon spawned, or this one before it was replaced: its end will be
-   * reported like that of a child. False when it has ended already; then nobody learns how any more.
+   * reported like that of a child, once however often this is called. False when it has ended already; then nobody
+   * learns how any more.
    */
   adopt(process: ProcessId): boolean;
   /** The leader that was spawned for `run` of this tree, by what its environment says; null when there is none. */

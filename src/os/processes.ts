@@ -6,7 +6,7 @@ import type { SignalName } from '../model/unit.ts';
 import { becomeSubreaper, errnoName, kill } from './libc.ts';
 import { RUN_VARIABLE } from './ports.ts';
 import type { Processes, SignalResult } from './ports.ts';
-import { allProcesses, environmentValue, isAlive, processStat } from './procfs.ts';
+import { allProcesses, environmentValue, processStat } from './procfs.ts';
 import { createReaper, type Reaped } from './reap.ts';
 import { knownSignalNumber, signalProcess } from './signal.ts';
 import { createSpawner } from './spawn.ts';
@@ -30,13 +30,16 @@ interface Pursuit {
 
 /** Costs all processes of the machine: for the start of a daemon. */
 function findLeader(invocationId: string, run: number): ProcessId | null {
-  for (const stat of allProcesses()) {
-    if (stat.pid !== stat.session || !isAlive(stat)) continue;
-    if (environmentValue(stat.pid, 'INVOCATION_ID') !== invocationId) continue;
-    if (environmentValue(stat.pid, RUN_VARIABLE) !== String(run)) continue;
-    return { pid: stat.pid, startTicks: stat.startTicks };
+  let oldest: ProcessId | null = null;
+  for (const { pid, startTicks, session, state } of allProcesses()) {
+    if (pid !== session || state === 'Z' || state === 'X') continue;
+    // What it forked may lead a session too, with the same environment, but is younger.
+    if (oldest !== null && startTicks >= oldest.startTicks) continue;
+    if (environmentValue(pid, 'INVOCATION_ID') !== invocationId) continue;
+    if (environmentValue(pid, RUN_VARIABLE) !== String(run)) continue;
+    oldest = { pid, startTicks };
   }
-  return null;
+  return oldest;
 }
 
 type ReapListener = (process: ProcessId | null, status: ExitStatus) => void;
@@ -151,6 +154,7 @@ export function createProcesses(): Processes {
     signalTree,
     close: () => {
       reaper.close();
+      watch.close();
       if (lookAgain !== null) clearImmediate(lookAgain);
       spawner.close();
       listener = null;

@@ -6,7 +6,9 @@
 // without a status is looked at again, for a while.
 //
 // One poll(2) waits for all of them on a thread of the pool; an eventfd wakes it when the set changes and at the end,
-// since the program cannot exit while that thread waits. Nothing is held while nobody is watched.
+// since the program cannot exit while that thread waits. Nothing is held while nobody is watched. Where there is no
+// pidfd to be had (forbidden by a seccomp filter, out of descriptors), /proc is looked at every second instead: that a
+// process cannot be watched must never pass for its end.
 import { closeSync, readSync, writeSync } from 'node:fs';
 import type { ExitStatus, ProcessId } from '../model/process.ts';
 import { openEventFd, pidfdOpen, pidfdWaitStatus, pollFds } from './libc.ts';
@@ -14,13 +16,14 @@ import { isAlive, processStat, zombieWaitStatus } from './procfs.ts';
 import { signalName } from './signal-names.ts';
 
 export interface ProcessWatch {
-  /** False when the process is gone already, or cannot be watched. */
+  /** False when the process has ended already. Once more for a process that is watched changes nothing. */
   add(process: ProcessId): boolean;
   close(): void;
 }
 
 /** How long a parent is given to reap before the status counts as unknown. */
 const REAP_PATIENCE_MS = 1000;
+const LOOK_EVERY_MS = 1000;
 
 const UNKNOWN: ExitStatus = { code: null, signal: null, coreDumped: false };
 
@@ -34,10 +37,20 @@ function exitStatusOf(status: number | null): ExitStatus {
 
 const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000_000n);
 
+const keyOf = ({ pid, startTicks }: ProcessId): string => `${pid} ${startTicks}`;
+
+function lives({ pid, startTicks }: ProcessId): boolean {
+  const stat = processStat(pid);
+  return isAlive(stat) && stat.startTicks === startTicks;
+}
+
 export function createProcessWatch(onEnded: (process: ProcessId, status: ExitStatus) => void): ProcessWatch {
+  const known = new Set<string>();
   const watched = new Map<number, ProcessId>();
   /** Ended, not reaped yet; until when that is waited for. */
   const zombies = new Map<number, number>();
+  const withoutPidfd = new Set<ProcessId>();
+  let looking: NodeJS.Timeout | null = null;
   let wakeFd: number | null = null;
   let isClosed = false;
 
@@ -47,11 +60,23 @@ export function createProcessWatch(onEnded: (process: ProcessId, status: ExitSta
     if (wakeFd !== null) writeSync(wakeFd, one);
   };
 
-  const report = (pidfd: number, ended: ProcessId, status: number | null): void => {
+  const report = (ended: ProcessId, status: number | null): void => {
+    known.delete(keyOf(ended));
+    try {
+      onEnded(ended, exitStatusOf(status));
+    } catch (error) {
+      // A listener's bug must not end the watch over the others.
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  };
+
+  const drop = (pidfd: number, ended: ProcessId, status: number | null): void => {
     watched.delete(pidfd);
     zombies.delete(pidfd);
     closeSync(pidfd);
-    onEnded(ended, exitStatusOf(status));
+    report(ended, status);
   };
 
   const waitForAll = async (fd: number): Promise<void> => {
@@ -59,18 +84,18 @@ export function createProcessWatch(onEnded: (process: ProcessId, status: ExitSta
       const living = [...watched.keys()].filter((pidfd) => !zombies.has(pidfd));
       const timeoutMs = zombies.size === 0 ? -1 : REAP_PATIENCE_MS;
       const ready = await pollFds([fd, ...living], [...zombies.keys()], timeoutMs);
+      if (isClosed) break;
+      if (ready.includes(fd)) readSync(fd, Buffer.alloc(8));
       for (const pidfd of ready) {
         const ended = watched.get(pidfd);
-        if (ended === undefined) readSync(fd, Buffer.alloc(8));
-        else {
-          const status = pidfdWaitStatus(pidfd) ?? zombieWaitStatus(ended);
-          if (status !== null || zombies.has(pidfd)) report(pidfd, ended, status);
-          else zombies.set(pidfd, monotonicMs() + REAP_PATIENCE_MS);
-        }
+        if (ended === undefined) continue;
+        const status = pidfdWaitStatus(pidfd) ?? zombieWaitStatus(ended);
+        if (status !== null || zombies.has(pidfd)) drop(pidfd, ended, status);
+        else zombies.set(pidfd, monotonicMs() + REAP_PATIENCE_MS);
       }
       for (const [pidfd, patienceEnds] of zombies) {
         const ended = watched.get(pidfd);
-        if (ended !== undefined && monotonicMs() >= patienceEnds) report(pidfd, ended, null);
+        if (ended !== undefined && monotonicMs() >= patienceEnds) drop(pidfd, ended, null);
       }
     }
     wakeFd = null;
@@ -79,27 +104,52 @@ export function createProcessWatch(onEnded: (process: ProcessId, status: ExitSta
     watched.clear();
   };
 
+  const lookLater = (): void => {
+    looking ??= setTimeout(() => {
+      looking = null;
+      for (const looked of [...withoutPidfd]) {
+        if (lives(looked)) continue;
+        withoutPidfd.delete(looked);
+        report(looked, zombieWaitStatus(looked));
+      }
+      if (withoutPidfd.size > 0 && !isClosed) lookLater();
+    }, LOOK_EVERY_MS);
+  };
+
+  /** Has the thread wait for this pidfd too; false when there is no thread and none can be had. */
+  const waitFor = (pidfd: number, added: ProcessId): boolean => {
+    if (wakeFd !== null) {
+      watched.set(pidfd, added);
+      wake();
+      return true;
+    }
+    const event = openEventFd();
+    if (event.errno !== 0) return false;
+    wakeFd = event.fd;
+    watched.set(pidfd, added);
+    void waitForAll(event.fd);
+    return true;
+  };
+
   return {
-    add: (process) => {
-      const { fd, errno } = pidfdOpen(process.pid);
-      if (errno !== 0) return false;
-      const stat = processStat(process.pid);
-      if (!isAlive(stat) || stat.startTicks !== process.startTicks) {
-        closeSync(fd);
+    add: (added) => {
+      if (isClosed || known.has(keyOf(added))) return lives(added);
+      // The pidfd first: what it holds is then known to be the process that has this start time.
+      const { fd, errno } = pidfdOpen(added.pid);
+      if (!lives(added)) {
+        if (errno === 0) closeSync(fd);
         return false;
       }
-      watched.set(fd, process);
-      if (wakeFd === null) {
-        const event = openEventFd();
-        if (event.errno !== 0)
-          throw new Error(`cannot watch processes: eventfd fails with errno ${event.errno}`);
-        wakeFd = event.fd;
-        void waitForAll(event.fd);
-      } else wake();
+      known.add(keyOf(added));
+      if (errno === 0 && waitFor(fd, added)) return true;
+      if (errno === 0) closeSync(fd);
+      withoutPidfd.add(added);
+      lookLater();
       return true;
     },
     close: () => {
       isClosed = true;
+      if (looking !== null) clearTimeout(looking);
       wake();
     },
   };
