@@ -2,19 +2,20 @@
 // the first set of unit files is looked at; what changed meanwhile is then an ordinary reload.
 //
 // - A process is adopted only if its pid still has the start time that was written down.
-// - One whose spawn was not written down any more is found by the run that its environment names.
+// - One whose spawn was not written down any more is found by the run that its environment names. Where there is none,
+//   nobody knows whether it was not started or has ended, and it counts as ended.
 // - One that ended meanwhile ended nobody knows how: its unit hears of an end with status unknown, which restart
 //   policies take as an unclean exit code. One that ends from now on is reported with its status where the kernel
 //   tells it (a child of ours after reexec; else Linux 6.15 or newer).
 // - Deadlines stand: they are on the monotonic clock, which runs on within the boot.
 import { amend, newUnit, regraph } from '../core/fleet.ts';
-import type { Fleet, Unit } from '../core/fleet.ts';
-import type { Helper, MachineEvent, MachineState, Phase, Run } from '../core/machine-state.ts';
-import type { ProcessId, ProcessTree } from '../model/process.ts';
-import type { UnitSpec } from '../model/unit.ts';
+import type { Fleet } from '../core/fleet.ts';
+import type { Helper, MachineEvent, Phase, Run } from '../core/machine-state.ts';
+import type { ProcessId } from '../model/process.ts';
 import type { Processes } from '../os/ports.ts';
 import type { Effects } from './effects.ts';
-import type { UnitRecord } from './journal.ts';
+import type { SpawnedRun, UnitRecord } from './journal.ts';
+import type { Earlier } from './reload.ts';
 
 export interface AdoptedUnit {
   readonly name: string;
@@ -24,46 +25,60 @@ export interface AdoptedUnit {
   readonly facts: readonly MachineEvent[];
 }
 
+export interface Adoption {
+  readonly adopted: readonly AdoptedUnit[];
+  /** Units that were valid for an earlier daemon and are not for this one: their processes are left alone. */
+  readonly unreadable: readonly { readonly name: string; readonly pids: readonly number[] }[];
+}
+
+interface Ports {
+  readonly processes: Processes;
+  readonly effects: Effects;
+}
+
 /** Puts the journalled units into an empty fleet. The caller delivers the facts and converges. */
-export function adopt(
-  earlier: {
-    readonly set: ReadonlyMap<string, UnitSpec>;
-    readonly units: ReadonlyMap<string, UnitRecord>;
-  },
-  fleet: Fleet,
-  ports: { readonly processes: Processes; readonly effects: Effects },
-): readonly AdoptedUnit[] {
+export function adopt(earlier: Earlier, fleet: Fleet, ports: Ports): Adoption {
   const adopted: AdoptedUnit[] = [];
-  for (const [name, spec] of earlier.set) {
-    const record = earlier.units.get(name);
-    const unit: Unit = newUnit(spec);
-    fleet.units.set(name, unit);
-    if (record === undefined) continue;
-    const { activation, cycle, tree } = record;
-    amend(fleet, name, { state: record.state, activation, cycle });
-    adopted.push(adoptProcesses(name, record.state, tree, ports));
+  const unreadable: { name: string; pids: readonly number[] }[] = [];
+  for (const [name, record] of earlier.units) {
+    const spec = earlier.set.get(name);
+    if (spec === undefined) {
+      const pids = ports.processes.members(record.tree).map(({ pid }) => pid);
+      if (pids.length > 0) unreadable.push({ name, pids });
+      continue;
+    }
+    const { state, activation, cycle, removed } = record;
+    fleet.units.set(name, newUnit(spec));
+    amend(fleet, name, { state, activation, cycle, removed });
+    adopted.push(adoptProcesses(name, record, earlier.spawned.get(name) ?? null, ports));
   }
   regraph(fleet);
-  return adopted;
+  return { adopted, unreadable };
 }
 
 function adoptProcesses(
   name: string,
-  state: MachineState,
-  tree: ProcessTree,
-  { processes, effects }: { readonly processes: Processes; readonly effects: Effects },
+  { state, tree }: UnitRecord,
+  spawned: SpawnedRun | null,
+  { processes, effects }: Ports,
 ): AdoptedUnit {
   const living = new Map<number, ProcessId>();
+  const leaders = [...tree.leaders];
   const facts: MachineEvent[] = [];
   for (const run of runsOf(state.phase)) {
-    const process = run.process ?? processes.findLeader(tree.invocationId, run.id);
-    if (process !== null && run.process === null) facts.push({ type: 'spawned', run: run.id, process });
+    const written = spawned?.run === run.id ? spawned.process : null;
+    const process = run.process ?? written ?? processes.findLeader(tree.invocationId, run.id);
+    if (process !== null) {
+      if (run.process === null) facts.push({ type: 'spawned', run: run.id, process });
+      // Dead or alive: what it forked is found through it.
+      if (!leaders.some(({ pid, startTicks }) => pid === process.pid && startTicks === process.startTicks)) {
+        leaders.push(process);
+      }
+    }
     if (process !== null && processes.adopt(process)) living.set(run.id, process);
     else facts.push({ type: 'exited', run: run.id, status: { code: null, signal: null, coreDumped: false } });
   }
-  const known = new Set(tree.leaders.map(({ pid }) => pid));
-  const found = [...living.values()].filter(({ pid }) => !known.has(pid));
-  effects.restore(name, { ...tree, leaders: [...tree.leaders, ...found] }, living);
+  effects.restore(name, { ...tree, leaders }, living);
   return { name, processes: [...living.values()], facts };
 }
 

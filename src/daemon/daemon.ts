@@ -8,6 +8,7 @@ import { needsStop } from '../core/fleet.ts';
 import type { Fleet, Unit } from '../core/fleet.ts';
 import type { ProcessId } from '../model/process.ts';
 import type { State } from '../model/state.ts';
+import type { UnitSpec } from '../model/unit.ts';
 import type { Clock, Meter, Processes } from '../os/ports.ts';
 import { adopt } from './adoption.ts';
 import { Answers } from './answers.ts';
@@ -27,6 +28,7 @@ import { Reloader } from './reload.ts';
 import type { Applied, Earlier } from './reload.ts';
 import { Sampler } from './sampler.ts';
 import { Store } from './store.ts';
+import type { GoodFile } from './store.ts';
 import { Supervisor } from './supervisor.ts';
 import { UnitDirectory } from './unit-set.ts';
 
@@ -64,6 +66,7 @@ export class Daemon {
   readonly #reloader: Reloader;
   readonly #sampler: Sampler;
   readonly #outputs: Outputs;
+  readonly #sources = new WeakMap<UnitSpec, GoodFile>();
   #onAllDown: (() => void) | null = null;
   #isHurried = false;
 
@@ -82,7 +85,6 @@ export class Daemon {
         clock,
         random: options.random,
         perform: (unit, effect) => {
-          if (effect.type === 'spawn') this.#writeDown(unit);
           this.#effects.perform(unit.spec, effect);
           if (effect.type === 'end') this.#outputs.settle(unit.spec.name);
         },
@@ -130,6 +132,13 @@ export class Daemon {
       send: (unit, event) => {
         this.#supervisor.send(unit, event);
       },
+      onSpawning: (name) => {
+        const unit = this.#supervisor.fleet.units.get(name);
+        if (unit !== undefined) this.#writeDown(unit);
+      },
+      onSpawned: (unit, run, process) => {
+        this.#journal.spawned(unit, { run, process });
+      },
       onTrouble: (unit, message) => {
         log.write('warning', 'unit', message, { unit });
       },
@@ -148,8 +157,11 @@ export class Daemon {
       adopt: (earlier, fleet, instant, outputs) => {
         this.#adopt(earlier, fleet, instant, outputs);
       },
-      onCommitted: (files) => {
-        this.#journal.files(files);
+      onCommitted: (specs, files) => {
+        for (const file of files) {
+          const spec = specs.get(file.name);
+          if (spec !== undefined) this.#sources.set(spec, file);
+        }
       },
       onApplied: (applied) => {
         this.#applied(applied);
@@ -186,7 +198,7 @@ export class Daemon {
 
   /**
    * Takes up what an earlier daemon left, loads the unit files and begins to start what they want. Never fails for the
-   * files' sake; throws when the journal cannot be written.
+   * files' sake; throws when the journal cannot be read or written.
    */
   async boot(): Promise<void> {
     const { intents, lastGood, warnings } = this.#store.read();
@@ -265,13 +277,14 @@ export class Daemon {
 
   #adopt(earlier: Earlier, fleet: Fleet, instant: Instant, outputs: CoreOutputs): void {
     const { log, processes } = this.#options;
-    for (const { name, processes: living, facts } of adopt(earlier, fleet, {
-      processes,
-      effects: this.#effects,
-    })) {
+    const { adopted, unreadable } = adopt(earlier, fleet, { processes, effects: this.#effects });
+    for (const { name, pids } of unreadable) {
+      const message = `cannot adopt unit "${name}": its file is not valid for this version, left running`;
+      log.write('error', 'adopted', `${message}: pid ${pids.join(', ')}`, { unit: name });
+    }
+    for (const { name, processes: living, facts } of adopted) {
       const unit = fleet.units.get(name);
-      // Its pipes hold what was written meanwhile.
-      if (unit !== undefined && needsStop(unit)) this.#outputs.openFor(unit.spec);
+      if (unit !== undefined && unit.state.activation > 0) this.#readOn(unit);
       for (const fact of facts) deliver(fleet, name, fact, instant, outputs);
       const pids = living.map(({ pid }) => pid).join(', ');
       if (living.length > 0) log.write('info', 'adopted', `adopted, pid ${pids}`, { unit: name });
@@ -279,8 +292,23 @@ export class Daemon {
     }
   }
 
-  #writeDown({ spec, state, activation, cycle }: Unit): void {
-    this.#journal.unit(spec.name, { state, activation, cycle, tree: this.#effects.treeOf(spec.name) });
+  /** Its pipes may hold what was written meanwhile, or was not read any more when its last process ended. */
+  #readOn(unit: Unit): void {
+    const { spec } = unit;
+    if (spec.command === null) return;
+    try {
+      this.#outputs.openFor(spec);
+      if (!needsStop(unit)) this.#outputs.settle(spec.name);
+    } catch (error) {
+      const message = `cannot read output of unit "${spec.name}": ${String(error)}`;
+      this.#options.log.write('error', 'log', message, { unit: spec.name });
+    }
+  }
+
+  #writeDown({ spec, state, activation, cycle, removed }: Unit): void {
+    const { name } = spec;
+    const record = { state, activation, cycle, removed, tree: this.#effects.treeOf(name) };
+    this.#journal.unit(name, record, this.#sources.get(spec) ?? null);
   }
 
   #logProblem(unit: string, problem: string | null): void {

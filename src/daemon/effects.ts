@@ -16,6 +16,9 @@ export interface EffectPorts {
   /** Opens the unit's output, or gives the one that is open. Throws where the system refuses. */
   readonly outputFor: (spec: UnitSpec) => Output;
   readonly send: (unit: string, event: MachineEvent) => void;
+  /** A process of the unit is about to be there. */
+  readonly onSpawning: (unit: string) => void;
+  readonly onSpawned: (unit: string, run: number, process: ProcessId) => void;
   /** A settle that failed, or a signal that the kernel refused. */
   readonly onTrouble: (unit: string, message: string) => void;
 }
@@ -33,6 +36,8 @@ export class Effects {
   readonly #trees = new Map<string, ProcessTree>();
   /** Units that asked for a survey and may be waiting for the end of processes that are not ours to name. */
   readonly #surveying = new Set<string>();
+  /** Units whose tree an earlier daemon began: nobody is told of the end of what their processes left behind. */
+  readonly #inherited = new Set<string>();
   #surveyScheduled = false;
 
   constructor(ports: EffectPorts) {
@@ -48,6 +53,7 @@ export class Effects {
     switch (effect.type) {
       case 'begin':
         this.#trees.set(unit, { invocationId: randomBytes(16).toString('hex'), leaders: [] });
+        this.#inherited.delete(unit);
         return;
       case 'spawn': {
         const result = this.#spawn(spec, effect);
@@ -77,6 +83,7 @@ export class Effects {
   /** Knows a process that an earlier daemon spawned for this run of the unit. */
   restore(unit: string, tree: ProcessTree, runs: ReadonlyMap<number, ProcessId>): void {
     this.#trees.set(unit, tree);
+    this.#inherited.add(unit);
     for (const [run, { pid }] of runs) this.#runs.set(pid, { unit, run });
   }
 
@@ -97,6 +104,7 @@ export class Effects {
 
   forget(unit: string): void {
     this.#trees.delete(unit);
+    this.#inherited.delete(unit);
     this.#surveying.delete(unit);
   }
 
@@ -148,8 +156,10 @@ export class Effects {
       stdoutFd: output.stdoutFd,
       stderrFd: output.stderrFd,
     };
+    this.#ports.onSpawning(unit);
     const result = this.#ports.processes.spawn(request);
     if (!result.ok) return { failure: result.failure };
+    this.#ports.onSpawned(unit, effect.run, result.process);
     this.#runs.set(result.process.pid, { unit, run: effect.run });
     this.#trees.set(unit, { ...tree, leaders: [...tree.leaders, result.process] });
     return { process: result.process };
@@ -162,6 +172,10 @@ export class Effects {
       this.#ports.send(place.unit, { type: 'exited', run: place.run, status });
     }
     // The end of an orphan may be the end of some tree that is waited for; which one, it cannot say any more.
+    this.#surveyAll();
+  }
+
+  #surveyAll(): void {
     if (this.#surveying.size === 0 || this.#surveyScheduled) return;
     this.#surveyScheduled = true;
     setImmediate(() => {
@@ -171,6 +185,14 @@ export class Effects {
   }
 
   #survey(unit: string): void {
-    this.#ports.send(unit, { type: 'surveyed', survivors: this.members(unit).length > 0 });
+    const members = this.members(unit);
+    if (this.#inherited.has(unit)) this.#watchAll(members);
+    this.#ports.send(unit, { type: 'surveyed', survivors: members.length > 0 });
+  }
+
+  #watchAll(members: readonly ProcessId[]): void {
+    const watched = members.map((member) => this.#ports.processes.adopt(member));
+    // Who ended before it was watched is not reported.
+    if (watched.includes(false)) this.#surveyAll();
   }
 }

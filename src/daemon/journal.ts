@@ -3,18 +3,21 @@
 //
 // - A record is one line: the CRC of its JSON, a blank, the JSON. The first whose CRC does not fit ends the reading:
 //   it was being written when the daemon died, and nothing follows it.
-// - A unit's record stands for it until a later one. Before each spawn the unit is written with the run that is to come
-//   (so the process is found even if it was never written down), and again when the work at hand is done.
+// - A unit's record stands for it until a later one. It is written when what it asked for has been done, and before
+//   each spawn with the run that is to come: so a process that was never written down is still looked for. What was
+//   spawned follows at once in a record of its own.
+// - The unit's file goes with it, in the form that the unit was last given: each unit can be taken up by itself, also
+//   one whose file is gone and that was being stopped.
 // - Writes are synchronous and not synced to disk: what has been written survives the process, and a crash of the
 //   machine ends the boot that the file is about.
 // - A write that fails (a full disk) is undone, said once, and made good by writing the whole file anew.
 // - When the file has grown well beyond what it has to say, it is written anew beside itself and renamed.
-import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Activation } from '../core/fleet.ts';
 import type { MachineState } from '../core/machine-state.ts';
-import type { ProcessTree } from '../model/process.ts';
+import type { ProcessId, ProcessTree } from '../model/process.ts';
 import type { GoodFile } from './store.ts';
 
 /** What is written of a unit. */
@@ -22,20 +25,38 @@ export interface UnitRecord {
   readonly state: MachineState;
   readonly activation: Activation | null;
   readonly cycle: string | null;
+  readonly removed: boolean;
   readonly tree: ProcessTree;
+}
+
+/** The last process that was spawned for a unit; its record may not know of it yet. */
+export interface SpawnedRun {
+  readonly run: number;
+  readonly process: ProcessId;
 }
 
 export interface Journalled {
   readonly units: ReadonlyMap<string, UnitRecord>;
-  /** The unit files in the form that was applied last. */
+  readonly spawned: ReadonlyMap<string, SpawnedRun>;
+  /** The file of each unit in the form that the unit was last given. */
   readonly files: readonly GoodFile[];
 }
 
 type Line =
   | { readonly type: 'boot'; readonly bootId: string; readonly version: number }
   | { readonly type: 'unit'; readonly name: string; readonly unit: UnitRecord }
-  | { readonly type: 'gone'; readonly name: string }
-  | { readonly type: 'files'; readonly files: readonly GoodFile[] };
+  | { readonly type: 'spawned'; readonly name: string; readonly spawned: SpawnedRun }
+  | { readonly type: 'file'; readonly name: string; readonly file: GoodFile }
+  | { readonly type: 'gone'; readonly name: string };
+
+/** The lines that hold of one unit, as they are to be written. */
+interface Latest {
+  unit: string;
+  spawned: string;
+  file: string;
+  /** What `file` prints. */
+  source: GoodFile | null;
+}
 
 const VERSION = 1;
 /** Below this size the file is never written anew. */
@@ -46,8 +67,7 @@ export class Journal {
   readonly #path: string;
   readonly #bootId: string;
   readonly #onTrouble: (message: string) => void;
-  readonly #latest = new Map<string, string>();
-  #files = '';
+  readonly #latest = new Map<string, Latest>();
   #fd: number | null = null;
   #bytes = 0;
   #compactedBytes = 0;
@@ -59,31 +79,40 @@ export class Journal {
     this.#onTrouble = onTrouble;
   }
 
-  /** What an earlier daemon of this boot left; null when there is nothing to take up. */
+  /**
+   * What an earlier daemon of this boot left; null when there is nothing to take up. Throws when the file is there and
+   * cannot be read: to go on without it would be to start everything a second time.
+   */
   read(): Journalled | null {
-    let text: string;
-    try {
-      text = readFileSync(this.#path, 'utf8');
-    } catch {
-      return null;
-    }
+    const text = textOrNull(this.#path);
+    if (text === null) return null;
     const units = new Map<string, UnitRecord>();
-    let files: readonly GoodFile[] = [];
+    const spawned = new Map<string, SpawnedRun>();
+    const files = new Map<string, GoodFile>();
     let isOurs = false;
     for (const line of text.split('\n')) {
       const record = parsed(line);
       if (record === null) break;
       if (record.type === 'boot') isOurs = record.bootId === this.#bootId && record.version === VERSION;
       if (!isOurs) return null;
-      if (record.type === 'files') files = record.files;
       if (record.type === 'unit') units.set(record.name, record.unit);
-      if (record.type === 'gone') units.delete(record.name);
+      if (record.type === 'spawned') spawned.set(record.name, record.spawned);
+      if (record.type === 'file') files.set(record.name, record.file);
+      if (record.type === 'gone') for (const map of [units, spawned, files]) map.delete(record.name);
     }
     if (!isOurs) return null;
     // They stand until this daemon has taken them up: it may be killed before that.
-    this.#files = printed({ type: 'files', files });
-    for (const [name, unit] of units) this.#latest.set(name, printed({ type: 'unit', name, unit }));
-    return { units, files };
+    for (const [name, unit] of units) {
+      const run = spawned.get(name);
+      const file = files.get(name) ?? null;
+      this.#latest.set(name, {
+        unit: printed({ type: 'unit', name, unit }),
+        spawned: run === undefined ? '' : printed({ type: 'spawned', name, spawned: run }),
+        file: file === null ? '' : printed({ type: 'file', name, file }),
+        source: file,
+      });
+    }
+    return { units, spawned, files: [...files.values()] };
   }
 
   /** Goes on with what was read, in a file of this daemon's own. Throws when it cannot be written. */
@@ -91,27 +120,46 @@ export class Journal {
     this.#compact();
   }
 
-  unit(name: string, unit: UnitRecord): void {
+  /**
+   * `file`: what the unit was made from. Its line comes last: a unit that is to restart with a new file says so before
+   * the new file counts as the one that runs.
+   */
+  unit(name: string, unit: UnitRecord, file: GoodFile | null): void {
     const line = printed({ type: 'unit', name, unit });
-    if (this.#latest.get(name) === line) return;
-    this.#latest.set(name, line);
-    this.#append(line);
+    const latest = this.#latestOf(name);
+    let news = latest.unit === line ? '' : line;
+    latest.unit = line;
+    if (file !== null && latest.source !== file && !isSameFile(latest.source, file)) {
+      latest.file = printed({ type: 'file', name, file });
+      latest.source = file;
+      news += latest.file;
+    }
+    if (news !== '') this.#append(news);
+  }
+
+  spawned(name: string, spawned: SpawnedRun): void {
+    const latest = this.#latestOf(name);
+    latest.spawned = printed({ type: 'spawned', name, spawned });
+    this.#append(latest.spawned);
   }
 
   gone(name: string): void {
     if (this.#latest.delete(name)) this.#append(printed({ type: 'gone', name }));
   }
 
-  files(files: readonly GoodFile[]): void {
-    this.#files = printed({ type: 'files', files });
-    this.#append(this.#files);
-  }
-
   /** `forget`: nothing is left that another daemon could take up. */
   close(forget: boolean): void {
     if (this.#fd !== null) closeSync(this.#fd);
     this.#fd = null;
-    if (forget) unlinkSync(this.#path);
+    if (forget) rmSync(this.#path, { force: true });
+  }
+
+  #latestOf(name: string): Latest {
+    const known = this.#latest.get(name);
+    if (known !== undefined) return known;
+    const fresh: Latest = { unit: '', spawned: '', file: '', source: null };
+    this.#latest.set(name, fresh);
+    return fresh;
   }
 
   #append(line: string): void {
@@ -132,12 +180,15 @@ export class Journal {
     const fresh = `${this.#path}.new`;
     const fd = openSync(fresh, 'w', 0o600);
     const boot = printed({ type: 'boot', bootId: this.#bootId, version: VERSION });
-    const text = [boot, this.#files, ...this.#latest.values()].join('');
+    const units = [...this.#latest.values()].map(({ unit, spawned, file }) => unit + spawned + file);
+    const text = [boot, ...units].join('');
     try {
       wholeWrite(fd, text);
       renameSync(fresh, this.#path);
     } catch (error) {
       closeSync(fd);
+      // On a full disk, half a file would only be in the way.
+      rmSync(fresh, { force: true });
       throw error;
     }
     if (this.#fd !== null) closeSync(this.#fd);
@@ -145,6 +196,19 @@ export class Journal {
     this.#bytes = Buffer.byteLength(text);
     this.#compactedBytes = this.#bytes;
   }
+}
+
+function textOrNull(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function isSameFile(a: GoodFile | null, b: GoodFile): boolean {
+  return a?.file === b.file && a.text === b.text;
 }
 
 function wholeWrite(fd: number, text: string): number {

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { effectiveUnit } from '../config/effective.ts';
 import type { UnitSource } from '../config/parse.ts';
+import { settleVerdicts } from '../core/converge.ts';
 import type { Instant, Outputs } from '../core/converge.ts';
 import type { Fleet, Intent } from '../core/fleet.ts';
 import { commit, plan } from '../core/reconcile.ts';
@@ -17,7 +18,7 @@ import type { ProblemDetails } from '../wire/v1.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import type { Answer } from './control.ts';
 import type { Intents } from './intents.ts';
-import type { Journalled, UnitRecord } from './journal.ts';
+import type { Journalled } from './journal.ts';
 import type { Goal } from './operations.ts';
 import type { GoodFile, Store } from './store.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -39,9 +40,8 @@ export interface Applied {
 }
 
 /** What an earlier daemon left, its files read again. */
-export interface Earlier {
+export interface Earlier extends Journalled {
   readonly set: ReadonlyMap<string, UnitSpec>;
-  readonly units: ReadonlyMap<string, UnitRecord>;
 }
 
 export interface BootFacts {
@@ -62,8 +62,8 @@ export interface ReloaderPorts {
   readonly intents: Intents;
   /** Puts the units of an earlier daemon into the fleet, which is empty. */
   readonly adopt: (earlier: Earlier, fleet: Fleet, instant: Instant, outputs: Outputs) => void;
-  /** These files are about to be applied. */
-  readonly onCommitted: (files: readonly GoodFile[]) => void;
+  /** These units, made from these files, are about to be the fleet's. */
+  readonly onCommitted: (specs: ReadonlyMap<string, UnitSpec>, files: readonly GoodFile[]) => void;
   /** A set was applied. */
   readonly onApplied: (applied: Applied) => void;
 }
@@ -105,12 +105,15 @@ export class Reloader {
     this.#ports.intents.restore(intents);
     const set = await directory.load();
     const usable = hasErrors(set.problems) ? directory.usable(set, sourcesOf(lastGood)) : set;
-    const earlier = left === null ? null : { set: directory.parse(sourcesOf(left.files)), units: left.units };
+    const earlier = left === null ? null : { ...left, set: directory.parse(sourcesOf(left.files)) };
     const committed = await this.#commit(usable, {
       before: (fleet, instant, outputs) => {
         if (earlier === null) return;
+        this.#ports.onCommitted(earlier.set, earlier.files);
         adopt(earlier, fleet, instant, outputs);
         this.#ports.intents.enter(fleet, false);
+        // The plan compares with what holds of them now.
+        settleVerdicts(fleet, outputs);
       },
       planId: null,
     });
@@ -167,7 +170,7 @@ export class Reloader {
             return;
           }
           const moves = movesOf(draft, fleet);
-          onCommitted(files);
+          onCommitted(set.specs, files);
           commit(set.specs, draft, fleet, instant, outputs);
           intents.enter(fleet, !hasErrors(set.problems));
           resolve({ ok: true, value: { plan: now, problems: set.problems, ...moves } });

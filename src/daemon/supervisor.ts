@@ -19,7 +19,7 @@ import { isSameLook, lookOf } from './look.ts';
 import type { Look } from './look.ts';
 
 export interface SupervisorEvents {
-  /** A unit's facts may have changed, whether it looks different or not. */
+  /** A unit's facts may have changed, whether it looks different or not; all that they ask for has been done. */
   readonly onChanged: (unit: Unit) => void;
   /** A unit looks different; `from` is null when it is new. */
   readonly onLook: (name: string, from: Look | null, to: Look) => void;
@@ -223,7 +223,7 @@ export class Supervisor {
       const unit = this.#fleet.units.get(name);
       if (unit === undefined) continue;
       this.#guard(name, () => {
-        this.#events.onChanged(unit);
+        if (!this.#backlog.has(name)) this.#events.onChanged(unit);
         this.#show(unit);
       });
     }

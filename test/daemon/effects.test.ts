@@ -34,6 +34,8 @@ function createBench(ports: Partial<EffectPorts> = {}): Bench {
     inherited: { PATH: '/bin' },
     outputFor: () => FAKE_OUTPUT,
     send: (unit, event) => facts.push([unit, event]),
+    onSpawning: () => undefined,
+    onSpawned: () => undefined,
     onTrouble: (unit, message) => troubles.push(`${unit}: ${message}`),
     ...ports,
   });
