@@ -188,8 +188,13 @@ export class Unitd {
 
   /** The unit's current log file as it is; empty if there is none. */
   log(unit: string): string {
-    const path = join(this.logs, unit, 'current');
-    return existsSync(path) ? readFileSync(path, 'utf8') : '';
+    try {
+      return readFileSync(join(this.logs, unit, 'current'), 'utf8');
+    } catch (error) {
+      // Not there yet, or just being rotated.
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+      throw error;
+    }
   }
 
   /** Waits until the unit's current log file holds this, and gives all of the file. */
