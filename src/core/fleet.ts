@@ -36,6 +36,8 @@ export interface Verdict {
   readonly pending: boolean;
   /** Why it is not started though nothing says that it has to be down. */
   readonly wait: string | null;
+  /** The unit with whom the reason lies that keeps this one down, where that is passed on. */
+  readonly root: string | null;
   /** Of conflicting units that are both wanted, the one with the higher claim may be up. */
   readonly claim: number;
 }
@@ -65,6 +67,7 @@ export interface Fleet {
 }
 
 const NEW_VERDICT: Verdict = {
+  root: null,
   claim: 0,
   wanted: 'down',
   down: 'not looked at yet',
@@ -110,13 +113,17 @@ export function amend(fleet: Fleet, name: string, change: Partial<Omit<Unit, 've
  */
 export function regraph(fleet: Fleet): void {
   const all = [...fleet.units.values()];
-  const leaving = all.filter((unit) => unit.removed);
+  const leaving = new Set(all.filter((unit) => unit.removed).map((unit) => unit.spec.name));
   const specs = all.map((unit) => unit.spec);
-  const contradicts = leaving.length > 0 && findOrderingCycles(specs).length > 0;
-  fleet.graph = buildGraph(
-    contradicts ? all.filter((unit) => !unit.removed).map((unit) => unit.spec) : specs,
-  );
-  for (const name of fleet.units.keys()) fleet.dirty.add(name);
+  const contradicts = leaving.size > 0 && findOrderingCycles(specs).length > 0;
+  fleet.graph = buildGraph(specs, contradicts ? leaving : new Set());
+  for (const unit of all) {
+    const { name } = unit.spec;
+    // The way along which a reason was inherited may be gone.
+    if (unit.verdict.root !== null)
+      fleet.units.set(name, { ...unit, verdict: { ...unit.verdict, root: null } });
+    fleet.dirty.add(name);
+  }
 }
 
 /** Processes of it may be there: only a stop makes it rest. A completed oneshot has a stop too. */
@@ -139,9 +146,7 @@ export function isHeld(unit: Unit): boolean {
   return unit.intent !== null && (unit.intent.wanted === 'up') !== unit.spec.enabled;
 }
 
-/** Both ways: who starts, `conflicts` works in either file. */
+/** Both ways: `conflicts` works in either file. */
 export function conflictsOf(fleet: Fleet, unit: Unit): readonly string[] {
-  const named = fleet.graph.namedBy(unit.spec.name).filter((edge) => edge.field === 'conflicts');
-  if (named.length === 0) return unit.spec.conflicts;
-  return [...unit.spec.conflicts, ...named.map((edge) => edge.name)];
+  return fleet.graph.conflicts(unit.spec.name);
 }

@@ -23,43 +23,68 @@ export interface Graph {
   readonly successors: (name: string) => readonly string[];
   /** Which units name this one, and in which field. */
   readonly namedBy: (name: string) => readonly Edge[];
+  /** Named in `conflicts` by this unit, or naming it there. */
+  readonly conflicts: (name: string) => readonly string[];
+  /** Name this one in `upholds`. */
+  readonly upholders: (name: string) => readonly string[];
 }
 
 const NONE: readonly never[] = [];
 
-/** Reads a whole set once; O(units + dependencies). */
-export function buildGraph(specs: Iterable<Dependencies>): Graph {
+/** Reads a whole set once; O(units + dependencies). Of `unordered` units the order is not read, only the rest. */
+export function buildGraph(specs: Iterable<Dependencies>, unordered: ReadonlySet<string> = new Set()): Graph {
   const set = new Map<string, Dependencies>();
   for (const spec of specs) set.set(spec.name, spec);
-  const predecessors = new Map<string, string[]>();
-  const successors = new Map<string, string[]>();
+  const predecessors = new Map<string, Set<string>>();
+  const successors = new Map<string, Set<string>>();
+  const conflicts = new Map<string, Set<string>>();
+  const upholders = new Map<string, Set<string>>();
   const namedBy = new Map<string, Edge[]>();
   const order = (first: string, second: string): void => {
-    const known = predecessors.get(second);
-    if (known?.includes(first)) return;
-    append(predecessors, second, first);
-    append(successors, first, second);
+    if (unordered.has(first) || unordered.has(second)) return;
+    add(predecessors, second, first);
+    add(successors, first, second);
   };
   for (const spec of set.values()) {
+    const { name } = spec;
     for (const field of DEPENDENCY_FIELDS) {
-      for (const other of spec[field]) if (set.has(other)) append(namedBy, other, { field, name: spec.name });
+      for (const other of spec[field]) {
+        if (!set.has(other)) continue;
+        const edges = namedBy.get(other);
+        if (edges === undefined) namedBy.set(other, [{ field, name }]);
+        else edges.push({ field, name });
+      }
     }
     for (const field of ORDERING_FIELDS) {
-      for (const other of spec[field]) if (set.has(other)) order(other, spec.name);
+      for (const other of spec[field]) if (set.has(other)) order(other, name);
     }
-    for (const other of spec.before) if (set.has(other)) order(spec.name, other);
+    for (const other of spec.before) if (set.has(other)) order(name, other);
+    for (const other of spec.upholds) add(upholders, other, name);
+    for (const other of spec.conflicts) {
+      if (!set.has(other) || other === name) continue;
+      add(conflicts, name, other);
+      add(conflicts, other, name);
+    }
   }
+  const [before, after] = [listed(predecessors), listed(successors)];
+  const [rivals, keepers] = [listed(conflicts), listed(upholders)];
   return {
-    predecessors: (name) => predecessors.get(name) ?? NONE,
-    successors: (name) => successors.get(name) ?? NONE,
+    predecessors: (name) => before.get(name) ?? NONE,
+    successors: (name) => after.get(name) ?? NONE,
     namedBy: (name) => namedBy.get(name) ?? NONE,
+    conflicts: (name) => rivals.get(name) ?? NONE,
+    upholders: (name) => keepers.get(name) ?? NONE,
   };
 }
 
-function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
+function add(map: Map<string, Set<string>>, key: string, value: string): void {
+  const values = map.get(key);
+  if (values === undefined) map.set(key, new Set([value]));
+  else values.add(value);
+}
+
+function listed(map: ReadonlyMap<string, ReadonlySet<string>>): ReadonlyMap<string, readonly string[]> {
+  return new Map([...map].map(([key, values]) => [key, [...values]]));
 }
 
 /**

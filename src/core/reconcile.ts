@@ -46,7 +46,7 @@ export function plan(desired: ReadonlyMap<string, UnitSpec>, fleet: Fleet, fileF
     const row =
       unit === undefined || unit.removed
         ? newcomer(spec, unit, trial.verdict)
-        : known(unit, trial, outlook, changes.get(name) ?? []);
+        : known(unit, trial, changes.get(name) ?? []);
     if (row.action !== 'unchanged') planned.set(name, row);
   }
   const units = [...planned.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -88,12 +88,7 @@ function removedRow(unit: Unit): PlannedUnit {
 }
 
 /** `trial`: the unit as it would be. A cycle there is a restart, its own or one that is spread to it. */
-function known(
-  unit: Unit,
-  trial: Unit,
-  outlook: ReadonlyMap<string, Unit>,
-  changes: readonly FieldChange[],
-): PlannedUnit {
+function known(unit: Unit, trial: Unit, changes: readonly FieldChange[]): PlannedUnit {
   const { name } = unit.spec;
   const { at } = unit.state.phase;
   const isThere = needsStop(unit) || at === 'backoff' || at === 'completed';
@@ -113,7 +108,7 @@ function known(
   const causes = causesOf(changes);
   if (causes !== '' && isThere && isWanted) return row('restart', `${causes} changed`);
   const isSpread = trial.cycle !== null && unit.cycle === null && causes === '' && needsStop(unit);
-  if (isSpread && isWanted) return row('restart', leaningReason(trial, outlook));
+  if (isSpread && isWanted) return row('restart', trial.cycle);
   if (changes.length === 0) return row('unchanged', '');
   const mends = changes.some((change) => change.effect !== 'in-place');
   if (isWanted && at === 'failed' && mends) return row('start', `${fields} changed; it had failed`);
@@ -137,22 +132,6 @@ function causesOf(changes: readonly FieldChange[]): string {
     .filter((change) => change.effect === 'restart')
     .map((change) => change.field)
     .join(', ');
-}
-
-/** Units that are there and lean on one that restarts, restart with it. */
-const LEANING = [
-  ['requires', 'requires'],
-  ['requisite', 'requires'],
-  ['bindsTo', 'is bound to'],
-  ['partOf', 'is part of'],
-] as const;
-
-function leaningReason({ spec, cycle }: Unit, outlook: ReadonlyMap<string, Unit>): string {
-  for (const [field, verb] of LEANING) {
-    const other = spec[field].find((name) => (outlook.get(name)?.cycle ?? null) !== null);
-    if (other !== undefined) return `${verb} "${other}", which restarts`;
-  }
-  return cycle ?? '';
 }
 
 /** A unit stays activated while the one that did it is there and still names it so. */

@@ -25,6 +25,8 @@ export type StartCheck =
 interface DownReason {
   readonly text: string;
   readonly cycle: boolean;
+  /** The unit with whom the reason lies; null: the reason is not passed on. */
+  readonly root: string | null;
 }
 
 export function verdictOf(fleet: Fleet, unit: Unit): Verdict {
@@ -32,11 +34,12 @@ export function verdictOf(fleet: Fleet, unit: Unit): Verdict {
   const reason = downReason(fleet, unit);
   const down = reason?.text ?? null;
   const up = isUp(unit);
+  const root = reason?.root ?? null;
   const claim = claimOf(unit);
   const { phase } = unit.state;
   if (down !== null || phase.at !== 'stopped') {
     const pending = isMoving(phase) || (reason !== null && (needsStop(unit) || reason.cycle));
-    return { wanted, down, up, pending, wait: null, claim };
+    return { wanted, down, up, pending, wait: null, root, claim };
   }
   const check = startCheck(fleet, unit);
   return {
@@ -45,6 +48,7 @@ export function verdictOf(fleet: Fleet, unit: Unit): Verdict {
     up,
     pending: check.start === 'now' || (check.start === 'wait' && !check.hard),
     wait: check.start === 'wait' ? check.text : null,
+    root,
     claim,
   };
 }
@@ -56,6 +60,7 @@ export function sameVerdict(a: Verdict, b: Verdict): boolean {
     a.up === b.up &&
     a.pending === b.pending &&
     a.wait === b.wait &&
+    a.root === b.root &&
     a.claim === b.claim
   );
 }
@@ -85,54 +90,59 @@ export function isCycling(fleet: Fleet, unit: Unit): boolean {
 function downReason(fleet: Fleet, unit: Unit): DownReason | null {
   const own = ownDownReason(fleet, unit);
   if (own !== null) return own;
-  if (wantedOf(fleet, unit) === 'down') return because('not enabled');
-  return inheritedDownReason(fleet, unit, new Set([unit.spec.name])) ?? unboundReason(fleet, unit);
-}
-
-function because(text: string): DownReason {
-  return { text, cycle: false };
+  if (wantedOf(fleet, unit) === 'down') return { text: 'not enabled', cycle: false, root: null };
+  return inheritedDownReason(fleet, unit) ?? unboundReason(fleet, unit);
 }
 
 /** Reasons that lie with this unit and that its dependants inherit. */
 function ownDownReason(fleet: Fleet, unit: Unit): DownReason | null {
-  if (fleet.shuttingDown) return because('the daemon is stopping');
-  if (unit.removed) return because('its file was removed');
-  if (unit.intent?.wanted === 'down') return because('stopped by the operator');
-  if (unit.cycle !== null) return { text: unit.cycle, cycle: true };
+  if (fleet.shuttingDown) return ownReason(unit, 'the daemon is stopping');
+  if (unit.removed) return ownReason(unit, 'its file was removed');
+  if (unit.intent?.wanted === 'down') return ownReason(unit, 'stopped by the operator');
+  if (unit.cycle !== null) return { ...ownReason(unit, unit.cycle), cycle: true };
   for (const name of conflictsOf(fleet, unit)) {
     const other = fleet.units.get(name);
-    if (other !== undefined && beats(fleet, other, unit)) return because(`conflicts with "${name}"`);
+    if (other !== undefined && beats(fleet, other, unit)) return ownReason(unit, `conflicts with "${name}"`);
   }
   return null;
 }
 
+function ownReason(unit: Unit, text: string): DownReason {
+  return { text, cycle: false, root: unit.spec.name };
+}
+
 /**
- * Walks up requires, bindsTo, requisite and partOf to a unit that has a reason of its own; not through unwanted ones.
+ * From the next units along requires, requisite, bindsTo and partOf: a reason of their own, or the one that they
+ * inherit. partOf may go round, and units on such a ring must not keep each other down when the reason has gone: so
+ * what is inherited is the unit with whom the reason lies, and that one is asked.
  * A cycle is taken from the next unit only: each unit that is there keeps its own, and one that is not passes none on.
  */
-function inheritedDownReason(
-  fleet: Fleet,
-  unit: Unit,
-  seen: Set<string>,
-  isDirect = true,
-): DownReason | null {
+function inheritedDownReason(fleet: Fleet, unit: Unit): DownReason | null {
   for (const field of [...STRONG_FIELDS, 'partOf'] as const) {
     for (const name of unit.spec[field]) {
       const other = fleet.units.get(name);
-      if (other === undefined || seen.has(name)) continue;
-      seen.add(name);
-      const own = ownDownReason(fleet, other) ?? (needsStop(other) ? unboundReason(fleet, other) : null);
-      if (own !== null && (isDirect || !own.cycle))
-        return { text: `${FIELD_PHRASES[field]} "${name}": ${own.text}`, cycle: own.cycle };
+      if (other === undefined || other === unit) continue;
+      const phrase = `${FIELD_PHRASES[field]} "${name}"`;
+      const own = heritableReason(fleet, other);
+      if (own !== null)
+        return { ...own, text: own.cycle ? `${phrase}, which restarts` : `${phrase}: ${own.text}` };
       if (wantedOf(fleet, other) === 'down') {
-        if (field === 'requisite' && needsStop(unit)) return because(`requires "${name}": not enabled`);
-        continue;
+        if (field !== 'requisite' || !needsStop(unit)) continue;
+        return { text: `${phrase}: not enabled`, cycle: false, root: null };
       }
-      const deeper = inheritedDownReason(fleet, other, seen, false);
-      if (deeper !== null) return deeper;
+      const { root } = other.verdict;
+      const culprit = root === null || root === unit.spec.name ? undefined : fleet.units.get(root);
+      const deeper = culprit === undefined ? null : heritableReason(fleet, culprit);
+      if (deeper !== null && !deeper.cycle) {
+        return { ...deeper, text: `${phrase}, because of "${root}": ${deeper.text}` };
+      }
     }
   }
   return null;
+}
+
+function heritableReason(fleet: Fleet, unit: Unit): DownReason | null {
+  return ownDownReason(fleet, unit) ?? unboundReason(fleet, unit);
 }
 
 const FIELD_PHRASES: Readonly<Record<StrongField | 'partOf', string>> = {
@@ -150,7 +160,7 @@ function unboundReason(fleet: Fleet, unit: Unit): DownReason | null {
     for (const name of unit.spec[field]) {
       const other = fleet.units.get(name);
       if (other !== undefined && !isUp(other)) {
-        return because(`${FIELD_PHRASES[field]} "${name}", which is not up`);
+        return ownReason(unit, `${FIELD_PHRASES[field]} "${name}", which is not up`);
       }
     }
   }
@@ -178,8 +188,8 @@ export function startCheck(fleet: Fleet, unit: Unit): StartCheck {
     if (verdict.down !== null && needsStop(other)) {
       return { start: 'wait', text: `waiting for "${name}" to stop`, hard: false };
     }
-    const strong = STRONG_FIELDS.find((field) => unit.spec[field].includes(name));
     if (isUp(other)) continue;
+    const strong = STRONG_FIELDS.find((field) => unit.spec[field].includes(name));
     if (strong === 'requisite' && !verdict.pending) {
       return { start: 'refuse', text: `its requisite "${name}" is not up` };
     }
@@ -238,8 +248,8 @@ export function stopWait(fleet: Fleet, unit: Unit): string | null {
 
 /** A unit that is up names this one in `upholds`. */
 export function isUpheld(fleet: Fleet, unit: Unit): boolean {
-  return fleet.graph.namedBy(unit.spec.name).some((edge) => {
-    const other = edge.field === 'upholds' ? fleet.units.get(edge.name) : undefined;
+  return fleet.graph.upholders(unit.spec.name).some((name) => {
+    const other = fleet.units.get(name);
     return other !== undefined && isUp(other);
   });
 }

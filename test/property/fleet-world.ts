@@ -115,7 +115,7 @@ function turn(world: World, change: (instant: Instant, outputs: Output[]) => voi
   change(instant, outputs);
   converge(world.fleet, instant, outputs);
   for (const output of outputs) if (output.type === 'effect') perform(world, output.unit, output.effect);
-  world.outputs = outputs;
+  world.outputs = [...outputs];
 }
 
 export function reload(world: World, specs: readonly UnitSpec[]): DraftPlan {
@@ -209,7 +209,7 @@ export function comeToRest(world: World, look: () => void = () => undefined): bo
     else if (process.role === 'main' && typeOf(world, process.unit) === 'oneshot')
       end(world, process, SUCCESS);
   }
-  for (let left = 1_000 * (1 + world.fleet.units.size); left > 0; left -= 1) {
+  for (let left = 300 * (1 + world.fleet.units.size); left > 0; left -= 1) {
     if (tellNews(world, 0) || passDeadline(world, (unit) => unit.state.phase.at !== 'running')) look();
     else if (!endUnboundedWaits(world)) return true;
   }

@@ -531,11 +531,30 @@ table('stopPost', [
     effects: ['spawn 2 stopPost /bin/post SERVICE_RESULT=resources'],
   },
   {
-    name: 'a failed one is followed by the next',
+    name: 'one that fails is the last',
     given: { stopPost: [command('/bin/a'), command('/bin/b')] },
+    events: [...UP, 'stop', 'exit 1 0', 'tree empty', 'there 2', 'exit 2 1'],
+    phase: 'stopping sweep',
+    effects: ['survey'],
+  },
+  {
+    name: 'one that fails is followed by the next if it has a leading -',
+    given: { stopPost: [command('-/bin/a'), command('/bin/b')] },
     events: [...UP, 'stop', 'exit 1 0', 'tree empty', 'there 2', 'exit 2 1'],
     phase: 'stopping post',
     effects: ['spawn 3 stopPost /bin/b SERVICE_RESULT=success EXIT_CODE=exited EXIT_STATUS=0'],
+  },
+  {
+    name: 'its failure makes a clean end a failed one',
+    given: { stopPost: [command('/bin/a')], restart: { policy: 'on-failure', delayMs: 1000, jitter: 0 } },
+    events: [...UP, 'exit 1 0', 'tree empty', 'there 2', 'exit 2 1', 'tree empty'],
+    phase: 'backoff 1s: exited with code 0; stopPost[0] exited with code 1',
+  },
+  {
+    name: 'its failure is told of a requested stop',
+    given: { stopPost: [command('/bin/a')] },
+    events: [...UP, 'stop', 'exit 1 0', 'tree empty', 'there 2', 'exit 2 1', 'tree empty'],
+    phase: 'stopped: stopPost[0] exited with code 1',
   },
   {
     name: 'one that takes longer than stop.timeout is killed',

@@ -123,8 +123,8 @@ describe('plan: restarts spread', () => {
   for (const [field, reason] of [
     ['requires', 'requires "db", which restarts'],
     ['requisite', 'requires "db", which restarts'],
-    ['bindsTo', 'is bound to "db", which restarts'],
-    ['partOf', 'is part of "db", which restarts'],
+    ['bindsTo', 'bound to "db", which restarts'],
+    ['partOf', 'part of "db", which restarts'],
   ] as const) {
     test(`along ${field}`, () => {
       const web: [string, SpecChange] = ['web', { [field]: ['db'] }];
@@ -148,7 +148,7 @@ describe('plan: restarts spread', () => {
     assert.deepEqual(planned([['db', {}], ...rest], [['db', OTHER], ...rest]), [
       'restart api: requires "db", which restarts',
       'restart db: command changed',
-      'restart web: is bound to "api", which restarts',
+      'restart web: bound to "api", which restarts',
     ]);
   });
   test('not to a unit that waits, nor through it', () => {

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { converge } from '../../../src/core/converge.ts';
+import type { Output } from '../../../src/core/converge.ts';
+import * as world from '../../property/fleet-world.ts';
+import { crash, load, operate, settled, standing, tellAll } from './fleet-stage.ts';
+import { unitSpec } from './unit-spec.ts';
+
+const OFF = { enabled: false };
+const ONCE = { restart: { policy: 'no' } } as const;
+
+describe('converge: upholds', () => {
+  test('a failed unit is started again once an upholder is up', () => {
+    const on = settled(unitSpec('job', ONCE), unitSpec('keeper', { ...OFF, upholds: ['job'] }));
+    crash(on, 'job');
+    operate(on, 'keeper', 'start');
+    assert.equal(standing(on, 'job'), 'running');
+  });
+  test('an upheld unit still waits for what it requires', () => {
+    const on = settled(
+      unitSpec('db', ONCE),
+      unitSpec('job', { ...ONCE, requires: ['db'] }),
+      unitSpec('keeper', { ...OFF, upholds: ['job'] }),
+    );
+    crash(on, 'job');
+    crash(on, 'db');
+    operate(on, 'keeper', 'start');
+    assert.equal(on.fleet.units.get('job')?.state.activation, 1);
+  });
+});
+
+describe('converge: onFailure', () => {
+  test('starts its unit each time anew', () => {
+    const on = settled(
+      unitSpec('alert', { ...OFF, type: 'oneshot' }),
+      unitSpec('web', { ...ONCE, onFailure: ['alert'] }),
+    );
+    crash(on, 'web');
+    operate(on, 'web', 'start');
+    crash(on, 'web');
+    assert.equal(on.fleet.units.get('alert')?.state.activation, 2);
+  });
+  test('does not start a unit that the operator stopped', () => {
+    const on = settled(unitSpec('alert', OFF), unitSpec('web', { ...ONCE, onFailure: ['alert'] }));
+    operate(on, 'alert', 'stop');
+    crash(on, 'web');
+    assert.equal(standing(on, 'alert'), 'stopped: stopped by the operator');
+  });
+  test('is not for a crash that is followed by a restart', () => {
+    const on = settled(unitSpec('alert', OFF), unitSpec('web', { onFailure: ['alert'] }));
+    crash(on, 'web');
+    assert.equal(standing(on, 'alert'), 'stopped: not enabled');
+  });
+  test('starts its unit when a requisite is not up', () => {
+    const on = settled(
+      unitSpec('db', OFF),
+      unitSpec('alert', OFF),
+      unitSpec('web', { requisite: ['db'], onFailure: ['alert'] }),
+    );
+    assert.deepEqual(
+      [standing(on, 'web'), standing(on, 'alert')],
+      ['failed: its requisite "db" is not up', 'running'],
+    );
+  });
+  test('units that lack a requisite and start each other come to an end', () => {
+    const on = settled(
+      unitSpec('db', OFF),
+      unitSpec('a', { requisite: ['db'], onFailure: ['b'] }),
+      unitSpec('b', { requisite: ['db'], onFailure: ['a'] }),
+    );
+    assert.equal(standing(on, 'a'), 'failed: its requisite "db" is not up');
+  });
+});
+
+describe('converge: failureAction and successAction', () => {
+  const exits = (on: world.World): readonly Output[] => on.outputs.filter((output) => output.type === 'exit');
+  /** All but the last fact of a crash, which brings the exit. */
+  const endMain = (on: world.World, code: number): void => {
+    world.endMain(on, 'web', { code, signal: null, coreDumped: false });
+    world.tellNews(on, 0);
+    world.tellNews(on, 0);
+  };
+
+  test('a failed unit ends the daemon with its code', () => {
+    const on = settled(unitSpec('web', { ...ONCE, failureAction: 'exit' }));
+    endMain(on, 7);
+    assert.deepEqual(exits(on), [{ type: 'exit', unit: 'web', code: 7 }]);
+  });
+  test('a unit that ended cleanly ends the daemon with 0', () => {
+    const on = settled(unitSpec('web', { ...ONCE, successAction: 'exit' }));
+    endMain(on, 0);
+    assert.deepEqual(exits(on), [{ type: 'exit', unit: 'web', code: 0 }]);
+  });
+  test('a unit that is to be restarted does not', () => {
+    const on = settled(unitSpec('web', { failureAction: 'exit' }));
+    endMain(on, 7);
+    assert.deepEqual(exits(on), []);
+  });
+  test('a requisite that the operator stops is no failure', () => {
+    const on = settled(unitSpec('db'), unitSpec('web', { requisite: ['db'], failureAction: 'exit' }));
+    operate(on, 'db', 'stop');
+    assert.equal(standing(on, 'web'), 'waiting: requires "db": stopped by the operator');
+  });
+});
+
+describe('converge: a stop travels', () => {
+  test('through a unit that waits, to what is part of it', () => {
+    const on = settled(
+      unitSpec('db'),
+      unitSpec('api', { requires: ['db'] }),
+      unitSpec('web', { partOf: ['api'] }),
+    );
+    operate(on, 'db', 'stop');
+    assert.equal(standing(on, 'web'), 'waiting: part of "api", because of "db": stopped by the operator');
+  });
+  test('not through a unit that nobody wants', () => {
+    const on = settled(
+      unitSpec('db'),
+      unitSpec('api', { ...OFF, requires: ['db'] }),
+      unitSpec('web', { partOf: ['api'] }),
+    );
+    operate(on, 'db', 'stop');
+    assert.equal(standing(on, 'web'), 'running');
+  });
+});
+
+describe('converge: shutdown', () => {
+  test('stops in reverse order, as parallel as the order allows', () => {
+    const on = settled(
+      unitSpec('db'),
+      unitSpec('api', { requires: ['db'] }),
+      unitSpec('web', { requires: ['api'] }),
+      unitSpec('log'),
+    );
+    const stopping = (): readonly string[] =>
+      [...on.fleet.units.values()]
+        .filter((unit) => unit.state.phase.at === 'stopping')
+        .map((unit) => unit.spec.name);
+    world.shutDown(on);
+    assert.deepEqual(stopping(), ['web', 'log']);
+    tellAll(on);
+    assert.deepEqual(
+      [...on.fleet.units.values()].map((unit) => unit.state.phase.at),
+      ['stopped', 'stopped', 'stopped', 'stopped'],
+    );
+  });
+  test('hurried, nobody waits for anybody', () => {
+    const on = settled(unitSpec('db'), unitSpec('web', { requires: ['db'] }));
+    world.shutDown(on);
+    world.hurry(on);
+    assert.deepEqual(
+      on.outputs.flatMap((output) =>
+        output.type === 'effect' && output.effect.type === 'signal-tree'
+          ? [`${output.unit} ${output.effect.signal}`]
+          : [],
+      ),
+      ['db SIGTERM', 'db SIGKILL', 'web SIGKILL'],
+    );
+  });
+});
+
+test('converge: a target falls with what it requires, and stands up with it', () => {
+  const on = settled(unitSpec('db'), unitSpec('ready', { type: 'target', requires: ['db'] }));
+  crash(on, 'db');
+  assert.equal(
+    standing(on, 'ready'),
+    'waiting: waiting for "db", which exited with code 1 and is to be restarted',
+  );
+  world.passDeadline(on);
+  tellAll(on);
+  assert.equal(standing(on, 'ready'), 'running');
+});
+
+test('converge: a removed unit is forgotten when it is at rest, and not before', () => {
+  const on = settled(unitSpec('web'));
+  world.reload(on, []);
+  assert.equal(standing(on, 'web'), 'stopping: its file was removed; sent SIGTERM');
+  tellAll(on);
+  assert.equal(standing(on, 'web'), 'unknown');
+});
+
+test('converge: with a budget it stops in between and goes on where it was', () => {
+  const on = world.newWorld(1, world.NO_FAULTS);
+  load(on, ...Array.from({ length: 50 }, (_, index) => unitSpec(`u${index}`)));
+  on.fleet.shuttingDown = true;
+  for (const name of on.fleet.units.keys()) on.fleet.dirty.add(name);
+  const instant = { nowMs: 0, wallMs: 0, random: 0 };
+  let turns = 1;
+  while (!converge(on.fleet, instant, [], 10)) turns += 1;
+  assert.equal(turns > 1, true);
+  assert.equal(
+    [...on.fleet.units.values()].every((unit) => unit.state.phase.at === 'stopping'),
+    true,
+  );
+});

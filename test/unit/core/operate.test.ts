@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import * as world from '../../property/fleet-world.ts';
+import { isHeld } from '../../../src/core/fleet.ts';
+import { crash, load, operate, settled, standing, tellAll } from './fleet-stage.ts';
+import { command, unitSpec } from './unit-spec.ts';
+
+const OFF = { enabled: false };
+const ONCE = { restart: { policy: 'no' } } as const;
+
+function held(on: world.World, name: string): boolean {
+  const unit = on.fleet.units.get(name);
+  return unit !== undefined && isHeld(unit);
+}
+
+describe('operate: stop', () => {
+  test('holds a unit down that its file wants up', () => {
+    const on = settled(unitSpec('web'));
+    operate(on, 'web', 'stop');
+    assert.deepEqual([standing(on, 'web'), held(on, 'web')], ['stopped: stopped by the operator', true]);
+  });
+  test('holds against a unit that needs it', () => {
+    const on = settled(unitSpec('db'), unitSpec('web', { requires: ['db'] }));
+    operate(on, 'db', 'stop');
+    operate(on, 'web', 'start');
+    assert.equal(standing(on, 'db'), 'stopped: stopped by the operator');
+    assert.equal(standing(on, 'web'), 'waiting: requires "db": stopped by the operator');
+  });
+  test('ends a backoff', () => {
+    const on = settled(unitSpec('web'));
+    crash(on, 'web');
+    operate(on, 'web', 'stop');
+    assert.equal(standing(on, 'web'), 'stopped: stopped by the operator');
+  });
+  test('makes a failed unit plain stopped', () => {
+    const on = settled(unitSpec('web', ONCE));
+    crash(on, 'web');
+    operate(on, 'web', 'stop');
+    assert.equal(standing(on, 'web'), 'stopped: stopped by the operator');
+  });
+  test('of a unit that its file does not want is no hold', () => {
+    const on = settled(unitSpec('web', OFF));
+    operate(on, 'web', 'start');
+    operate(on, 'web', 'stop');
+    assert.equal(held(on, 'web'), false);
+  });
+  test('again is safe', () => {
+    const on = settled(unitSpec('web'));
+    operate(on, 'web', 'stop');
+    operate(on, 'web', 'stop');
+    assert.equal(standing(on, 'web'), 'stopped: stopped by the operator');
+  });
+});
+
+describe('operate: start', () => {
+  test('brings up a unit that its file does not want, and holds it up', () => {
+    const on = settled(unitSpec('web', OFF));
+    operate(on, 'web', 'start');
+    assert.deepEqual([standing(on, 'web'), held(on, 'web')], ['running', true]);
+    assert.deepEqual(load(on, unitSpec('web', { ...OFF, description: 'new' })), [
+      'update web: description changed',
+    ]);
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('leaves a unit that is up alone', () => {
+    const on = settled(unitSpec('web'));
+    operate(on, 'web', 'start');
+    assert.equal(on.fleet.units.get('web')?.state.activation, 1);
+  });
+  test('ends a hold', () => {
+    const on = settled(unitSpec('web'));
+    operate(on, 'web', 'stop');
+    operate(on, 'web', 'start');
+    assert.deepEqual([standing(on, 'web'), held(on, 'web')], ['running', false]);
+  });
+  test('does not wait for a backoff', () => {
+    const on = settled(unitSpec('web'));
+    crash(on, 'web');
+    operate(on, 'web', 'start');
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('tries what it needs and has failed, however far up', () => {
+    const on = world.newWorld(1, world.NO_FAULTS);
+    on.broken.add('disk');
+    load(
+      on,
+      unitSpec('disk', ONCE),
+      unitSpec('db', { requires: ['disk'] }),
+      unitSpec('web', { requires: ['db'] }),
+    );
+    assert.equal(standing(on, 'disk'), 'failed: could not be started: no such file');
+    on.broken.delete('disk');
+    operate(on, 'web', 'start');
+    assert.deepEqual(
+      ['disk', 'db', 'web'].map((name) => standing(on, name)),
+      ['running', 'running', 'running'],
+    );
+  });
+  test('runs a service that ended cleanly again', () => {
+    const on = settled(unitSpec('web', ONCE));
+    crash(on, 'web', 0);
+    operate(on, 'web', 'start');
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('of a completed oneshot does nothing: it is up', () => {
+    const on = settled(unitSpec('migrate', { type: 'oneshot' }));
+    operate(on, 'migrate', 'start');
+    assert.equal(on.fleet.units.get('migrate')?.state.activation, 1);
+  });
+  test('of two that conflict, the later word wins and the loser comes back when the winner stops', () => {
+    const on = settled(unitSpec('blue'), unitSpec('green', { ...OFF, conflicts: ['blue'] }));
+    operate(on, 'green', 'start');
+    assert.deepEqual(
+      [standing(on, 'blue'), standing(on, 'green')],
+      ['waiting: conflicts with "green"', 'running'],
+    );
+    operate(on, 'green', 'stop');
+    assert.equal(standing(on, 'blue'), 'running');
+  });
+  test('of two that conflict, a start takes the word for the other back', () => {
+    const on = settled(unitSpec('blue', OFF), unitSpec('green', { ...OFF, conflicts: ['blue'] }));
+    operate(on, 'green', 'start');
+    operate(on, 'blue', 'start');
+    assert.deepEqual([standing(on, 'blue'), standing(on, 'green')], ['running', 'stopped: not enabled']);
+  });
+  test('a unit that pulls in what it conflicts with does not: it waits', () => {
+    const on = settled(unitSpec('db', OFF), unitSpec('web', { ...OFF, requires: ['db'], conflicts: ['db'] }));
+    operate(on, 'web', 'start');
+    assert.equal(standing(on, 'web'), 'waiting: waiting for "db", which is down (not enabled)');
+  });
+});
+
+describe('operate: restart', () => {
+  test('takes down, with what requires it, and brings back in order', () => {
+    const on = settled(
+      unitSpec('db'),
+      unitSpec('web', { requires: ['db'] }),
+      unitSpec('log', { after: ['db'] }),
+    );
+    world.command(on, 'db', 'restart');
+    assert.deepEqual(
+      ['db', 'web', 'log'].map((name) => on.fleet.units.get(name)?.state.phase.at),
+      ['running', 'stopping', 'running'],
+    );
+    tellAll(on);
+    assert.deepEqual(
+      ['db', 'web', 'log'].map((name) => on.fleet.units.get(name)?.state.activation),
+      [2, 2, 1],
+    );
+    assert.deepEqual(
+      ['db', 'web', 'log'].map((name) => standing(on, name)),
+      ['running', 'running', 'running'],
+    );
+  });
+  test('starts what is not up', () => {
+    const on = settled(unitSpec('web', OFF));
+    operate(on, 'web', 'restart');
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('runs a completed oneshot again, after its stop', () => {
+    const on = settled(unitSpec('migrate', { type: 'oneshot', stop: { command: command('/bin/undo') } }));
+    operate(on, 'migrate', 'restart');
+    assert.equal(on.fleet.units.get('migrate')?.state.activation, 2);
+    assert.equal(on.fleet.units.get('migrate')?.state.runs, 3);
+  });
+  test('is no restart of the policy: the count stays', () => {
+    const on = settled(unitSpec('web'));
+    operate(on, 'web', 'restart');
+    assert.equal(on.fleet.units.get('web')?.state.tally.restarts, 0);
+  });
+});
+
+describe('operate: release and reset', () => {
+  test('release lets the file decide again', () => {
+    const on = settled(unitSpec('web'), unitSpec('job', OFF));
+    operate(on, 'web', 'stop');
+    operate(on, 'job', 'start');
+    operate(on, 'web', 'release');
+    operate(on, 'job', 'release');
+    assert.deepEqual([standing(on, 'web'), standing(on, 'job')], ['running', 'stopped: not enabled']);
+  });
+  test('reset tries a failed unit at once and forgets its attempts', () => {
+    const on = settled(unitSpec('web', { restart: { limit: 1 } }));
+    crash(on, 'web');
+    world.passDeadline(on);
+    tellAll(on);
+    crash(on, 'web');
+    assert.equal(standing(on, 'web'), 'failed: exited with code 1; gave up after 1 restart (attempt 2)');
+    operate(on, 'web', 'reset');
+    assert.equal(standing(on, 'web'), 'running');
+    assert.equal(on.fleet.units.get('web')?.state.tally.attempt, 0);
+  });
+  test('reset of a unit that is held down does not start it', () => {
+    const on = settled(unitSpec('web'));
+    operate(on, 'web', 'stop');
+    operate(on, 'web', 'reset');
+    assert.equal(standing(on, 'web'), 'stopped: stopped by the operator');
+  });
+});
+
+test('operate: a unit that nobody knows is passed over', () => {
+  const on = settled(unitSpec('web'));
+  operate(on, 'nobody', 'start');
+  assert.deepEqual([...on.fleet.units.keys()], ['web']);
+});
