@@ -44,6 +44,8 @@ export interface Stopping {
   readonly killed: boolean;
   /** Something outlived finalSignal, or was left alone by killMode. */
   readonly abandoned: boolean;
+  /** What a stop.command or stopPost without a leading `-` came to. */
+  readonly trouble: string | null;
   readonly readyAt: number | null;
 }
 
@@ -57,6 +59,8 @@ export type Phase =
       readonly at: 'starting';
       readonly main: Run | null;
       readonly helper: Helper | null;
+      /** Of a oneshot's main, when that has ended cleanly and startPost runs. */
+      readonly ending: Ending | null;
       readonly deadline: Deadline;
       readonly startedAt: number;
     }

@@ -121,7 +121,11 @@ function begin(draft: Draft): void {
   }
   draft.effects.push({ type: 'begin' });
   const deadline = bound(facts.nowMs, spec.startTimeoutMs);
-  startNext(draft, { at: 'starting', main: null, helper: null, deadline, startedAt: facts.nowMs }, 0);
+  startNext(
+    draft,
+    { at: 'starting', main: null, helper: null, ending: null, deadline, startedAt: facts.nowMs },
+    0,
+  );
 }
 
 /** startPre from `index` on, or else main. */
@@ -147,8 +151,7 @@ function startPostNext(draft: Draft, phase: Starting, index: number): void {
   if (command !== undefined) {
     enter(draft, { ...phase, helper: spawnHelper(draft, 'startPost', index, command, mainPid(phase.main)) });
   } else if (phase.main === null) {
-    const ending = endingOf({ code: 0, signal: null, coreDumped: false }, spec);
-    record(draft, ending, { requested: false, readyAt: null });
+    if (phase.ending !== null) record(draft, phase.ending, { requested: false, readyAt: null });
     draft.effects.push({ type: 'end' });
     enter(draft, { at: 'completed', swept: false });
   } else {
@@ -181,7 +184,7 @@ function stepStarting(draft: Draft, phase: Starting, event: MachineEvent): void 
       if (phase.main?.id === event.run) {
         const ending = endingOf(event.status, spec);
         const left = { ...phase, main: null };
-        if (spec.type === 'oneshot' && ending.kind === 'clean') startPostNext(draft, left, 0);
+        if (spec.type === 'oneshot' && ending.kind === 'clean') startPostNext(draft, { ...left, ending }, 0);
         else failStart(draft, left, ending);
       } else if (phase.helper?.id === event.run) {
         helperEnded(draft, phase, phase.helper, event.status.code === 0 ? null : statusText(event.status));

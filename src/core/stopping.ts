@@ -5,7 +5,7 @@ import type { ExitStatus } from '../model/process.ts';
 import { bound, clearTally, ended, enter, mainPid, record, spawnHelper, uptime } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { Helper, MachineEvent, Stopping } from './machine-state.ts';
-import { afterEnding, endingOf } from './restart.ts';
+import { afterEnding, endingOf, statusText } from './restart.ts';
 import type { Ending } from './restart.ts';
 import { resultVariables } from './result-variables.ts';
 
@@ -15,7 +15,7 @@ export function beginStop(draft: Draft, from: StopFacts): void {
   const { spec, facts } = draft;
   const { main, helper, ending, requested, readyAt, wasUp } = from;
   const deadline = bound(facts.nowMs, spec.stop.timeoutMs);
-  const flags = { signalled: false, killed: false, abandoned: false };
+  const flags = { signalled: false, killed: false, abandoned: false, trouble: null };
   const base = { main, ending, requested, readyAt, wasUp, deadline, ...flags };
   const { command } = spec.stop;
   if (wasUp && command !== null) {
@@ -128,19 +128,38 @@ export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent)
 
 function runGone(draft: Draft, phase: Stopping, run: number, status: ExitStatus | null): void {
   if (phase.main?.id === run) {
-    const ending = phase.ending ?? (status === null ? null : endingOf(status, draft.spec));
-    const left: Stopping = { ...phase, main: null, ending };
+    const left: Stopping = { ...phase, main: null, ending: endingOfMain(draft, phase.ending, status) };
     enter(draft, left);
     if (phase.step === 'signal' || phase.step === 'final') settle(draft, left);
   } else if (phase.helper?.id === run) {
-    const { index, role } = phase.helper;
-    const left: Stopping = { ...phase, helper: null };
-    if (phase.step === 'command') enterSignal(draft, left);
-    else if (phase.step === 'post' && role === 'stopPost') postNext(draft, left, index + 1);
-    else {
-      enter(draft, left);
-      settle(draft, left);
-    }
+    const failure = status === null ? 'could not be started' : status.code === 0 ? null : statusText(status);
+    helperGone(draft, phase, phase.helper, failure);
+  }
+}
+
+/** The reason that the stop had before stays; how main then ended is added to it. */
+function endingOfMain(draft: Draft, known: Ending | null, status: ExitStatus | null): Ending | null {
+  if (status === null) return known;
+  return known === null
+    ? endingOf(status, draft.spec)
+    : { ...known, code: status.code, signal: status.signal };
+}
+
+/** stop.command is followed by the signal whatever came of it; a stopPost that fails is the last one. */
+function helperGone(draft: Draft, phase: Stopping, helper: Helper, failure: string | null): void {
+  const { stop, stopPost } = draft.spec;
+  const left: Stopping = { ...phase, helper: null };
+  if (phase.step === 'command') {
+    const trouble =
+      failure !== null && stop.command?.ignoreFailure !== true ? `stop.command ${failure}` : null;
+    enterSignal(draft, { ...left, trouble });
+  } else if (phase.step === 'post' && helper.role === 'stopPost') {
+    const { index } = helper;
+    if (failure === null || stopPost[index]?.ignoreFailure === true) postNext(draft, left, index + 1);
+    else postNext(draft, { ...left, trouble: `stopPost[${index}] ${failure}` }, stopPost.length);
+  } else {
+    enter(draft, left);
+    settle(draft, left);
   }
 }
 
@@ -197,7 +216,7 @@ function stopTimedOut(draft: Draft, phase: Stopping): void {
   switch (phase.step) {
     case 'command':
       killHelper(draft, helper);
-      enterSignal(draft, phase);
+      enterSignal(draft, { ...phase, trouble: `stop.command ${overdue(draft)}` });
       return;
     case 'signal':
       enterFinal(draft, { ...phase, killed: true });
@@ -207,13 +226,17 @@ function stopTimedOut(draft: Draft, phase: Stopping): void {
       return;
     case 'post':
       killHelper(draft, helper);
-      postNext(draft, phase, (helper?.index ?? 0) + 1);
+      if (helper !== null) helperGone(draft, phase, helper, overdue(draft));
       return;
     case 'sweep':
       if (phase.signalled) finish(draft, { ...phase, abandoned: true });
       else sweep(draft, phase);
       return;
   }
+}
+
+function overdue(draft: Draft): string {
+  return `did not end within ${formatDuration(draft.spec.stop.timeoutMs ?? FINAL_TIMEOUT_MS)}`;
 }
 
 function killHelper(draft: Draft, helper: Helper | null): void {
@@ -235,7 +258,7 @@ function finish(draft: Draft, phase: Stopping): void {
           kind: 'timeout',
           text: killedText,
         }
-      : phase.ending;
+      : withTrouble(phase);
   if (ending !== null) record(draft, ending, phase);
   effects.push({ type: 'end' });
   if (phase.abandoned && spec.stop.killMode !== 'none') {
@@ -243,7 +266,7 @@ function finish(draft: Draft, phase: Stopping): void {
     return;
   }
   if (phase.requested || ending === null) {
-    enter(draft, { at: 'stopped', text: phase.killed ? killedText : null });
+    enter(draft, { at: 'stopped', text: phase.killed ? killedText : phase.trouble });
     return;
   }
   const uptimeMs = uptime(draft, phase.readyAt);
@@ -267,6 +290,12 @@ function finish(draft: Draft, phase: Stopping): void {
       );
       return;
   }
+}
+
+/** A run that ended cleanly by itself did not, if its own stop.command or stopPost failed. */
+function withTrouble({ ending, trouble, requested }: Stopping): Ending | null {
+  if (ending === null || trouble === null || requested || ending.kind !== 'clean') return ending;
+  return { ...ending, kind: 'unclean-code', text: `${ending.text}; ${trouble}` };
 }
 
 function signalHeld(draft: Draft, phase: Stopping, signal: string): void {

@@ -79,7 +79,7 @@ test('stop.command and stopPost that fail or cannot be executed do not keep the 
     'failing.yaml': `
       command: ${child.announce} ${channel.path}
       stop: { command: ${note(1, 'stop')} }
-      stopPost: [${note(1, 'stopPost0')}, ${note(0, 'stopPost1')}]`,
+      stopPost: ['-${note(1, 'stopPost0')}', ${note(1, 'stopPost1')}, ${note(0, 'stopPost2')}]`,
     'missing.yaml': `
       command: ${child.announce} ${channel.path}
       stop: { command: /nonexistent/program }
@@ -88,7 +88,13 @@ test('stop.command and stopPost that fail or cannot be executed do not keep the 
   await unitd.until({ failing: 'running', missing: 'running' });
   const stopped = await unitd.cli('stop', 'failing', 'missing');
   assert.equal(stopped.code, 0, stopped.stderr);
-  assert.deepEqual(wordsOf(file), ['stop', 'stopPost0', 'stopPost1']);
+  assert.deepEqual(
+    wordsOf(file),
+    ['stop', 'stopPost0', 'stopPost1'],
+    'the first failure without - is the last',
+  );
+  assert.match((await unitd.unit('failing')).unit.reason, /stopPost\[1\] exited with code 1/);
+  assert.match((await unitd.unit('missing')).unit.reason, /stopPost\[0\] could not be started/);
   assert.deepEqual(unitd.processes(), []);
 });
 
