@@ -16,6 +16,7 @@
 //   child.failTimes N FILE CHANNEL       exits 1 at its first N starts (counted in FILE), then says `up PID` and stays
 //   child.flood N [CHANNEL]              prints `line 1` to `line N`, says `done PID`, then stays
 //   child.spin CHANNEL                    says `spinning PID`, then uses a processor until a signal ends it
+//   child.lone DIRECTORY WORD…            becomes WORD…; two of one unit at a time are noted in DIRECTORY/two
 //   child.cutLine                        prints `whole` and, without a newline, `cut`; then kills itself
 import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -43,6 +44,7 @@ export const child = {
   failTimes: fixture('fail-times'),
   flood: fixture('flood'),
   spin: fixture('spin'),
+  lone: fixture('lone'),
   cutLine: fixture('cut-line'),
 } as const;
 
