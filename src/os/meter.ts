@@ -1,16 +1,25 @@
-// CPU, memory and tasks of process trees, summed from pidusage. Remembers processor times, nothing else.
+// CPU, memory and tasks of process trees, summed from pidusage. Remembers its last readings, nothing else.
 //
 // pidusage reads the times and the resident memory. The percentage is reckoned here: its own is kept by bare pid, and
-// its memory of one pid cannot be dropped without leaking descriptors (clear() forgets them open).
+// its memory of one pid cannot be dropped without leaking descriptors (clear() forgets them open). It is asked for the
+// processes that have moved: of one whose line in /proc says the same as last time, it would say the same too.
 import pidusage from 'pidusage';
 import type { ProcessId } from '../model/process.ts';
 import type { Meter, Usage } from './ports.ts';
-import { processStat } from './procfs.ts';
+import { processStat, type ProcessStat } from './procfs.ts';
+
+/** What pidusage said of a process, and the line in /proc that it said it of. */
+interface Reading {
+  readonly cpuTicks: number;
+  readonly residentPages: number;
+  readonly cpuMs: number;
+  readonly memoryBytes: number;
+}
 
 interface Sample {
   readonly atMs: number;
-  /** Processor time used so far, by process. */
-  readonly cpuMs: ReadonlyMap<string, number>;
+  /** By process. */
+  readonly readings: ReadonlyMap<string, Reading>;
 }
 
 /** How long pidusage keeps the descriptor of a process that is not asked for any more. */
@@ -26,6 +35,20 @@ async function readStats(pids: number[]): Promise<Readonly<Record<string, pidusa
   return await pidusage(pids, { maxage: PIDUSAGE_MEMORY_MS }).catch(() => ({}));
 }
 
+function stillHolds(reading: Reading | undefined, stat: ProcessStat): boolean {
+  return reading?.cpuTicks === stat.cpuTicks && reading.residentPages === stat.residentPages;
+}
+
+function readingOf(
+  stat: ProcessStat,
+  fresh: pidusage.Status | undefined,
+  before: Reading | undefined,
+): Reading | undefined {
+  if (fresh === undefined) return stillHolds(before, stat) ? before : undefined;
+  const { cpuTicks, residentPages } = stat;
+  return { cpuTicks, residentPages, cpuMs: fresh.ctime, memoryBytes: fresh.memory };
+}
+
 /**
  * `tasks` counts threads, as systemd does. Resident memory counts pages that processes share once for each.
  * A process that is new in a tree brings all the time it has used: it was started since the last sample.
@@ -36,34 +59,39 @@ export function createMeter(monotonicMs: () => number): Meter {
   const sample = async (
     trees: ReadonlyMap<string, readonly ProcessId[]>,
   ): Promise<ReadonlyMap<string, Usage>> => {
-    const threads = new Map<string, number>();
-    const pids = new Set<number>();
-    for (const process of [...trees.values()].flat()) {
-      const stat = processStat(process.pid);
-      if (stat === null || stat.startTicks !== process.startTicks) continue;
-      threads.set(identity(process), stat.threads);
-      pids.add(process.pid);
+    const stats = new Map<string, ProcessStat>();
+    const moved = new Set<number>();
+    for (const [key, processes] of trees) {
+      const last = samples.get(key)?.readings;
+      for (const process of processes) {
+        const stat = processStat(process.pid);
+        if (stat === null || stat.startTicks !== process.startTicks) continue;
+        stats.set(identity(process), stat);
+        if (!stillHolds(last?.get(identity(process)), stat)) moved.add(process.pid);
+      }
     }
     const atMs = monotonicMs();
-    const read = await readStats([...pids]);
+    const read = await readStats([...moved]);
 
     const usages = new Map<string, Usage>();
     for (const [key, processes] of trees) {
       const last = samples.get(key);
-      const cpuMs = new Map<string, number>();
+      const readings = new Map<string, Reading>();
       let [usedMs, memoryBytes, tasks] = [0, 0, 0];
       for (const process of processes) {
         const id = identity(process);
+        const stat = stats.get(id);
+        const before = last?.readings.get(id);
+        const reading = stat === undefined ? undefined : readingOf(stat, read[process.pid], before);
         // pidusage leaves out those that ended before it came to them.
-        const stat = threads.has(id) ? read[process.pid] : undefined;
-        if (stat === undefined) continue;
-        cpuMs.set(id, stat.ctime);
-        usedMs += stat.ctime - (last?.cpuMs.get(id) ?? 0);
-        memoryBytes += stat.memory;
-        tasks += threads.get(id) ?? 0;
+        if (stat === undefined || reading === undefined) continue;
+        readings.set(id, reading);
+        usedMs += reading.cpuMs - (before?.cpuMs ?? 0);
+        memoryBytes += reading.memoryBytes;
+        tasks += stat.threads;
       }
       const spanMs = last === undefined ? 0 : atMs - last.atMs;
-      samples.set(key, { atMs, cpuMs });
+      samples.set(key, { atMs, readings });
       usages.set(key, { cpuPercent: spanMs > 0 ? (usedMs / spanMs) * 100 : 0, memoryBytes, tasks });
     }
     return usages;

@@ -12,6 +12,9 @@ export interface ProcessStat {
   readonly threads: number;
   /** Clock ticks since boot. */
   readonly startTicks: number;
+  /** Processor time used, user and system. */
+  readonly cpuTicks: number;
+  readonly residentPages: number;
 }
 
 // One buffer for all reads: they are synchronous, and a stat line has to be read thousands of times a second.
@@ -48,11 +51,12 @@ function procText(path: string, isOneRecord = false): string | null {
 /** Takes /proc/PID/stat apart. The second field is the name in parentheses, itself free to hold `) (` and blanks. */
 export function parseStat(text: string): ProcessStat | null {
   const nameEnd = text.lastIndexOf(')');
-  const fields = text.slice(nameEnd + 2).split(' ', 20);
+  const fields = text.slice(nameEnd + 2).split(' ', 22);
   const [state, parentPid, group, session] = fields;
   const threads = fields[17];
   const startTicks = fields[19];
-  if (nameEnd < 0 || state === undefined || threads === undefined || startTicks === undefined) return null;
+  const residentPages = fields[21];
+  if (nameEnd < 0 || state === undefined || residentPages === undefined) return null;
   return {
     pid: Number.parseInt(text, 10),
     state,
@@ -61,6 +65,8 @@ export function parseStat(text: string): ProcessStat | null {
     session: Number(session),
     threads: Number(threads),
     startTicks: Number(startTicks),
+    cpuTicks: Number(fields[11]) + Number(fields[12]),
+    residentPages: Number(residentPages),
   };
 }
 

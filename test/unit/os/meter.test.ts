@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import type { ProcessId } from '../../../src/model/process.ts';
 import { createMeter } from '../../../src/os/meter.ts';
@@ -60,4 +62,24 @@ test('Meter.forget() makes the next sample a first one', async () => {
   meter.forget('self');
   nowMs = 1000;
   assert.equal((await meter.sample(trees)).get('self')?.cpuPercent, 0);
+});
+
+test('Meter.sample() keeps the figures of a process that has not moved since', async (t) => {
+  const cat = spawn('cat', { stdio: ['pipe', 'pipe', 'ignore'] });
+  t.after(() => cat.kill('SIGKILL'));
+  cat.stdin.write('x');
+  await once(cat.stdout, 'data');
+  // It waits in read(2) now, or is on the way there: until two looks agree.
+  const looked = (): string => JSON.stringify(processStat(cat.pid ?? 0));
+  for (let before = ''; before !== looked();) before = looked();
+  const stat = processStat(cat.pid ?? 0);
+  assert.ok(stat !== null);
+  let nowMs = 0;
+  const meter = createMeter(() => nowMs);
+  const trees = new Map([['cat', [stat]]]);
+  const first = (await meter.sample(trees)).get('cat');
+  nowMs = 1000;
+  const second = (await meter.sample(trees)).get('cat');
+  assert.ok(first !== undefined && first.memoryBytes > 0);
+  assert.deepEqual(second, { ...first, cpuPercent: 0, tasks: 1 });
 });

@@ -13,6 +13,8 @@ test('parseStat() reads past a name that looks like the rest of the line', () =>
     session: 17,
     threads: 3,
     startTicks: 987654,
+    cpuTicks: 11,
+    residentPages: 2,
   });
 });
 
