@@ -8,8 +8,8 @@ import type { Memory } from './proc-figures.ts';
 import type { Scope } from './scope.ts';
 
 const UNITS = 200;
-/** The daemon samples every 5 s: the first sample, which opens files, comes before the windows. */
-const WARM_UP_MS = 7_000;
+/** The first samples, which open files, and V8's tidying up after the start (about 16 s later) come before the windows. */
+const WARM_UP_MS = 22_000;
 /** Two samples each. */
 const WINDOW_MS = 10_000;
 const WINDOWS = 3;
