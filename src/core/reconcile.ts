@@ -14,7 +14,7 @@ import type { FieldChange, PlanAction, PlannedUnit } from '../model/plan.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { deliver, settleVerdicts } from './converge.ts';
 import type { Instant, Outputs } from './converge.ts';
-import { changedKeys, FIELDS } from './fields.ts';
+import { changedKeys, FIELDS, isSame } from './fields.ts';
 import { amend, needsStop, newUnit, regraph } from './fleet.ts';
 import type { Activation, Fleet, Unit, Verdict } from './fleet.ts';
 
@@ -120,10 +120,28 @@ function changesOf(from: UnitSpec, to: UnitSpec, fileForm: FileForm): readonly F
   const keys = changedKeys(from, to);
   if (keys.length === 0) return [];
   const [before, after] = [fileForm(from), fileForm(to)];
-  return keys.map((key) => {
+  return keys.flatMap((key) => {
     const { field, effect } = FIELDS[key];
-    return { field, from: before[field] ?? null, to: after[field] ?? null, effect };
+    const [was, is] = [before[field] ?? null, after[field] ?? null];
+    const changes = MAPPINGS.has(field) ? differences(field, was, is) : [{ field, from: was, to: is }];
+    return changes.map((change) => ({ ...change, effect }));
   });
+}
+
+/** Fields whose entries are told one by one. */
+const MAPPINGS: ReadonlySet<string> = new Set(['environment', 'limits', 'restart', 'stop', 'logs']);
+
+/** Of a mapping on both sides, the entries that differ, `restart.delay`; of anything else, the whole. */
+function differences(field: string, from: unknown, to: unknown): readonly Omit<FieldChange, 'effect'>[] {
+  if (!isMapping(from) || !isMapping(to)) return [{ field, from, to }];
+  const entries = [...new Set([...Object.keys(from), ...Object.keys(to)])];
+  return entries
+    .filter((entry) => !isSame(from[entry], to[entry]))
+    .map((entry) => ({ field: `${field}.${entry}`, from: from[entry] ?? null, to: to[entry] ?? null }));
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The changed fields that only a new process can have. */

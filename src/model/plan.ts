@@ -6,7 +6,7 @@ export type PlanAction = 'start' | 'restart' | 'update' | 'stop' | 'unchanged';
 export type FieldEffect = 'restart' | 'in-place' | 'next-start';
 
 export interface FieldChange {
-  /** Name as in the unit file. */
+  /** Name as in the unit file, with the entry where the field is a mapping: `restart.delay`. */
   readonly field: string;
   /** Values in file form, as JSON. */
   readonly from: unknown;

@@ -32,9 +32,9 @@ test('plan and reload --dry-run print the same, exit 2, name field and values, a
       { name: 'web', field: 'nice', from: null, to: 5, effect: 'restart' },
       {
         name: 'web',
-        field: 'logs',
-        from: { format: 'cri', maxSize: '10MB', maxFiles: 5, maxAge: '30d', compress: true },
-        to: { format: 'cri', maxSize: '3MB', maxFiles: 5, maxAge: '30d', compress: true },
+        field: 'logs.maxSize',
+        from: '10MB',
+        to: '3MB',
         effect: 'in-place',
       },
     ],

@@ -99,7 +99,7 @@ test('reload keeps or replaces the process of a unit by the field that changed, 
     plan.units.map(({ name, action, changes }) => ({
       name,
       action,
-      changes: changes.map(({ field, effect }) => `${field}: ${effect}`),
+      changes: [...new Set(changes.map(({ field, effect }) => `${field.split('.')[0]}: ${effect}`))],
     })),
     rows
       .map(({ key, unit }) => ({
