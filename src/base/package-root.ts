@@ -11,7 +11,8 @@ export function packageRoot(): string {
     let directory = dirname(fileURLToPath(import.meta.url));
     while (!existsSync(join(directory, 'package.json'))) {
       const parent = dirname(directory);
-      if (parent === directory) throw new Error('cannot find package.json above the program: broken installation');
+      if (parent === directory)
+        throw new Error('cannot find package.json above the program: broken installation');
       directory = parent;
     }
     found = directory;

@@ -76,6 +76,8 @@ export class Reloader {
   /** What runs, in the form that it was applied in. */
   #running: ReadonlyMap<string, UnitSource> = new Map();
   #problems: readonly Problem[] = [];
+  /** Of the last good set, as this daemon wrote it down. */
+  #lastGood: string | null = null;
 
   constructor(ports: ReloaderPorts) {
     this.#ports = ports;
@@ -157,7 +159,7 @@ export class Reloader {
 
   /** Plans and commits in one go, so that the plan that was checked is the one that holds. */
   async #commit(set: UnitSet, options: CommitOptions): Promise<Answer<Applied>> {
-    const { supervisor, store, intents, onApplied, onCommitted } = this.#ports;
+    const { supervisor, intents, onApplied, onCommitted } = this.#ports;
     const files = set.files.map(goodFileOf);
     const committed = await new Promise<Answer<Applied>>((resolve, reject) => {
       supervisor.change((fleet, instant, outputs) => {
@@ -182,9 +184,17 @@ export class Reloader {
     if (!committed.ok) return committed;
     this.#running = new Map(set.files.map((source) => [source.name, source]));
     this.#problems = set.problems;
-    if (!hasErrors(set.problems)) store.saveLastGood(files);
+    if (!hasErrors(set.problems)) this.#keepLastGood(set, files);
     onApplied(committed.value);
     return committed;
+  }
+
+  /** Writes the set down unless it is what was written last: a reload that changes nothing costs no disk. */
+  #keepLastGood(set: UnitSet, files: readonly GoodFile[]): void {
+    const name = fingerprintOf(set);
+    if (name === this.#lastGood) return;
+    this.#lastGood = name;
+    this.#ports.store.saveLastGood(files);
   }
 }
 
@@ -203,9 +213,15 @@ function movesOf(draft: DraftPlan, fleet: Readonly<Fleet>): Pick<Applied, 'goals
 /** Names the plan by the files and the actions that they lead to: when either moves, so does the id. */
 function withId(draft: DraftPlan, set: UnitSet): Plan {
   const hash = createHash('sha256');
-  hash.update(JSON.stringify([...set.fingerprints].sort(([a], [b]) => (a < b ? -1 : 1))));
+  hash.update(fingerprintOf(set));
   hash.update(JSON.stringify(draft.units));
   return { id: hash.digest('hex').slice(0, 12), ...draft };
+}
+
+/** Of all files of a set, whatever their order. */
+function fingerprintOf(set: UnitSet): string {
+  const sorted = [...set.fingerprints].sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
 }
 
 function sourcesOf(files: readonly GoodFile[]): ReadonlyMap<string, UnitSource> {

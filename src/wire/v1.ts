@@ -218,7 +218,12 @@ export type EventLine = {
   | { readonly type: 'exit'; readonly unit: string; readonly exit: HistoryEntry }
   | { readonly type: 'usage'; readonly unit: string; readonly usage: UsageFigures; readonly source: string }
   | { readonly type: 'removed'; readonly unit: string }
-  | { readonly type: 'log'; readonly unit: string; readonly problem: string | null; readonly droppedLines: number }
+  | {
+      readonly type: 'log';
+      readonly unit: string;
+      readonly problem: string | null;
+      readonly droppedLines: number;
+    }
   | { readonly type: 'reload'; readonly plan: string; readonly moved: number; readonly problems: number }
   | { readonly type: 'daemon'; readonly phase: 'ready' | 'stopping' }
   | { readonly type: 'lost'; readonly count: number }

@@ -55,7 +55,9 @@ describe('plan: actions and reasons', () => {
   });
   test('any other field is an update', () => {
     const after: SpecChange = { description: 'new', stop: { timeoutMs: 1 }, after: [] };
-    assert.deepEqual(planned([['web', {}]], [['web', after]]), ['update web: description, stop.timeoutMs changed']);
+    assert.deepEqual(planned([['web', {}]], [['web', after]]), [
+      'update web: description, stop.timeoutMs changed',
+    ]);
   });
   test('a field of the next start is an update', () => {
     assert.deepEqual(planned([['web', {}]], [['web', { startPre: [command('/bin/a')] }]]), [
