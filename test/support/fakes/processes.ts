@@ -28,6 +28,8 @@ interface Row {
   readonly ignores: readonly SignalName[];
   /** Whose end the daemon sees: its own children, and orphans. */
   parent: ProcessId | null;
+  /** Its end is reported by name, though it was not spawned. */
+  isAdopted: boolean;
 }
 
 export interface SpawnRecord {
@@ -92,9 +94,9 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
     return row?.process.startTicks === startTicks ? row : null;
   };
 
-  const add = (row: Omit<Row, 'process'>): ProcessId => {
+  const add = (row: Omit<Row, 'process' | 'isAdopted'>): ProcessId => {
     const process = { pid: ++lastPid, startTicks: lastPid * 10 };
-    rows.set(process.pid, { ...row, process });
+    rows.set(process.pid, { ...row, process, isAdopted: false });
     return process;
   };
 
@@ -112,7 +114,7 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
 
   const exit = (process: ProcessId, status: ExitStatus): void => {
     const row = remove(process);
-    if (row.request !== null) report(process, status);
+    if (row.request !== null || row.isAdopted) report(process, status);
     else if (row.parent === null) report(null, status);
   };
 
@@ -169,7 +171,11 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
       if (listener !== null) throw new Error('cannot listen for reaped processes: somebody does already');
       listener = added;
     },
-    adopt: (process) => rowOf(process) !== null,
+    adopt: (process) => {
+      const row = rowOf(process);
+      if (row !== null) row.isAdopted = true;
+      return row !== null;
+    },
     findLeader: (invocationId, run) => {
       const found = [...rows.values()].find(
         ({ request }) =>
