@@ -1,25 +1,12 @@
 // A full log disk: the service does not notice, the lines that are lost are counted, and capture resumes.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import type { LogLine } from '../../src/wire/v1.ts';
-import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
-import { cleanUp } from '../support/cleanup.ts';
+import { child, openChannel, openGate } from '../support/child.ts';
+import { smallDisk } from '../support/small-disk.ts';
 import { startUnitd } from '../support/unitd.ts';
-
-/** A file system of this many bytes at a directory of the test's own; null where that may not be made. */
-function smallDisk(t: TestContext, bytes: number): string | null {
-  const directory = join(temporaryDirectory(t), 'disk');
-  mkdirSync(directory);
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes},mode=755`, 'tmpfs', directory]);
-  if (mounted.status !== 0) return null;
-  cleanUp(t, () => {
-    assert.equal(spawnSync('umount', ['-l', directory]).status, 0, 'umount');
-  });
-  return directory;
-}
 
 test('a full log disk leaves the service alone, drops are counted in status, and capture resumes', async (t) => {
   const disk = smallDisk(t, 256 * 1024);

@@ -1,0 +1,252 @@
+// Journal: what was written is read again, whatever became of the daemon in the middle of it.
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { NEW_STATE } from '../../src/core/machine-state.ts';
+import { Journal, type Journalled, type UnitRecord } from '../../src/daemon/journal.ts';
+import type { GoodFile } from '../../src/daemon/store.ts';
+import { temporaryDirectory } from '../support/child.ts';
+import { smallDisk } from '../support/small-disk.ts';
+
+const BOOT = 'boot one';
+const LEADER = { pid: 412, startTicks: 99 };
+const FILE: GoodFile = { name: 'web', file: '/units/web.yaml', text: 'command: /bin/web # ü\n' };
+
+function record(change: Partial<UnitRecord> = {}): UnitRecord {
+  return {
+    state: NEW_STATE,
+    activation: null,
+    cycle: null,
+    removed: false,
+    tree: { invocationId: 'abc', leaders: [LEADER] },
+    ...change,
+  };
+}
+
+interface Scratch {
+  readonly directory: string;
+  readonly path: string;
+  readonly troubles: string[];
+  /** A daemon's journal, read and open. */
+  readonly journal: Journal;
+  /** As the next daemon would see it. */
+  reread(bootId?: string): Journalled | null;
+}
+
+function scratch(directory: string): Scratch {
+  const troubles: string[] = [];
+  const make = (bootId: string): Journal =>
+    new Journal(directory, bootId, (message) => troubles.push(message));
+  const journal = make(BOOT);
+  journal.read();
+  journal.open();
+  return {
+    directory,
+    path: join(directory, 'journal'),
+    troubles,
+    journal,
+    reread: (bootId = BOOT) => make(bootId).read(),
+  };
+}
+
+function opened(t: TestContext): Scratch {
+  return scratch(temporaryDirectory(t));
+}
+
+const NOTHING: Journalled = { units: new Map(), spawned: new Map(), files: [] };
+
+test('Journal: gives back the latest record of each unit, its file and what was spawned last', (t) => {
+  const { journal, reread } = opened(t);
+  journal.unit('web', record(), FILE);
+  journal.unit('db', record({ removed: true }), null);
+  journal.unit('web', record({ cycle: 'command changed' }), FILE);
+  journal.spawned('web', { run: 1, process: LEADER });
+  journal.spawned('web', { run: 2, process: { pid: 413, startTicks: 100 } });
+  assert.deepEqual(reread(), {
+    units: new Map([
+      ['web', record({ cycle: 'command changed' })],
+      ['db', record({ removed: true })],
+    ]),
+    spawned: new Map([['web', { run: 2, process: { pid: 413, startTicks: 100 } }]]),
+    files: [FILE],
+  });
+});
+
+test('Journal: a changed file replaces the earlier one, and stays when the unit is written without', (t) => {
+  const { journal, reread } = opened(t);
+  const changed = { ...FILE, text: 'command: /bin/other\n' };
+  journal.unit('web', record(), FILE);
+  journal.unit('web', record(), changed);
+  assert.deepEqual(reread()?.files, [changed]);
+  journal.unit('web', record({ cycle: 'x' }), null);
+  assert.deepEqual(reread()?.files, [changed]);
+});
+
+test('Journal: a unit that is gone leaves nothing, and may come back', (t) => {
+  const { journal, reread } = opened(t);
+  journal.unit('web', record(), FILE);
+  journal.spawned('web', { run: 1, process: LEADER });
+  journal.gone('web');
+  assert.deepEqual(reread(), NOTHING);
+  journal.unit('web', record(), FILE);
+  assert.deepEqual(reread(), { units: new Map([['web', record()]]), spawned: new Map(), files: [FILE] });
+});
+
+test('Journal: what says nothing new is not written', (t) => {
+  const { journal, path } = opened(t);
+  journal.unit('web', record(), FILE);
+  const { size } = statSync(path);
+  journal.unit('web', record(), { ...FILE });
+  journal.gone('db');
+  assert.equal(statSync(path).size, size);
+});
+
+test('Journal: of a record that is cut off anywhere, the one before it stands', (t) => {
+  const { journal, path, reread } = opened(t);
+  journal.unit('web', record(), FILE);
+  const whole = readFileSync(path);
+  journal.unit('web', record({ cycle: 'ü'.repeat(3) }), FILE);
+  const longer = readFileSync(path);
+  const before = { units: new Map([['web', record()]]), spawned: new Map(), files: [FILE] };
+  // The last byte is the newline: without it the record is complete.
+  for (let length = whole.length; length < longer.length - 1; length++) {
+    writeFileSync(path, longer.subarray(0, length));
+    assert.deepEqual(reread(), before, `cut at ${length} of ${longer.length}`);
+  }
+});
+
+test('Journal: nothing behind a damaged record is believed', (t) => {
+  const { journal, path, reread } = opened(t);
+  journal.unit('web', record(), FILE);
+  journal.unit('db', record(), null);
+  journal.unit('web', record({ cycle: 'later' }), FILE);
+  writeFileSync(path, readFileSync(path, 'utf8').replace('"name":"db"', '"name":"dc"'));
+  assert.deepEqual(reread()?.units, new Map([['web', record()]]));
+});
+
+test('Journal: one of another boot, one that is empty, and none at all are nothing to take up', (t) => {
+  const { journal, path, reread } = opened(t);
+  journal.unit('web', record(), FILE);
+  assert.equal(reread('boot two'), null);
+  writeFileSync(path, '');
+  assert.equal(reread(), null);
+  rmSync(path);
+  assert.equal(reread(), null);
+});
+
+test('Journal: one of another version is nothing to take up', (t) => {
+  const { journal, path, reread } = opened(t);
+  journal.unit('web', record(), FILE);
+  const [, ...rest] = readFileSync(path, 'utf8').split('\n');
+  // CRC of the line below, as any tool prints it.
+  const boot = '{"type":"boot","bootId":"boot one","version":0}';
+  writeFileSync(path, [`d13e351 ${boot}`, ...rest].join('\n'));
+  assert.equal(reread(), null);
+});
+
+test('Journal read: throws when the file is there and cannot be read', (t) => {
+  const { path, reread } = opened(t);
+  rmSync(path);
+  mkdirSync(path);
+  assert.throws(() => reread(), /EISDIR/);
+});
+
+test('Journal open: what an earlier daemon left stands until it is replaced', (t) => {
+  const first = opened(t);
+  first.journal.unit('web', record(), FILE);
+  first.journal.spawned('web', { run: 1, process: LEADER });
+  first.journal.close(false);
+  const left = first.reread();
+  const second = scratch(first.directory);
+  assert.deepEqual(second.reread(), left);
+  second.journal.gone('web');
+  assert.deepEqual(second.reread(), NOTHING);
+});
+
+test('Journal open: a torn record does not hide what the next daemon writes', (t) => {
+  const first = opened(t);
+  first.journal.unit('web', record(), FILE);
+  first.journal.close(false);
+  writeFileSync(first.path, readFileSync(first.path, 'utf8') + 'deadbeef {"type":"un');
+  const second = scratch(first.directory);
+  second.journal.unit('db', record(), null);
+  assert.deepEqual([...(second.reread()?.units.keys() ?? [])], ['web', 'db']);
+});
+
+test('Journal: grown to many times what it says, it is written anew, and says the same', (t) => {
+  const { journal, path, directory, reread } = opened(t);
+  journal.unit('rock', record(), { ...FILE, name: 'rock' });
+  journal.spawned('rock', { run: 1, process: LEADER });
+  const cycle = 'x'.repeat(64 * 1024);
+  let largest = 0;
+  let shrank = 0;
+  for (let round = 0; round < 60; round++) {
+    const before = statSync(path).size;
+    journal.unit('web', record({ cycle: `${round} ${cycle}` }), FILE);
+    const { size } = statSync(path);
+    largest = Math.max(largest, size);
+    if (size < before) shrank += 1;
+    assert.deepEqual(reread()?.units.get('web')?.cycle, `${round} ${cycle}`);
+  }
+  assert.ok(shrank >= 2, `it shrank ${shrank} times`);
+  assert.ok(largest < 1.2 * 1024 * 1024, `it grew to ${largest} bytes`);
+  assert.deepEqual(reread()?.units.get('rock'), record());
+  assert.deepEqual(reread()?.spawned.get('rock'), { run: 1, process: LEADER });
+  assert.deepEqual(
+    reread()
+      ?.files.map(({ name }) => name)
+      .sort(),
+    ['rock', 'web'],
+  );
+  assert.deepEqual(readdirSync(directory), ['journal']);
+});
+
+test('Journal: on a full disk it says so once, keeps what it had, and makes good when there is room', (t) => {
+  const disk = smallDisk(t, 64 * 1024);
+  if (disk === null) return t.skip('cannot mount a tmpfs');
+  const { journal, troubles, reread } = scratch(disk);
+  journal.unit('web', record(), FILE);
+  const ballast = join(disk, 'ballast');
+  const free = 64 * 1024 - 4096 * Math.ceil(statSync(join(disk, 'journal')).size / 4096) - 4096;
+  writeFileSync(ballast, Buffer.alloc(free));
+  const big = 'x'.repeat(10_000);
+  journal.unit('web', record({ cycle: big }), FILE);
+  journal.unit('db', record({ cycle: big }), null);
+  assert.equal(troubles.length, 1);
+  assert.match(troubles[0] ?? '', /^cannot write journal ".*": .*ENOSPC/);
+  assert.deepEqual(reread()?.units, new Map([['web', record()]]), 'what was written before');
+  rmSync(ballast);
+  journal.unit('api', record(), null);
+  assert.deepEqual(
+    reread()?.units,
+    new Map([
+      ['web', record({ cycle: big })],
+      ['db', record({ cycle: big })],
+      ['api', record()],
+    ]),
+  );
+  assert.equal(troubles.length, 1);
+  assert.deepEqual(readdirSync(disk), ['journal']);
+});
+
+test('Journal close: keeps the file for the next daemon, or forgets it, also when somebody has removed it', (t) => {
+  const kept = opened(t);
+  kept.journal.unit('web', record(), FILE);
+  kept.journal.close(false);
+  assert.deepEqual([...(kept.reread()?.units.keys() ?? [])], ['web']);
+  const forgotten = opened(t);
+  forgotten.journal.close(true);
+  assert.equal(existsSync(forgotten.path), false);
+  const removed = opened(t);
+  rmSync(removed.path);
+  removed.journal.close(true);
+  assert.deepEqual(removed.troubles, []);
+});
+
+test('Journal: after close nothing is written any more', (t) => {
+  const { journal, reread } = opened(t);
+  journal.close(false);
+  journal.unit('web', record(), FILE);
+  assert.deepEqual(reread(), NOTHING);
+});
