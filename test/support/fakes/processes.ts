@@ -28,7 +28,9 @@ interface Row {
   readonly ignores: readonly SignalName[];
   /** Whose end the daemon sees: its own children, and orphans. */
   parent: ProcessId | null;
-  /** Its end is reported by name, though it was not spawned. */
+  /** It was spawned, or descends from what was, since the last close(): the kernel tells of its end by itself. */
+  isOurs: boolean;
+  /** Its end is reported by name. */
   isAdopted: boolean;
 }
 
@@ -94,9 +96,9 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
     return row?.process.startTicks === startTicks ? row : null;
   };
 
-  const add = (row: Omit<Row, 'process' | 'isAdopted'>): ProcessId => {
+  const add = (row: Omit<Row, 'process'>): ProcessId => {
     const process = { pid: ++lastPid, startTicks: lastPid * 10 };
-    rows.set(process.pid, { ...row, process, isAdopted: false });
+    rows.set(process.pid, { ...row, process });
     return process;
   };
 
@@ -114,14 +116,15 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
 
   const exit = (process: ProcessId, status: ExitStatus): void => {
     const row = remove(process);
-    if (row.request !== null || row.isAdopted) report(process, status);
-    else if (row.parent === null) report(null, status);
+    if (row.isAdopted) report(process, status);
+    else if (row.parent === null && row.isOurs) report(null, status);
   };
 
   const fork = (parent: ProcessId): ProcessId => {
     const row = rowOf(parent);
     if (row === null) throw new Error(`cannot fork process ${parent.pid}: it is not alive`);
-    return add({ request: null, invocationId: row.invocationId, ignores: row.ignores, parent });
+    const { invocationId, ignores, isOurs } = row;
+    return add({ request: null, invocationId, ignores, parent, isOurs, isAdopted: false });
   };
 
   const spawn = (request: SpawnRequest): SpawnResult => {
@@ -129,7 +132,8 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
     const failure = failures.shift() ?? program.failure;
     if (failure !== undefined) return { ok: false, failure };
     const invocationId = request.environment['INVOCATION_ID'] ?? '';
-    const process = add({ request, invocationId, ignores: program.ignores ?? [], parent: null });
+    const { ignores = [] } = program;
+    const process = add({ request, invocationId, ignores, parent: null, isOurs: true, isAdopted: true });
     spawned.push({ request, process });
     for (let count = program.children ?? 0; count > 0; count--) fork(process);
     if (program.exits !== undefined) exit(process, program.exits);
@@ -189,6 +193,10 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
     signalTree: (tree, name) => members(tree).filter((process) => signal(process, name) === 'sent').length,
     close: () => {
       listener = null;
+      for (const row of rows.values()) {
+        row.isOurs = false;
+        row.isAdopted = false;
+      }
     },
   };
 }
