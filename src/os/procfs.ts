@@ -99,6 +99,12 @@ function mayTrace(pid: number): boolean {
   }
 }
 
+/** What the start time of a process that starts now would be: USER_HZ is 100 everywhere, as is /proc/uptime's unit. */
+export function ticksSinceBoot(): number {
+  const uptime = procText('/proc/uptime')?.split(' ', 1)[0] ?? '';
+  return Math.round(Number.parseFloat(uptime) * 100);
+}
+
 /** Neither gone nor a zombie. */
 export function isAlive(stat: ProcessStat | null): stat is ProcessStat {
   return stat !== null && stat.state !== 'Z' && stat.state !== 'X';

@@ -18,6 +18,7 @@ import {
   isAlive,
   processStat,
   type ProcessStat,
+  ticksSinceBoot,
 } from './procfs.ts';
 
 /** What every process spawned for an activation, and whatever it forks, carries in its environment. */
@@ -76,9 +77,12 @@ function byParent(stats: readonly ProcessStat[]): ReadonlyMap<number, readonly P
   return children;
 }
 
-/** `isSpawned` knows the living children that spawn() made: they are leaders, never orphans. */
+/**
+ * Made once no earlier daemon lives: who has started since can be a child of this one only.
+ * `isSpawned` knows the living children that spawn() made: they are leaders, never orphans.
+ */
 export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinder {
-  const ownTicks = processStat(process.pid)?.startTicks ?? 0;
+  const createdTicks = ticksSinceBoot();
   /** Kept while the process lives: an invocation, once read, is not swapped for another tree's. */
   const invocations = new Map<number, { readonly startTicks: number; readonly id: string }>();
   /** Processes read in this run that show no invocation; asked again next time, as in mid-exec they show none. */
@@ -171,7 +175,7 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
   return {
     members: (tree) => {
       if (tree.leaders.length === 0) return [];
-      const ours = hasChildrenFiles && tree.leaders.every(({ startTicks }) => startTicks > ownTicks);
+      const ours = hasChildrenFiles && tree.leaders.every(({ startTicks }) => startTicks > createdTicks);
       return ours ? fromAbove(tree) : amongAll(tree);
     },
     refresh,
