@@ -246,9 +246,10 @@ test('a backoff goes on where it stood', async (t) => {
 test('a stop under way goes on, to the final signal at its deadline, and the unit stays held', async (t) => {
   const channel = openChannel(t);
   const unitd = await startUnitd(t, {
-    'web.yaml': `command: ${child.ignoreTerm} ${channel.path}\nstop: { timeout: 500ms }`,
+    'web.yaml': `command: ${child.ignoreTerm} ${channel.path}\nstop: { timeout: 5s }`,
   });
   const { pid } = await channel.next('up');
+  await unitd.until({ web: 'running' });
   await unitd.cli('stop', 'web', '--no-wait');
   await unitd.until({ web: 'stopping' });
   await killAndStart(unitd);
@@ -261,7 +262,7 @@ test('a stop under way goes on, to the final signal at its deadline, and the uni
 test('a unit whose file was removed, and whose stop was under way, is ended by the next daemon', async (t) => {
   const channel = openChannel(t);
   const unitd = await startUnitd(t, {
-    'web.yaml': `command: ${child.ignoreTerm} ${channel.path}\nstop: { timeout: 500ms }`,
+    'web.yaml': `command: ${child.ignoreTerm} ${channel.path}\nstop: { timeout: 5s }`,
     'other.yaml': 'command: sleep infinity',
   });
   const { pid } = await channel.next('up');

@@ -144,14 +144,14 @@ test('stop.command that hangs is killed at stop.timeout; then the unit is signal
   assert.deepEqual(unitd.processes(), []);
 });
 
-test('stopPost that hangs is killed at stop.timeout, with what it forked; the next one runs', async (t) => {
+test('stopPost that hangs is killed at stop.timeout, with what it forked; with a leading - the next one runs', async (t) => {
   const file = join(temporaryDirectory(t), 'order');
   const channel = openChannel(t);
   const unitd = await startUnitd(t, {
     'web.yaml': `
       command: ${child.announce} ${channel.path}
       stop: { timeout: 500ms }
-      stopPost: [${child.doubleFork} ${channel.path} deaf, ${child.note} 0 ${file} stopPost1]`,
+      stopPost: ['-${child.doubleFork} ${channel.path} deaf', ${child.note} 0 ${file} stopPost1]`,
   });
   await channel.next('up');
   await unitd.until({ web: 'running' });
