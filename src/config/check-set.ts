@@ -14,14 +14,18 @@ export type Places = (
 /** Comparisons of names per check, so that ten thousand typing errors among ten thousand units stay quick. */
 const MAX_COMPARISONS = 200_000;
 
-/** `brokenNames`: units whose files exist but do not parse; to name them is no error of the one who does. */
+/**
+ * `broken`: units whose files exist but have errors, with what could be read of them. To name one is no error of the
+ * one who does; the names that they give are looked up too, so that all that is wrong is said at once.
+ */
 export function checkSet(
   specs: readonly UnitSpec[],
   places: Places,
-  brokenNames: Iterable<string> = [],
+  broken: ReadonlyMap<string, UnitSpec | null> = new Map(),
 ): readonly Problem[] {
+  const remains = [...broken.values()].flatMap((spec) => spec ?? []);
   return [
-    ...unknownNames(specs, places, new Set(brokenNames)),
+    ...unknownNames([...specs, ...remains], places, broken.keys()),
     ...orderingCycles(specs, places),
     ...wantedConflicts(specs, places),
   ];
@@ -44,10 +48,10 @@ function problem(places: Places, unit: string, field: string, code: string, text
 function unknownNames(
   specs: readonly UnitSpec[],
   places: Places,
-  broken: ReadonlySet<string>,
+  broken: Iterable<string>,
 ): readonly Problem[] {
-  const names = [...specs.map((spec) => spec.name), ...broken];
-  const known = new Set(names);
+  const known = new Set([...specs.map((spec) => spec.name), ...broken]);
+  const names = [...known];
   const problems: Problem[] = [];
   let comparisonsLeft = MAX_COMPARISONS;
   for (const spec of specs) {

@@ -28,7 +28,7 @@ export function loadSet(files: readonly UnitSource[], cache: ParseCache = new Ma
   const sources = new Map<string, UnitSource>();
   const fingerprints = new Map<string, string>();
   const problems: Problem[] = [];
-  const broken = new Set<string>();
+  const broken = new Map<string, UnitSpec | null>();
   for (const input of files) {
     const first = sources.get(input.name);
     if (first !== undefined) {
@@ -40,7 +40,7 @@ export function loadSet(files: readonly UnitSource[], cache: ParseCache = new Ma
     fingerprints.set(input.name, fingerprint);
     const parsed = parsedOnce(input, cache, fingerprint);
     problems.push(...parsed.problems);
-    if (parsed.spec === null) broken.add(input.name);
+    if (parsed.spec === null) broken.set(input.name, parsed.remains);
     else specs.set(input.name, parsed.spec);
   }
   const present = new Set(files.map(({ file }) => file));

@@ -20,6 +20,8 @@ export interface ParsedUnit {
   /** null as soon as there is an error. */
   readonly spec: UnitSpec | null;
   readonly problems: readonly Problem[];
+  /** Of a file with errors, what could be read all the same: good for checking the names in it, for nothing else. */
+  readonly remains: UnitSpec | null;
 }
 
 /** More say nothing to a reader, and a hostile file could have thousands. */
@@ -29,7 +31,8 @@ export function parseUnit(input: UnitSource): ParsedUnit {
   const source = sourceText(input.bytes);
   if (!source.ok) {
     const { code, place, actual, expected } = source;
-    return { spec: null, problems: [problemOf(input, { code, path: [], actual, expected }, place)] };
+    const problem = problemOf(input, { code, path: [], actual, expected }, place);
+    return { spec: null, problems: [problem], remains: null };
   }
   const { root, findings, leftOut } = parseYaml(source.text);
   const all = [...findings];
@@ -39,8 +42,8 @@ export function parseUnit(input: UnitSource): ParsedUnit {
     // compiling compares each fault with all before it: not worth it for a file that is wrong all over
     if (root.kind === 'mapping' && all.length <= MAX_PROBLEMS) spec = compiled(input.name, root, all);
   }
-  if (all.length === 0) return { spec, problems: [] };
-  return { spec: null, problems: problemsOf(input, source.text, all) };
+  if (all.length === 0) return { spec, problems: [], remains: null };
+  return { spec: null, problems: problemsOf(input, source.text, all), remains: spec };
 }
 
 /** Compiles what the schema accepts of the file, so that one wrong field does not hide faults in others. */
