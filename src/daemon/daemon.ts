@@ -77,8 +77,13 @@ export class Daemon {
     this.#store = new Store(paths.state, (message) => {
       log.write('error', 'state', message);
     });
-    this.#journal = new Journal(paths.runtime, options.bootId, (message) => {
-      log.write('error', 'journal', message);
+    this.#journal = new Journal({
+      directory: paths.runtime,
+      bootId: options.bootId,
+      unitsDirectory: paths.units,
+      onTrouble: (message) => {
+        log.write('error', 'journal', message);
+      },
     });
     this.#supervisor = new Supervisor(
       {

@@ -43,7 +43,12 @@ export interface Journalled {
 }
 
 type Line =
-  | { readonly type: 'boot'; readonly bootId: string; readonly version: number }
+  | {
+      readonly type: 'boot';
+      readonly bootId: string;
+      readonly version: number;
+      readonly unitsDirectory: string;
+    }
   | { readonly type: 'unit'; readonly name: string; readonly unit: UnitRecord }
   | { readonly type: 'spawned'; readonly name: string; readonly spawned: SpawnedRun }
   | { readonly type: 'file'; readonly name: string; readonly file: GoodFile }
@@ -58,6 +63,15 @@ interface Latest {
   source: GoodFile | null;
 }
 
+export interface JournalOptions {
+  /** The runtime directory. */
+  readonly directory: string;
+  readonly bootId: string;
+  /** Where the unit files are: what was left of another directory's units is not for this daemon. */
+  readonly unitsDirectory: string;
+  readonly onTrouble: (message: string) => void;
+}
+
 const VERSION = 1;
 /** Below this size the file is never written anew. */
 const SMALL_BYTES = 1024 * 1024;
@@ -66,6 +80,7 @@ const GROWTH = 4;
 export class Journal {
   readonly #path: string;
   readonly #bootId: string;
+  readonly #unitsDirectory: string;
   readonly #onTrouble: (message: string) => void;
   readonly #latest = new Map<string, Latest>();
   #fd: number | null = null;
@@ -73,9 +88,11 @@ export class Journal {
   #compactedBytes = 0;
   #isBehind = false;
 
-  constructor(directory: string, bootId: string, onTrouble: (message: string) => void) {
+  constructor(options: JournalOptions) {
+    const { directory, bootId, unitsDirectory, onTrouble } = options;
     this.#path = join(directory, 'journal');
     this.#bootId = bootId;
+    this.#unitsDirectory = unitsDirectory;
     this.#onTrouble = onTrouble;
   }
 
@@ -90,10 +107,14 @@ export class Journal {
     const spawned = new Map<string, SpawnedRun>();
     const files = new Map<string, GoodFile>();
     let isOurs = false;
+    let unitsDirectory = this.#unitsDirectory;
     for (const line of text.split('\n')) {
       const record = parsed(line);
       if (record === null) break;
-      if (record.type === 'boot') isOurs = record.bootId === this.#bootId && record.version === VERSION;
+      if (record.type === 'boot') {
+        isOurs = record.bootId === this.#bootId && record.version === VERSION;
+        ({ unitsDirectory } = record);
+      }
       if (!isOurs) return null;
       if (record.type === 'unit') units.set(record.name, record.unit);
       if (record.type === 'spawned') spawned.set(record.name, record.spawned);
@@ -101,6 +122,8 @@ export class Journal {
       if (record.type === 'gone') for (const map of [units, spawned, files]) map.delete(record.name);
     }
     if (!isOurs) return null;
+    if (units.size > 0 && unitsDirectory !== this.#unitsDirectory)
+      throw new Error(strangers(unitsDirectory, this.#unitsDirectory));
     // They stand until this daemon has taken them up: it may be killed before that.
     for (const [name, unit] of units) {
       const run = spawned.get(name);
@@ -179,7 +202,8 @@ export class Journal {
   #compact(): void {
     const fresh = `${this.#path}.new`;
     const fd = openSync(fresh, 'w', 0o600);
-    const boot = printed({ type: 'boot', bootId: this.#bootId, version: VERSION });
+    const unitsDirectory = this.#unitsDirectory;
+    const boot = printed({ type: 'boot', bootId: this.#bootId, version: VERSION, unitsDirectory });
     const units = [...this.#latest.values()].map(({ unit, spawned, file }) => unit + spawned + file);
     const text = [boot, ...units].join('');
     try {
@@ -209,6 +233,12 @@ function textOrNull(path: string): string | null {
 
 function isSameFile(a: GoodFile | null, b: GoodFile): boolean {
   return a?.file === b.file && a.text === b.text;
+}
+
+// Taking them up would mean to stop them all, since none of their files is in this daemon's directory.
+function strangers(theirs: string, ours: string): string {
+  const expected = `expected the same directory: start it with --units ${theirs}`;
+  return `cannot take back the units that an earlier daemon left: they come from "${theirs}", the unit files now from "${ours}", ${expected}`;
 }
 
 function wholeWrite(fd: number, text: string): number {

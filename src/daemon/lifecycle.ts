@@ -104,7 +104,15 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     },
   });
   const signals = listenToSignals(daemon, log, ending);
-  await daemon.boot();
+  try {
+    await daemon.boot();
+  } catch (error) {
+    // Nothing was touched: what an earlier daemon left runs on.
+    processes.close();
+    signals.close();
+    locked.lock.close();
+    return refuse(messageOf(error));
+  }
   const served = await options.serve({
     path: paths.socket,
     control: daemon.control,

@@ -31,13 +31,13 @@ interface Scratch {
   /** A daemon's journal, read and open. */
   readonly journal: Journal;
   /** As the next daemon would see it. */
-  reread(bootId?: string): Journalled | null;
+  reread(bootId?: string, unitsDirectory?: string): Journalled | null;
 }
 
 function scratch(directory: string): Scratch {
   const troubles: string[] = [];
-  const make = (bootId: string): Journal =>
-    new Journal(directory, bootId, (message) => troubles.push(message));
+  const make = (bootId: string, unitsDirectory = '/etc/units.d'): Journal =>
+    new Journal({ directory, bootId, unitsDirectory, onTrouble: (message) => troubles.push(message) });
   const journal = make(BOOT);
   journal.read();
   journal.open();
@@ -46,7 +46,7 @@ function scratch(directory: string): Scratch {
     path: join(directory, 'journal'),
     troubles,
     journal,
-    reread: (bootId = BOOT) => make(bootId).read(),
+    reread: (bootId = BOOT, unitsDirectory) => make(bootId, unitsDirectory).read(),
   };
 }
 
@@ -133,6 +133,18 @@ test('Journal: one of another boot, one that is empty, and none at all are nothi
   assert.equal(reread(), null);
   rmSync(path);
   assert.equal(reread(), null);
+});
+
+test('Journal: units of another directory are refused by name, unless none is left', (t) => {
+  const { journal, reread } = opened(t);
+  assert.equal(reread(BOOT, '/srv/units.d')?.units.size, 0);
+  journal.unit('web', record(), FILE);
+  assert.throws(
+    () => reread(BOOT, '/srv/units.d'),
+    /they come from "\/etc\/units.d".*--units \/etc\/units.d/,
+  );
+  journal.gone('web');
+  assert.equal(reread(BOOT, '/srv/units.d')?.units.size, 0);
 });
 
 test('Journal: one of another version is nothing to take up', (t) => {
