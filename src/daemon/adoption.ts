@@ -8,13 +8,17 @@
 //   policies take as an unclean exit code. One that ends from now on is reported with its status where the kernel
 //   tells it (a child of ours after reexec; else Linux 6.15 or newer).
 // - Deadlines stand: they are on the monotonic clock, which runs on within the boot.
-import { amend, newUnit, regraph } from '../core/fleet.ts';
-import type { Fleet } from '../core/fleet.ts';
+import { deliver } from '../core/converge.ts';
+import type { Instant, Outputs as CoreOutputs } from '../core/converge.ts';
+import { amend, needsStop, newUnit, regraph } from '../core/fleet.ts';
+import type { Fleet, Unit } from '../core/fleet.ts';
 import type { Helper, MachineEvent, Phase, Run } from '../core/machine-state.ts';
 import type { ProcessId } from '../model/process.ts';
 import type { Processes } from '../os/ports.ts';
+import type { DaemonLog } from './daemon-log.ts';
 import type { Effects } from './effects.ts';
 import type { SpawnedRun, UnitRecord } from './journal.ts';
+import type { Outputs } from './outputs.ts';
 import type { Earlier } from './reload.ts';
 
 export interface AdoptedUnit {
@@ -36,7 +40,43 @@ interface Ports {
   readonly effects: Effects;
 }
 
-/** Puts the journalled units into an empty fleet. The caller delivers the facts and converges. */
+/** Has the units of an earlier daemon go on in an empty fleet. The caller converges. */
+export function takeUp(
+  earlier: Earlier,
+  fleet: Fleet,
+  ports: Ports & { readonly outputs: Outputs; readonly log: DaemonLog },
+  instant: Instant,
+  outputs: CoreOutputs,
+): void {
+  const { adopted, unreadable } = adopt(earlier, fleet, ports);
+  for (const { name, pids } of unreadable) {
+    const message = `cannot adopt unit "${name}": its file is not valid for this version, left running`;
+    ports.log.write('error', 'adopted', `${message}: pid ${pids.join(', ')}`, { unit: name });
+  }
+  for (const { name, processes, facts } of adopted) {
+    const unit = fleet.units.get(name);
+    if (unit !== undefined && unit.state.activation > 0) readOn(unit, ports);
+    for (const fact of facts) deliver(fleet, name, fact, instant, outputs);
+    const pids = processes.map(({ pid }) => pid).join(', ');
+    if (pids !== '') ports.log.write('info', 'adopted', `adopted, pid ${pids}`, { unit: name });
+    if (fleet.units.get(name)?.state.phase.at === 'stopping') ports.effects.watch(name);
+  }
+}
+
+/** Its pipes may hold what was written meanwhile, or was not read any more when its last process ended. */
+function readOn(unit: Unit, ports: { readonly outputs: Outputs; readonly log: DaemonLog }): void {
+  const { spec } = unit;
+  if (spec.command === null) return;
+  try {
+    ports.outputs.openFor(spec);
+    if (!needsStop(unit)) ports.outputs.settle(spec.name);
+  } catch (error) {
+    const message = `cannot read output of unit "${spec.name}": ${String(error)}`;
+    ports.log.write('error', 'log', message, { unit: spec.name });
+  }
+}
+
+/** Puts the journalled units into the fleet; their facts are still to be delivered. */
 export function adopt(earlier: Earlier, fleet: Fleet, ports: Ports): Adoption {
   const adopted: AdoptedUnit[] = [];
   const unreadable: { name: string; pids: readonly number[] }[] = [];

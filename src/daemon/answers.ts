@@ -182,6 +182,8 @@ export class Answers implements Control {
     }
     const timeoutMs = request.timeoutMs ?? null;
     const units = await this.#parts.operations.wait([goal], { wait, timeoutMs, progress, hangup });
+    // A word that was answered holds, though the daemon be killed the moment after.
+    await this.#parts.intents.written();
     const ok = isGood(units, wait);
     return { ok: true, value: { apiVersion: API_VERSION, verb, ok, units, plan: null, problems: [] } };
   }

@@ -2,15 +2,13 @@
 // what they report to each other, to subscribers and to the daemon's own log. What it answers to clients stands in
 // answers.ts; what a signal or the end of the program does, in lifecycle.ts.
 import { join } from 'node:path';
-import { deliver } from '../core/converge.ts';
-import type { Instant, Outputs as CoreOutputs } from '../core/converge.ts';
 import { needsStop } from '../core/fleet.ts';
-import type { Fleet, Unit } from '../core/fleet.ts';
+import type { Unit } from '../core/fleet.ts';
 import type { ProcessId } from '../model/process.ts';
 import type { State } from '../model/state.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import type { Clock, Meter, Processes } from '../os/ports.ts';
-import { adopt } from './adoption.ts';
+import { takeUp } from './adoption.ts';
 import { Answers } from './answers.ts';
 import type { Control } from './control.ts';
 import { logProblem } from './daemon-log.ts';
@@ -25,7 +23,7 @@ import { Operations } from './operations.ts';
 import { Outputs } from './outputs.ts';
 import type { DaemonPaths } from './paths.ts';
 import { Reloader } from './reload.ts';
-import type { Applied, Earlier } from './reload.ts';
+import type { Applied } from './reload.ts';
 import { Sampler } from './sampler.ts';
 import { Store } from './store.ts';
 import type { GoodFile } from './store.ts';
@@ -160,7 +158,13 @@ export class Daemon {
       store: this.#store,
       intents,
       adopt: (earlier, fleet, instant, outputs) => {
-        this.#adopt(earlier, fleet, instant, outputs);
+        takeUp(
+          earlier,
+          fleet,
+          { processes, effects: this.#effects, outputs: this.#outputs, log },
+          instant,
+          outputs,
+        );
       },
       onCommitted: (specs, files) => {
         for (const file of files) {
@@ -247,7 +251,7 @@ export class Daemon {
     const isAllDown = this.#onAllDown !== null;
     this.#journal.close(isAllDown);
     await this.#outputs.close(isAllDown);
-    await this.#store.close();
+    await this.#store.written();
   }
 
   #looked(name: string, from: Look | null, to: Look): void {
@@ -277,36 +281,6 @@ export class Daemon {
     for (const { name } of plan.units) {
       const spec = this.#supervisor.fleet.units.get(name)?.spec;
       if (spec !== undefined) this.#outputs.update(spec);
-    }
-  }
-
-  #adopt(earlier: Earlier, fleet: Fleet, instant: Instant, outputs: CoreOutputs): void {
-    const { log, processes } = this.#options;
-    const { adopted, unreadable } = adopt(earlier, fleet, { processes, effects: this.#effects });
-    for (const { name, pids } of unreadable) {
-      const message = `cannot adopt unit "${name}": its file is not valid for this version, left running`;
-      log.write('error', 'adopted', `${message}: pid ${pids.join(', ')}`, { unit: name });
-    }
-    for (const { name, processes: living, facts } of adopted) {
-      const unit = fleet.units.get(name);
-      if (unit !== undefined && unit.state.activation > 0) this.#readOn(unit);
-      for (const fact of facts) deliver(fleet, name, fact, instant, outputs);
-      const pids = living.map(({ pid }) => pid).join(', ');
-      if (living.length > 0) log.write('info', 'adopted', `adopted, pid ${pids}`, { unit: name });
-      if (fleet.units.get(name)?.state.phase.at === 'stopping') this.#effects.watch(name);
-    }
-  }
-
-  /** Its pipes may hold what was written meanwhile, or was not read any more when its last process ended. */
-  #readOn(unit: Unit): void {
-    const { spec } = unit;
-    if (spec.command === null) return;
-    try {
-      this.#outputs.openFor(spec);
-      if (!needsStop(unit)) this.#outputs.settle(spec.name);
-    } catch (error) {
-      const message = `cannot read output of unit "${spec.name}": ${String(error)}`;
-      this.#options.log.write('error', 'log', message, { unit: spec.name });
     }
   }
 

@@ -31,6 +31,11 @@ export class Intents {
     this.save(fleet);
   }
 
+  /** Resolves when what was said is on the disk, or has failed to get there. */
+  async written(): Promise<void> {
+    await this.#store.written();
+  }
+
   save(fleet: Readonly<Fleet>): void {
     const intents = new Map(this.#absent);
     for (const { spec, intent, removed } of fleet.units.values()) {

@@ -50,7 +50,7 @@ export class Store {
   }
 
   /** Resolves when all that was saved is on the disk, or has failed to get there. */
-  async close(): Promise<void> {
+  async written(): Promise<void> {
     while (this.#writing !== null) await this.#writing;
   }
 

@@ -84,7 +84,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
   const { clock, processes, supervisor, effects, operations } = rig;
   const troubles: string[] = [];
   const store = new Store(paths.state, (message) => troubles.push(message));
-  cleanUp(t, async () => await store.close());
+  cleanUp(t, async () => await store.written());
   const intents = new Intents(store);
   const directory = new CountingDirectory(paths.units, true);
   const onApplied: (() => void)[] = [];
@@ -144,6 +144,9 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     const taken = async (): Promise<void> => {
       await Promise.race([applied, answered]);
       await rig.rest();
+      // An answer waits for the disk, too.
+      await store.written();
+      await rig.rest();
     };
     const answer = async (): Promise<Answer<OperationDocument>> => {
       await taken();
@@ -185,7 +188,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
         Promise.resolve(),
       ),
     stored: async () => {
-      await store.close();
+      await store.written();
       return new Store(paths.state, (message) => troubles.push(message)).read();
     },
   };

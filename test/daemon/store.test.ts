@@ -45,7 +45,7 @@ test('Store: gives back what was saved', async (t) => {
   const { store, reread, path } = scratch(t);
   store.saveIntents(HELD);
   store.saveLastGood(FILES);
-  await store.close();
+  await store.written();
   assert.deepEqual(reread(), { intents: HELD, lastGood: FILES, warnings: [] });
   assert.deepEqual(readdirSync(path).sort(), ['intents.json', 'last-good.json']);
   for (const name of readdirSync(path)) assert.equal(statSync(join(path, name)).mode & 0o777, 0o600);
@@ -61,20 +61,20 @@ test('Store: of many saves the last wins, whatever was being written', async (t)
     store.saveIntents(new Map([['web', { wanted: 'down', seq }]]));
     if (seq % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
-  await store.close();
+  await store.written();
   assert.deepEqual(reread().intents, new Map([['web', { wanted: 'down', seq: 50 }]]));
 });
 
 test('Store: a file is replaced, never written over: what stood there is whole until the new one is', async (t) => {
   const { store, path, reread } = scratch(t);
   store.saveLastGood(FILES);
-  await store.close();
+  await store.written();
   const file = join(path, 'last-good.json');
   const before = statSync(file).ino;
   store.saveLastGood([]);
   // The write has begun and cannot have ended: the old content is what a crash now would leave.
   assert.deepEqual(reread().lastGood, FILES);
-  await store.close();
+  await store.written();
   assert.notEqual(statSync(file).ino, before);
   assert.deepEqual(readdirSync(path), ['last-good.json']);
 });
@@ -91,7 +91,7 @@ for (const [what, text] of Object.entries(DAMAGED)) {
   test(`Store: an intents file ${what} is set aside with a warning, the other file is read`, async (t) => {
     const { path, store, reread } = scratch(t);
     store.saveLastGood(FILES);
-    await store.close();
+    await store.written();
     const file = join(path, 'intents.json');
     writeFileSync(file, text);
     const read = reread();
@@ -136,13 +136,13 @@ test('Store: a write that fails is trouble, leaves no rest, and the next one is 
   mkdirSync(join(path, 'intents.json'));
   store.saveIntents(HELD);
   store.saveLastGood(FILES);
-  await store.close();
+  await store.written();
   assert.equal(troubles.length, 1);
   assert.match(troubles[0] ?? '', /^cannot write state file ".*intents\.json": /);
   assert.deepEqual(readdirSync(path).sort(), ['intents.json', 'last-good.json']);
   rmSync(join(path, 'intents.json'), { recursive: true });
   store.saveIntents(HELD);
-  await store.close();
+  await store.written();
   assert.deepEqual(reread().intents, HELD);
 });
 
@@ -151,7 +151,7 @@ test('Store: a directory that is gone is trouble for each file', async (t) => {
   rmSync(path, { recursive: true });
   store.saveIntents(HELD);
   store.saveLastGood(FILES);
-  await store.close();
+  await store.written();
   assert.equal(troubles.length, 2);
   assert.ok(troubles.every((message) => message.includes('ENOENT')));
 });
@@ -164,7 +164,7 @@ test(
     chmodSync(path, 0o500);
     cleanUp(t, () => chmodSync(path, 0o700));
     store.saveIntents(HELD);
-    await store.close();
+    await store.written();
     assert.equal(troubles.length, 1);
     assert.match(troubles[0] ?? '', /EACCES/);
   },
