@@ -21,7 +21,8 @@ export function octal(mode: number): string {
 /** stat(2) as a value: the errno's name when the path cannot be looked at. */
 export function statOf(path: string): Stats | string {
   try {
-    return statSync(path, { throwIfNoEntry: false }) ?? 'ENOENT';
+    // Not by throwIfNoEntry: newer Nodes count ENOTDIR as no entry too.
+    return statSync(path);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? 'EIO';
   }
