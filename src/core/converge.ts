@@ -6,20 +6,12 @@
 // and so on until nothing is. It ends: verdicts follow an acyclic order, and each action moves a machine forward.
 //
 // The cost of an event is that of the units that name, or are named by, those whose verdict it changes.
+import { claimOf, inheritedCycle, isKeptDown, wantedOf } from './down-reason.ts';
 import { amend, conflictsOf, isUp, needsStop } from './fleet.ts';
 import type { Activation, Fleet, Unit } from './fleet.ts';
 import { step } from './machine.ts';
 import type { MachineEffect, MachineEvent } from './machine-state.ts';
-import {
-  claimOf,
-  inheritedCycle,
-  isCycling,
-  isUpheld,
-  sameVerdict,
-  startCheck,
-  stopWait,
-  verdictOf,
-} from './verdict.ts';
+import { isUpheld, sameForOthers, sameVerdict, startCheck, stopWait, verdictOf } from './verdict.ts';
 
 export interface Instant {
   readonly nowMs: number;
@@ -132,16 +124,16 @@ export function settleVerdicts(fleet: Fleet, outputs: Outputs): ReadonlySet<stri
     const cycle = inheritedCycle(fleet, unit);
     const known = cycle === null ? unit : { ...unit, cycle };
     const verdict = verdictOf(fleet, known);
-    const changed = !sameVerdict(verdict, unit.verdict);
-    if (!changed && cycle === null) {
-      pullIn(fleet, unit);
-      continue;
-    }
-    const next = { ...known, verdict };
+    const isNew = cycle !== null || !sameForOthers(verdict, unit.verdict);
+    const isTold = !sameVerdict(verdict, unit.verdict);
+    const next = isNew || isTold ? { ...known, verdict } : unit;
     fleet.units.set(name, next);
-    pullIn(fleet, next);
-    if (changed) outputs.push({ type: 'touched', unit: name });
-    doubtNeighbours(fleet, next);
+    if (isTold) outputs.push({ type: 'touched', unit: name });
+    if (isNew) {
+      pullIn(fleet, next);
+      doubtNeighbours(fleet, next);
+    }
+    bePulledIn(fleet, next);
   }
   return seen;
 }
@@ -154,20 +146,43 @@ function doubtNeighbours(fleet: Fleet, unit: Unit): void {
   for (const other of [...conflicts, ...partOf, ...unit.spec.upholds]) fleet.dirty.add(other);
 }
 
+const PULLING_FIELDS = ['requires', 'wants', 'bindsTo', 'upholds'] as const;
+type PullingField = (typeof PULLING_FIELDS)[number];
+
 /** A unit that is to come up takes with it what it requires, wants or is bound to; one that is up, what it upholds. */
 function pullIn(fleet: Fleet, unit: Unit): void {
-  if (unit.verdict.wanted === 'down' || (unit.verdict.down !== null && !isCycling(fleet, unit))) return;
   const seq = claimOf(unit);
-  for (const field of ['requires', 'wants', 'bindsTo', 'upholds'] as const) {
-    if (field === 'upholds' && !isUp(unit)) continue;
+  for (const field of PULLING_FIELDS) {
+    if (!isPulling(fleet, unit, field)) continue;
     for (const name of unit.spec[field]) {
       const other = fleet.units.get(name);
       if (other === undefined || other.removed || other.intent !== null) continue;
       const isNew = other.activation === null ? !other.spec.enabled || seq > 0 : other.activation.seq < seq;
-      if (isNew && !conflictsOf(fleet, unit).includes(name))
-        amend(fleet, name, { activation: { by: unit.spec.name, field, seq } });
+      if (isNew) activate(fleet, unit, other, field);
     }
   }
+}
+
+/** The other way round, for one that nobody wants: those who name it may have nothing new about them. */
+function bePulledIn(fleet: Fleet, unit: Unit): void {
+  const { spec, removed, intent, activation } = unit;
+  if (removed || spec.enabled || intent !== null || activation !== null) return;
+  for (const { name, field } of fleet.graph.namedBy(spec.name)) {
+    const by = fleet.units.get(name);
+    const pulling = PULLING_FIELDS.find((other) => other === field);
+    if (by === undefined || pulling === undefined || !isPulling(fleet, by, pulling)) continue;
+    if (activate(fleet, by, unit, pulling)) return;
+  }
+}
+
+function isPulling(fleet: Fleet, unit: Unit, field: PullingField): boolean {
+  return wantedOf(fleet, unit) === 'up' && (field !== 'upholds' || isUp(unit)) && !isKeptDown(fleet, unit);
+}
+
+function activate(fleet: Fleet, by: Unit, unit: Unit, field: PullingField): boolean {
+  if (conflictsOf(fleet, by).includes(unit.spec.name)) return false;
+  amend(fleet, unit.spec.name, { activation: { by: by.spec.name, field, seq: claimOf(by) } });
+  return true;
 }
 
 /** Phase two: the one thing that this unit does next, if any. */

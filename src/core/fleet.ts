@@ -59,6 +59,8 @@ export interface Fleet {
   /** Units whose verdict may no longer hold. */
   readonly dirty: Set<string>;
   graph: Graph;
+  /** Per unit, where among its predecessors and its successors the last look found one that is in its way. */
+  readonly found: { readonly before: Map<string, number>; readonly after: Map<string, number> };
   shuttingDown: boolean;
   /** Counts operators' words. */
   seq: number;
@@ -93,6 +95,7 @@ export function newFleet(): Fleet {
     units: new Map(),
     dirty: new Set(),
     graph: buildGraph([]),
+    found: { before: new Map(), after: new Map() },
     shuttingDown: false,
     seq: 0,
     retiredRuns: 0,
@@ -117,13 +120,9 @@ export function regraph(fleet: Fleet): void {
   const specs = all.map((unit) => unit.spec);
   const contradicts = leaving.size > 0 && findOrderingCycles(specs).length > 0;
   fleet.graph = buildGraph(specs, contradicts ? leaving : new Set());
-  for (const unit of all) {
-    const { name } = unit.spec;
-    // The way along which a reason was inherited may be gone.
-    if (unit.verdict.root !== null)
-      fleet.units.set(name, { ...unit, verdict: { ...unit.verdict, root: null } });
-    fleet.dirty.add(name);
-  }
+  fleet.found.before.clear();
+  fleet.found.after.clear();
+  for (const name of fleet.units.keys()) fleet.dirty.add(name);
 }
 
 /** Processes of it may be there: only a stop makes it rest. A completed oneshot has a stop too. */

@@ -15,7 +15,8 @@ import type { UnitSpec } from '../model/unit.ts';
 import { deliver, settleVerdicts } from './converge.ts';
 import type { Instant, Outputs } from './converge.ts';
 import { changedKeys, FIELDS, isSame } from './fields.ts';
-import { amend, needsStop, newUnit, regraph } from './fleet.ts';
+import { amend, isUp, needsStop, newUnit, regraph } from './fleet.ts';
+import type { Phase } from './machine-state.ts';
 import type { Activation, Fleet, Unit, Verdict } from './fleet.ts';
 
 export interface DraftPlan {
@@ -41,33 +42,55 @@ export function plan(desired: ReadonlyMap<string, UnitSpec>, fleet: Fleet, fileF
   const outlook = outlookOf(desired, fleet, changes);
   for (const [name, spec] of desired) {
     const unit = fleet.units.get(name);
-    const trial = outlook.get(name);
-    if (trial === undefined) continue;
+    const lasting = outlook.lasting.get(name);
+    if (lasting === undefined) continue;
+    const cycle = outlook.cycling.get(name)?.cycle ?? null;
     const row =
       unit === undefined || unit.removed
-        ? newcomer(spec, unit, trial.verdict)
-        : known(unit, trial, changes.get(name) ?? []);
+        ? newcomer(spec, unit, lasting.verdict)
+        : known(unit, lasting, cycle, changes.get(name) ?? []);
     if (row.action !== 'unchanged') planned.set(name, row);
   }
   const units = [...planned.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   return { units, unchanged: desired.size - units.filter((row) => desired.has(row.name)).length };
 }
 
-/** What would hold for each unit at once if the desired set were in: tried on a copy of the fleet. */
+/** A copy of the fleet with the desired set in it. */
+interface Outlook {
+  /** Once every restart is over. */
+  readonly lasting: ReadonlyMap<string, Unit>;
+  /** While the units that restart go down: those that a restart spreads to have a cycle too. */
+  readonly cycling: ReadonlyMap<string, Unit>;
+}
+
 function outlookOf(
   desired: ReadonlyMap<string, UnitSpec>,
   fleet: Fleet,
   changes: ReadonlyMap<string, readonly FieldChange[]>,
-): ReadonlyMap<string, Unit> {
-  const trial: Fleet = { ...fleet, units: new Map(fleet.units), dirty: new Set() };
+): Outlook {
+  const found = { before: new Map<string, number>(), after: new Map<string, number>() };
+  const trial: Fleet = { ...fleet, units: new Map(fleet.units), dirty: new Set(), found };
   takeIn(desired, trial);
+  const restarting = new Map<string, string>();
   for (const [name, changed] of changes) {
-    const cycle = causesOf(changed);
+    const causes = causesOf(changed);
     const unit = fleet.units.get(name);
-    if (cycle !== '' && unit !== undefined && needsStop(unit)) amend(trial, name, { cycle });
+    const spec = desired.get(name);
+    if (causes === '' || unit === undefined || spec === undefined || !needsStop(unit)) continue;
+    restarting.set(name, causes);
+    if (isUp(unit)) amend(trial, name, { state: { ...unit.state, phase: upPhase(spec, unit.state.phase) } });
   }
   settleVerdicts(trial, []);
-  return trial.units;
+  const lasting = new Map(trial.units);
+  for (const [name, cycle] of restarting) amend(trial, name, { cycle });
+  settleVerdicts(trial, []);
+  return { lasting, cycling: trial.units };
+}
+
+/** What is up as one type is to be up as the other. */
+function upPhase({ type }: UnitSpec, phase: Phase): Phase {
+  if (type === 'oneshot') return { at: 'completed', swept: false };
+  return phase.at === 'running' ? phase : { at: 'running', main: null, deadline: null, readyAt: 0 };
 }
 
 function newcomer(spec: UnitSpec, leaving: Unit | undefined, outlook: Verdict): PlannedUnit {
@@ -87,17 +110,22 @@ function removedRow(unit: Unit): PlannedUnit {
   return { name: unit.spec.name, action: 'stop', reason, changes: [] };
 }
 
-/** `trial`: the unit as it would be. A cycle there is a restart, its own or one that is spread to it. */
-function known(unit: Unit, trial: Unit, changes: readonly FieldChange[]): PlannedUnit {
+/** `lasting`: the unit as it would be in the end. `cycle`: why it would go down before. */
+function known(
+  unit: Unit,
+  lasting: Unit,
+  cycle: string | null,
+  changes: readonly FieldChange[],
+): PlannedUnit {
   const { name } = unit.spec;
   const { at } = unit.state.phase;
   const isThere = needsStop(unit) || at === 'backoff' || at === 'completed';
-  const { down, wanted } = trial.verdict;
+  const { down, wanted } = lasting.verdict;
   const isWanted = wanted === 'up';
   const row = (action: PlanAction, reason: string): PlannedUnit => ({ name, action, reason, changes });
   const fields = changes.map((change) => change.field).join(', ');
-  const goesDown = down !== null && unit.verdict.down === null && (needsStop(unit) || at === 'backoff');
-  if (goesDown && (!isWanted || trial.cycle === null)) {
+  const mayGoDown = (needsStop(unit) || at === 'backoff') && unit.verdict.down === null;
+  if (mayGoDown && down !== null && lasting.cycle === null) {
     if (isWanted) return row('stop', down);
     return row(
       'stop',
@@ -107,8 +135,8 @@ function known(unit: Unit, trial: Unit, changes: readonly FieldChange[]): Planne
   if (isWanted && unit.verdict.wanted === 'down' && !isThere) return row('start', 'now wanted');
   const causes = causesOf(changes);
   if (causes !== '' && isThere && isWanted) return row('restart', `${causes} changed`);
-  const isSpread = trial.cycle !== null && unit.cycle === null && causes === '' && needsStop(unit);
-  if (isSpread && isWanted) return row('restart', trial.cycle);
+  const isSpread = cycle !== null && unit.cycle === null && needsStop(unit);
+  if (isSpread && isWanted) return row('restart', cycle);
   if (changes.length === 0) return row('unchanged', '');
   const mends = changes.some((change) => change.effect !== 'in-place');
   if (isWanted && at === 'failed' && mends) return row('start', `${fields} changed; it had failed`);

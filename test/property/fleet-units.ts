@@ -95,6 +95,7 @@ function randomUnit(random: Random, index: number, size: number): UnitSpec {
       if (field === 'onSuccess' && (!isSuccessSet || other < size - 1)) continue;
       if (field === 'onFailure' && isSuccessSet) continue;
       if (field === 'partOf' && other === size - 1) continue;
+      if (field === 'upholds' && size % 3 === 0) continue;
       if (chance(CHANCE[field])) names.push(unitName(other));
     }
     return names;

@@ -110,7 +110,7 @@ class BoundedOutputs extends Array<Output> {
 /** Runs `change`, converges, and does what core asked for. */
 function turn(world: World, change: (instant: Instant, outputs: Output[]) => void): void {
   const outputs = new BoundedOutputs();
-  outputs.bound = 1_000 * (10 + world.fleet.units.size);
+  outputs.bound = 1_000 * (10 + world.desired.size + world.fleet.units.size);
   const instant = { nowMs: world.nowMs, wallMs: 1.7e12 + world.nowMs, random: world.random() };
   change(instant, outputs);
   converge(world.fleet, instant, outputs);
@@ -161,7 +161,7 @@ export function tell(world: World, name: string, event: MachineEvent): void {
 
 /** Tells the oldest news of one of the units that have some; false when there is none. */
 export function tellNews(world: World, pick: number): boolean {
-  const name = [...world.facts.keys()][pick % Math.max(1, world.facts.size)];
+  const name = nth(world.facts.keys(), pick % Math.max(1, world.facts.size));
   const queue = name === undefined ? undefined : world.facts.get(name);
   const fact = queue?.shift();
   if (name === undefined || queue === undefined || fact === undefined) return false;
@@ -169,6 +169,15 @@ export function tellNews(world: World, pick: number): boolean {
   if (fact.type === 'event') tell(world, name, fact.event);
   else tell(world, name, { type: 'surveyed', survivors: treeOf(world, name).length > 0 });
   return true;
+}
+
+function nth<T>(values: Iterable<T>, index: number): T | undefined {
+  let at = 0;
+  for (const value of values) {
+    if (at === index) return value;
+    at += 1;
+  }
+  return undefined;
 }
 
 /** Moves the clock to the earliest deadline that `counts` and tells of it; false when there is none. */

@@ -124,6 +124,84 @@ describe('converge: a stop travels', () => {
   });
 });
 
+describe('converge: units that are part of each other', () => {
+  const ring = [
+    unitSpec('a', { partOf: ['c'] }),
+    unitSpec('b', { partOf: ['a', 'db'] }),
+    unitSpec('c', { requires: ['b'] }),
+  ];
+
+  test('come back when the reason that kept them down has gone', () => {
+    const on = settled(unitSpec('db'), ...ring);
+    operate(on, 'db', 'stop');
+    assert.equal(standing(on, 'a'), 'waiting: part of "c", because of "db": stopped by the operator');
+    operate(on, 'db', 'release');
+    assert.deepEqual(
+      ['a', 'b', 'c'].map((name) => standing(on, name)),
+      ['running', 'running', 'running'],
+    );
+  });
+  test('come back when the way is gone along which they inherited it', () => {
+    const members = [
+      unitSpec('a', { partOf: ['c', 'x'] }),
+      unitSpec('b', { requires: ['a'] }),
+      unitSpec('c', { requires: ['b'] }),
+      unitSpec('x', { ...OFF, partOf: ['y'] }),
+      unitSpec('y'),
+    ];
+    const on = settled(...members, unitSpec('z', { wants: ['x'] }));
+    operate(on, 'y', 'stop');
+    assert.equal(standing(on, 'c'), 'waiting: requires "b", because of "y": stopped by the operator');
+    load(on, ...members);
+    assert.deepEqual(
+      ['a', 'b', 'c'].map((name) => standing(on, name)),
+      ['running', 'running', 'running'],
+    );
+  });
+  test('come to rest when there are two such reasons', () => {
+    const on = settled(unitSpec('db'), unitSpec('disk'), ...ring, unitSpec('d', { partOf: ['disk', 'a'] }));
+    operate(on, 'db', 'stop');
+    operate(on, 'disk', 'stop');
+    operate(on, 'db', 'release');
+    assert.deepEqual(
+      ['a', 'b', 'c', 'd'].map((name) => standing(on, name)),
+      ['running', 'running', 'running', 'waiting: part of "disk": stopped by the operator'],
+    );
+  });
+});
+
+describe('converge: the cost of an event', () => {
+  /** Outputs of the one event that brings `name` up. */
+  const outputsOf = (on: world.World, name: string): number => {
+    world.tell(on, name, { type: 'spawned', run: 1, process: { pid: 1, startTicks: 1 } });
+    return on.outputs.length;
+  };
+
+  test('is not that of all whom a target wants', () => {
+    const names = Array.from({ length: 1_000 }, (_, index) => `u${index}`);
+    const on = world.newWorld(1, world.NO_FAULTS);
+    world.reload(on, [
+      unitSpec('all', { type: 'target', wants: names }),
+      ...names.map((name) => unitSpec(name)),
+    ]);
+    assert.equal(outputsOf(on, 'u0') < 10, true);
+    assert.equal(outputsOf(on, 'u500') < 10, true);
+  });
+});
+
+test('converge: a long chain of requirements does not end the stack', () => {
+  const chain = Array.from({ length: 12_000 }, (_, index) =>
+    unitSpec(`u${index}`, index === 0 ? {} : { requires: [`u${index - 1}`], enabled: false }),
+  );
+  const on = settled(...chain);
+  operate(on, 'u11999', 'start');
+  operate(on, 'u0', 'stop');
+  assert.equal(
+    standing(on, 'u11999'),
+    'waiting: requires "u11998", because of "u0": stopped by the operator',
+  );
+});
+
 describe('converge: shutdown', () => {
   test('stops in reverse order, as parallel as the order allows', () => {
     const on = settled(
@@ -169,6 +247,14 @@ test('converge: a target falls with what it requires, and stands up with it', ()
   world.passDeadline(on);
   tellAll(on);
   assert.equal(standing(on, 'ready'), 'running');
+});
+
+test('converge: a unit that comes up while one before it is restarted waits for that one', () => {
+  const on = settled(unitSpec('b'), unitSpec('a', { ...OFF, wants: ['b'] }));
+  world.command(on, 'b', 'restart');
+  world.command(on, 'a', 'start');
+  while (on.fleet.units.get('a')?.state.phase.at === 'stopped') assert.equal(world.tellNews(on, 0), true);
+  assert.deepEqual([standing(on, 'b'), on.fleet.units.get('b')?.state.activation], ['running', 2]);
 });
 
 test('converge: a removed unit is forgotten when it is at rest, and not before', () => {

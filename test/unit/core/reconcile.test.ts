@@ -121,6 +121,20 @@ describe('plan: actions and reasons', () => {
   });
 });
 
+test('plan: a unit that was pulled in by one whose file is gone is no longer wanted', () => {
+  const on = settled(unitSpec('db', OFF), unitSpec('web', { requires: ['db'] }));
+  assert.deepEqual(load(on, unitSpec('db', OFF)), ['stop db: no longer wanted', 'stop web: file removed']);
+  assert.equal(standing(on, 'db'), 'stopped: not enabled');
+});
+
+test('plan: a unit that changes and may not come up again stops, and is not said to restart', () => {
+  const on = settled(unitSpec('db'), unitSpec('web'));
+  operate(on, 'db', 'stop');
+  assert.deepEqual(load(on, unitSpec('db'), unitSpec('web', { ...OTHER, requires: ['db'] })), [
+    'stop web: requires "db": stopped by the operator',
+  ]);
+});
+
 describe('plan: restarts spread', () => {
   for (const [field, reason] of [
     ['requires', 'requires "db", which restarts'],
@@ -217,6 +231,13 @@ describe('commit', () => {
     ]);
     assert.equal(standing(on, 'web'), 'failed: exited with code 1');
   });
+  test('a changed command runs a service that had ended again', () => {
+    const once = { restart: { policy: 'no' } } as const;
+    const on = settled(unitSpec('web', once));
+    crash(on, 'web', 0);
+    assert.deepEqual(load(on, unitSpec('web', { ...once, ...OTHER })), ['restart web: command changed']);
+    assert.equal(standing(on, 'web'), 'running');
+  });
   test('a changed command runs a completed oneshot again', () => {
     const on = settled(unitSpec('migrate', { type: 'oneshot' }));
     load(on, unitSpec('migrate', { type: 'oneshot', ...OTHER }));
@@ -244,6 +265,22 @@ describe('commit', () => {
     load(on, unitSpec('db', OTHER), unitSpec('web', { requires: ['db'] }));
     operate(on, 'db', 'start');
     assert.deepEqual([standing(on, 'db'), on.fleet.units.get('db')?.state.activation], ['running', 2]);
+  });
+  test('changed, stopped before it has stopped and started again: the old process does not stay', () => {
+    const web = unitSpec('web', { requires: ['db'] });
+    const on = settled(unitSpec('db'), web);
+    world.reload(on, [unitSpec('db', OTHER), web]);
+    world.command(on, 'db', 'stop');
+    operate(on, 'db', 'start');
+    assert.deepEqual([standing(on, 'db'), on.fleet.units.get('db')?.state.activation], ['running', 2]);
+  });
+  test('removed and back before it has stopped, it takes along who requires it now', () => {
+    const on = settled(unitSpec('db'), unitSpec('web'));
+    world.reload(on, [unitSpec('web')]);
+    assert.deepEqual(load(on, unitSpec('db'), unitSpec('web', { requires: ['db'] })), [
+      'restart db: its file was removed and is back',
+      'restart web: requires "db", which restarts',
+    ]);
   });
   test('removed and back before it has stopped: a restart, by a plan that says so', () => {
     const web = unitSpec('web', { after: ['db'] });

@@ -1,0 +1,162 @@
+// Why a unit has to be down, who is concerned by whose stop, and who is wanted at all. verdict.ts has the rules in
+// words. Pure reading: nothing is changed here.
+import type { Wanted } from '../model/state.ts';
+import { conflictsOf, isUp, needsStop } from './fleet.ts';
+import type { Fleet, Unit } from './fleet.ts';
+import { STRONG_FIELDS } from './graph.ts';
+
+/** Why a unit has to be down. `cycle`: it goes back, in the end, to a unit that is to go down once and come up. */
+export interface DownReason {
+  readonly text: string;
+  readonly cycle: boolean;
+  /** The unit with whom the reason lies; null: it is not passed on. */
+  readonly root: string | null;
+}
+
+/** The file's word, unless an operator has spoken; then what other units have asked for. */
+export function wantedOf(fleet: Fleet, unit: Unit): Wanted {
+  if (fleet.shuttingDown || unit.removed) return 'down';
+  if (unit.intent !== null) return unit.intent.wanted;
+  return unit.spec.enabled || unit.activation !== null ? 'up' : 'down';
+}
+
+/**
+ * A cycle that reaches this unit from another: to be kept with this unit, which may still have to wait for units
+ * after it when the other has already been down. null where there is none, or nothing to stop.
+ */
+export function inheritedCycle(fleet: Fleet, unit: Unit): string | null {
+  if (unit.cycle !== null || !needsStop(unit)) return null;
+  const reason = downReason(fleet, unit);
+  return reason?.cycle === true ? reason.text : null;
+}
+
+/** It has to be down, and not for the moment of a restart only. */
+export function isKeptDown(fleet: Fleet, unit: Unit): boolean {
+  return downReason(fleet, unit)?.cycle === false;
+}
+
+export function downReason(fleet: Fleet, unit: Unit): DownReason | null {
+  const own = ownDownReason(fleet, unit);
+  if (own !== null) return own;
+  if (wantedOf(fleet, unit) === 'down') return { text: 'not enabled', cycle: false, root: null };
+  return inheritedDownReason(fleet, unit) ?? unboundReason(fleet, unit);
+}
+
+function because(unit: Unit, text: string): DownReason {
+  return { text, cycle: false, root: unit.spec.name };
+}
+
+/** Reasons that lie with this unit and that its dependants inherit. */
+function ownDownReason(fleet: Fleet, unit: Unit): DownReason | null {
+  if (fleet.shuttingDown) return because(unit, 'the daemon is stopping');
+  if (unit.removed) return because(unit, 'its file was removed');
+  if (unit.intent?.wanted === 'down') return because(unit, 'stopped by the operator');
+  if (unit.cycle !== null) return { ...because(unit, unit.cycle), cycle: true };
+  for (const name of conflictsOf(fleet, unit)) {
+    const other = fleet.units.get(name);
+    if (other !== undefined && beats(fleet, other, unit)) return because(unit, `conflicts with "${name}"`);
+  }
+  return null;
+}
+
+/** Reasons that its dependants inherit though it may be no one's wish. */
+function rootReason(fleet: Fleet, unit: Unit): DownReason | null {
+  return ownDownReason(fleet, unit) ?? unboundReason(fleet, unit);
+}
+
+const INHERITING_FIELDS = [...STRONG_FIELDS, 'partOf'] as const;
+
+/**
+ * Reasons of the next units along requires, requisite, bindsTo and partOf, or further up. Not through a unit that
+ * nobody wants. A cycle is taken from the next unit only: each unit that is there keeps its own, and one that is not
+ * passes none on.
+ */
+function inheritedDownReason(fleet: Fleet, unit: Unit): DownReason | null {
+  for (const field of INHERITING_FIELDS) {
+    for (const name of unit.spec[field]) {
+      const other = fleet.units.get(name);
+      if (other === undefined || other === unit) continue;
+      const phrase = `${FIELD_PHRASES[field]} "${name}"`;
+      const reason = rootReason(fleet, other);
+      if (reason !== null) {
+        return { ...reason, text: reason.cycle ? `${phrase}, which restarts` : `${phrase}: ${reason.text}` };
+      }
+      if (!mayPassOn(fleet, other)) continue;
+      // Orders do not go round, so what the next unit inherits along them can be taken from its verdict. partOf may:
+      // units on a ring would keep each other down when the reason has gone, so it is looked for afresh.
+      const above = field === 'partOf' ? walkUp(fleet, unit, other) : rootOf(fleet, other);
+      if (above !== null) return { ...above, text: `${phrase}, because of "${above.root}": ${above.text}` };
+    }
+  }
+  return null;
+}
+
+/** It is wanted, and as far as is known something keeps it down; when that changes, whoever asks is asked again. */
+function mayPassOn(fleet: Fleet, unit: Unit): boolean {
+  return wantedOf(fleet, unit) === 'up' && unit.verdict.down !== null;
+}
+
+function rootOf(fleet: Fleet, unit: Unit): DownReason | null {
+  const root = unit.verdict.root === null ? undefined : fleet.units.get(unit.verdict.root);
+  const reason = root === undefined ? null : rootReason(fleet, root);
+  return reason?.cycle === true ? null : reason;
+}
+
+/** The first root reason above `from`, without coming back to `unit`. No recursion: a chain may be long. */
+function walkUp(fleet: Fleet, unit: Unit, from: Unit): DownReason | null {
+  const seen = new Set([unit.spec.name, from.spec.name]);
+  const queue = [from];
+  for (const { spec } of queue) {
+    for (const name of INHERITING_FIELDS.flatMap((field) => spec[field])) {
+      const other = fleet.units.get(name);
+      if (other === undefined || seen.has(name)) continue;
+      seen.add(name);
+      const reason = rootReason(fleet, other);
+      if (reason !== null && !reason.cycle) return reason;
+      if (mayPassOn(fleet, other)) queue.push(other);
+    }
+  }
+  return null;
+}
+
+const FIELD_PHRASES: Readonly<Record<(typeof INHERITING_FIELDS)[number], string>> = {
+  requires: 'requires',
+  requisite: 'requires',
+  bindsTo: 'bound to',
+  partOf: 'part of',
+};
+
+/**
+ * A unit that is there while one it is bound to is not up; for a target, while one that it requires is not up; while
+ * nobody wants its requisite.
+ */
+function unboundReason(fleet: Fleet, unit: Unit): DownReason | null {
+  if (!needsStop(unit)) return null;
+  const fields = unit.spec.type === 'target' ? STRONG_FIELDS : (['bindsTo'] as const);
+  for (const field of fields) {
+    for (const name of unit.spec[field]) {
+      const other = fleet.units.get(name);
+      if (other !== undefined && !isUp(other)) {
+        return because(unit, `${FIELD_PHRASES[field]} "${name}", which is not up`);
+      }
+    }
+  }
+  for (const name of unit.spec.requisite) {
+    const other = fleet.units.get(name);
+    if (other !== undefined && wantedOf(fleet, other) === 'down')
+      return because(unit, `requires "${name}": not enabled`);
+  }
+  return null;
+}
+
+/** Of two conflicting units that are both wanted, the one that an operator's word brought up last. */
+function beats(fleet: Fleet, other: Unit, unit: Unit): boolean {
+  if (wantedOf(fleet, other) === 'down' || wantedOf(fleet, unit) === 'down') return false;
+  const difference = claimOf(other) - claimOf(unit);
+  return difference > 0 || (difference === 0 && other.spec.name < unit.spec.name);
+}
+
+/** The number of the operator's word that wants it up; 0 where none does. */
+export function claimOf(unit: Unit): number {
+  return unit.intent?.seq ?? unit.activation?.seq ?? 0;
+}
