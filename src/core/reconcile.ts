@@ -76,9 +76,9 @@ function outlookOf(
     const causes = causesOf(changed);
     const unit = fleet.units.get(name);
     const spec = desired.get(name);
-    if (causes === '' || unit === undefined || spec === undefined || !needsStop(unit)) continue;
-    restarting.set(name, causes);
-    if (isUp(unit)) amend(trial, name, { state: { ...unit.state, phase: upPhase(spec, unit.state.phase) } });
+    if (causes === '' || unit === undefined || spec === undefined) continue;
+    if (needsStop(unit)) restarting.set(name, causes);
+    amend(trial, name, { state: { ...unit.state, phase: phaseAs(spec, unit) } });
   }
   settleVerdicts(trial, []);
   const lasting = new Map(trial.units);
@@ -87,8 +87,10 @@ function outlookOf(
   return { lasting, cycling: trial.units };
 }
 
-/** What is up as one type is to be up as the other. */
-function upPhase({ type }: UnitSpec, phase: Phase): Phase {
+/** What is up as one type is to be up as the other; what has ended has not ended as the other. */
+function phaseAs({ type }: UnitSpec, unit: Unit): Phase {
+  const { phase } = unit.state;
+  if (!isUp(unit)) return phase.at === 'completed' ? { at: 'stopped', text: null } : phase;
   if (type === 'oneshot') return { at: 'completed', swept: false };
   return phase.at === 'running' ? phase : { at: 'running', main: null, deadline: null, readyAt: 0 };
 }

@@ -85,7 +85,7 @@ function randomUnit(random: Random, index: number, size: number): UnitSpec {
       command: chance(0.2) ? command('/bin/stop') : null,
     },
   });
-  return withDependencies(spec, (field) => {
+  const known = withDependencies(spec, (field) => {
     const names: string[] = [];
     for (let other = 0; other < size; other += 1) {
       if (NAMES_LOWER.includes(field) && other >= index) continue;
@@ -100,4 +100,6 @@ function randomUnit(random: Random, index: number, size: number): UnitSpec {
     }
     return names;
   });
+  // To conflict with what one is bound to says two things: neither holds.
+  return { ...known, conflicts: known.conflicts.filter((name) => !known.bindsTo.includes(name)) };
 }

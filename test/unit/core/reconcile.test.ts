@@ -135,6 +135,16 @@ test('plan: a unit that changes and may not come up again stops, and is not said
   ]);
 });
 
+test('plan: a service that has ended is not up by becoming a oneshot', () => {
+  const job = { restart: { policy: 'no' } } as const;
+  const on = settled(unitSpec('job', job), unitSpec('web'));
+  crash(on, 'job', 0);
+  assert.deepEqual(
+    load(on, unitSpec('job', { ...job, type: 'oneshot' }), unitSpec('web', { bindsTo: ['job'] })),
+    ['restart job: type changed', 'stop web: bound to "job", which is not up'],
+  );
+});
+
 describe('plan: restarts spread', () => {
   for (const [field, reason] of [
     ['requires', 'requires "db", which restarts'],
