@@ -142,7 +142,11 @@ function doubtNeighbours(fleet: Fleet, unit: Unit): void {
   const { name, conflicts, partOf } = unit.spec;
   for (const other of fleet.graph.predecessors(name)) fleet.dirty.add(other);
   for (const other of fleet.graph.successors(name)) fleet.dirty.add(other);
-  for (const edge of fleet.graph.namedBy(name)) fleet.dirty.add(edge.name);
+  for (const edge of fleet.graph.namedBy(name)) {
+    fleet.dirty.add(edge.name);
+    // What the members of a ring inherit depends on all of it.
+    for (const member of fleet.graph.ring(edge.name)) fleet.dirty.add(member);
+  }
   for (const other of [...conflicts, ...partOf, ...unit.spec.upholds]) fleet.dirty.add(other);
 }
 

@@ -3,7 +3,7 @@
 import type { Wanted } from '../model/state.ts';
 import { conflictsOf, isUp, needsStop } from './fleet.ts';
 import type { Fleet, Unit } from './fleet.ts';
-import { STRONG_FIELDS } from './graph.ts';
+import { INHERITING_FIELDS, STRONG_FIELDS } from './graph.ts';
 
 /** Why a unit has to be down. `cycle`: it goes back, in the end, to a unit that is to go down once and come up. */
 export interface DownReason {
@@ -64,8 +64,6 @@ function rootReason(fleet: Fleet, unit: Unit): DownReason | null {
   return ownDownReason(fleet, unit) ?? unboundReason(fleet, unit);
 }
 
-const INHERITING_FIELDS = [...STRONG_FIELDS, 'partOf'] as const;
-
 /**
  * Reasons of the next units along requires, requisite, bindsTo and partOf, or further up. Not through a unit that
  * nobody wants. A cycle is taken from the next unit only: each unit that is there keeps its own, and one that is not
@@ -81,39 +79,44 @@ function inheritedDownReason(fleet: Fleet, unit: Unit): DownReason | null {
       if (reason !== null) {
         return { ...reason, text: reason.cycle ? `${phrase}, which restarts` : `${phrase}: ${reason.text}` };
       }
-      if (!mayPassOn(fleet, other)) continue;
-      // Orders do not go round, so what the next unit inherits along them can be taken from its verdict. partOf may:
-      // units on a ring would keep each other down when the reason has gone, so it is looked for afresh.
-      const above = field === 'partOf' ? walkUp(fleet, unit, other) : rootOf(fleet, other);
+      const isOnRing = fleet.graph.ring(unit.spec.name).includes(name);
+      const above = isOnRing ? aboveRing(fleet, unit, other) : rootOf(fleet, other);
       if (above !== null) return { ...above, text: `${phrase}, because of "${above.root}": ${above.text}` };
     }
   }
   return null;
 }
 
-/** It is wanted, and as far as is known something keeps it down; when that changes, whoever asks is asked again. */
-function mayPassOn(fleet: Fleet, unit: Unit): boolean {
-  return wantedOf(fleet, unit) === 'up' && unit.verdict.down !== null;
-}
-
+/** What the unit inherits, by its verdict: when that changes, whoever asks is asked again. */
 function rootOf(fleet: Fleet, unit: Unit): DownReason | null {
-  const root = unit.verdict.root === null ? undefined : fleet.units.get(unit.verdict.root);
+  if (wantedOf(fleet, unit) === 'down' || unit.verdict.root === null) return null;
+  const root = fleet.units.get(unit.verdict.root);
   const reason = root === undefined ? null : rootReason(fleet, root);
   return reason?.cycle === true ? null : reason;
 }
 
-/** The first root reason above `from`, without coming back to `unit`. No recursion: a chain may be long. */
-function walkUp(fleet: Fleet, unit: Unit, from: Unit): DownReason | null {
+/**
+ * Units on a ring would keep each other down when the reason has gone, so the verdicts of its members say nothing: it
+ * is looked for afresh, among them and those next to them. `from`: where to begin, one step from `unit`.
+ */
+function aboveRing(fleet: Fleet, unit: Unit, from: Unit): DownReason | null {
+  const ring = fleet.graph.ring(unit.spec.name);
   const seen = new Set([unit.spec.name, from.spec.name]);
   const queue = [from];
-  for (const { spec } of queue) {
-    for (const name of INHERITING_FIELDS.flatMap((field) => spec[field])) {
+  for (const at of queue) {
+    if (wantedOf(fleet, at) === 'down') continue;
+    for (const name of INHERITING_FIELDS.flatMap((field) => at.spec[field])) {
       const other = fleet.units.get(name);
       if (other === undefined || seen.has(name)) continue;
       seen.add(name);
       const reason = rootReason(fleet, other);
       if (reason !== null && !reason.cycle) return reason;
-      if (mayPassOn(fleet, other)) queue.push(other);
+      if (ring.includes(name)) {
+        queue.push(other);
+        continue;
+      }
+      const above = rootOf(fleet, other);
+      if (above !== null) return above;
     }
   }
   return null;

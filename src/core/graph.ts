@@ -9,6 +9,8 @@ type Dependencies = Pick<UnitSpec, 'name' | DependencyField>;
 export const ORDERING_FIELDS = ['after', 'requires', 'wants', 'requisite', 'bindsTo'] as const;
 /** The fields whose unit must be up before the naming unit may start. */
 export const STRONG_FIELDS = ['requires', 'requisite', 'bindsTo'] as const;
+/** The fields along which a stop travels to the naming unit. Only partOf, which implies no order, can make a ring. */
+export const INHERITING_FIELDS = [...STRONG_FIELDS, 'partOf'] as const;
 
 export interface Edge {
   readonly field: DependencyField;
@@ -27,6 +29,8 @@ export interface Graph {
   readonly conflicts: (name: string) => readonly string[];
   /** Name this one in `upholds`. */
   readonly upholders: (name: string) => readonly string[];
+  /** Those with whom this one is on a ring of INHERITING_FIELDS, itself among them; none where it is on no ring. */
+  readonly ring: (name: string) => readonly string[];
 }
 
 const NONE: readonly never[] = [];
@@ -66,6 +70,15 @@ export function buildGraph(specs: Iterable<Dependencies>, unordered: ReadonlySet
       add(conflicts, other, name);
     }
   }
+  const rings = new Map<string, readonly string[]>();
+  if ([...set.values()].some((spec) => spec.partOf.length > 0)) {
+    const above = new Map(
+      [...set].map(([name, spec]) => [name, INHERITING_FIELDS.flatMap((field) => spec[field])]),
+    );
+    for (const ring of stronglyConnected([...set.keys()], (name) => above.get(name) ?? NONE)) {
+      for (const name of ring) rings.set(name, ring);
+    }
+  }
   const [before, after] = [listed(predecessors), listed(successors)];
   const [rivals, keepers] = [listed(conflicts), listed(upholders)];
   return {
@@ -74,6 +87,7 @@ export function buildGraph(specs: Iterable<Dependencies>, unordered: ReadonlySet
     namedBy: (name) => namedBy.get(name) ?? NONE,
     conflicts: (name) => rivals.get(name) ?? NONE,
     upholders: (name) => keepers.get(name) ?? NONE,
+    ring: (name) => rings.get(name) ?? NONE,
   };
 }
 

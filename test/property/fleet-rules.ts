@@ -182,10 +182,7 @@ export function checkRest(world: World): void {
   for (const [name, unit] of world.fleet.units) {
     const { phase } = unit.state;
     const stands = `${name} is ${phase.at}, ${JSON.stringify(unit.verdict)}`;
-    // Of several reasons on a ring of partOf, the one that is told may be an earlier one; that there is one may not.
-    const { down, ...rest } = verdictOf(world.fleet, unit);
-    const told = { ...unit.verdict, down: unit.verdict.down !== null, root: rest.root };
-    assert.deepEqual(told, { ...rest, down: down !== null }, `${stands}: an old verdict`);
+    assert.deepEqual(unit.verdict, verdictOf(world.fleet, unit), `${stands}: an old verdict`);
     assert.equal(unit.cycle, null, `${stands}: still to be cycled`);
     if (unit.verdict.down !== null || unit.verdict.wanted === 'down') {
       assert.equal(needsStop(unit), false, `${stands}: it should be down`);

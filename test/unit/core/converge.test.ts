@@ -158,6 +158,22 @@ describe('converge: units that are part of each other', () => {
       ['running', 'running', 'running'],
     );
   });
+  test('come back when a unit on the way is no longer wanted', () => {
+    const on = settled(
+      unitSpec('a', { partOf: ['b'] }),
+      unitSpec('b', { requires: ['a'], partOf: ['x'] }),
+      unitSpec('x', { ...OFF, partOf: ['y'] }),
+      unitSpec('y'),
+    );
+    operate(on, 'x', 'start');
+    operate(on, 'y', 'stop');
+    assert.equal(standing(on, 'a'), 'waiting: part of "b", because of "y": stopped by the operator');
+    operate(on, 'x', 'release');
+    assert.deepEqual(
+      ['a', 'b'].map((name) => standing(on, name)),
+      ['running', 'running'],
+    );
+  });
   test('come to rest when there are two such reasons', () => {
     const on = settled(unitSpec('db'), unitSpec('disk'), ...ring, unitSpec('d', { partOf: ['disk', 'a'] }));
     operate(on, 'db', 'stop');

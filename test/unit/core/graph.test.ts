@@ -41,6 +41,15 @@ describe('buildGraph', () => {
     const graph = buildGraph([unitSpec('job'), unitSpec('keeper', { upholds: ['job'] })]);
     assert.deepEqual([graph.upholders('job'), graph.upholders('keeper')], [['keeper'], []]);
   });
+  test('a ring is made by partOf alone, and has all its members', () => {
+    const graph = buildGraph([
+      unitSpec('a', { partOf: ['c'] }),
+      unitSpec('b', { requires: ['a'] }),
+      unitSpec('c', { bindsTo: ['b'] }),
+      unitSpec('d', { partOf: ['a'] }),
+    ]);
+    assert.deepEqual([[...graph.ring('b')].sort(), graph.ring('d')], [['a', 'b', 'c'], []]);
+  });
   test('namedBy has the field', () => {
     const graph = buildGraph([unitSpec('db'), unitSpec('web', { requires: ['db'], partOf: ['db'] })]);
     assert.deepEqual(graph.namedBy('db'), [
