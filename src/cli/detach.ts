@@ -37,9 +37,9 @@ export async function detachDaemon(context: Context): Promise<number> {
     cwd: '/',
     stdio: ['ignore', log, log],
   });
-  const ended = new Promise<number>((resolve) => {
+  const ended = new Promise<number | Error>((resolve) => {
     child.on('exit', (code) => resolve(code ?? EXIT.failed));
-    child.on('error', () => resolve(EXIT.failed));
+    child.on('error', resolve);
   });
   const settled = new AbortController();
   const outcome = await Promise.race([ended, answering(client, child.pid ?? null, settled.signal)]);
@@ -51,15 +51,16 @@ export async function detachDaemon(context: Context): Promise<number> {
     context.note(`unitd runs in the background with pid ${child.pid}, log in ${logFile}\n`);
     return EXIT.done;
   }
-  const why =
-    outcome === 'silent'
-      ? `no answer within ${PATIENCE_MS / 1000}s, it is left running`
-      : `it ended with code ${outcome}`;
   context.note(
-    `${reason}${err.palette.red('unitd:')} cannot start daemon: ${why}, expected an answer at "${paths.socket}"\n`,
+    `${reason}${err.palette.red('unitd:')} cannot start daemon: ${whyNot(outcome)}, expected an answer at "${paths.socket}"\n`,
   );
   child.unref();
-  return outcome === 'silent' || outcome === EXIT.done ? EXIT.failed : outcome;
+  return typeof outcome === 'number' && outcome !== EXIT.done ? outcome : EXIT.failed;
+}
+
+function whyNot(outcome: 'silent' | number | Error): string {
+  if (outcome === 'silent') return `no answer within ${PATIENCE_MS / 1000}s, it is left running`;
+  return typeof outcome === 'number' ? `it ended with code ${outcome}` : outcome.message;
 }
 
 // The words as they were given, but for --detach; the directories as they were resolved, since the new session works

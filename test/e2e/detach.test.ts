@@ -1,12 +1,20 @@
 // `unitd daemon --detach`, and a daemon of an ordinary user.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import {
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { StatusDocument } from '../../src/wire/v1.ts';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
-import { cannotRunAs, idsOf } from '../support/launch.ts';
+import { cannotRunAs, idsOf, PROGRAM } from '../support/launch.ts';
 import { processFact } from '../support/processes.ts';
 import { startUnitd, Unitd } from '../support/unitd.ts';
 
@@ -126,4 +134,18 @@ test('without flags an ordinary user gets the XDG directories', { skip }, async 
   assert(statSync(join(home, 'run/unitd/unitd.sock')).isSocket());
   assert(statSync(join(home, 'state/unitd/log/unitd.log')).isFile());
   await end(status.daemon.pid);
+});
+
+test('--detach says why when the daemon cannot even be started', { skip }, (t) => {
+  const directory = temporaryDirectory(t);
+  const [uid, gid] = idsOf('nobody');
+  chownSync(directory, uid, gid);
+  // setpriv(1) may still pass through a directory of root's, what it starts may not.
+  const node = join(mkdtempSync(join(directory, 'closed-')), 'node');
+  copyFileSync(process.execPath, node);
+  const ids = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];
+  const env = { ...process.env, XDG_STATE_HOME: directory, UNITD_RUNTIME_DIR: join(directory, 'run') };
+  const ran = spawnSync('setpriv', [...ids, node, PROGRAM, 'daemon', '--detach'], { env, encoding: 'utf8' });
+  assert.equal(ran.status, 1, ran.stderr);
+  assert.match(ran.stderr, /cannot start daemon: spawn .*\/node EACCES, expected an answer at "/);
 });
