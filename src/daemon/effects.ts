@@ -23,6 +23,12 @@ export interface EffectPorts {
   readonly onTrouble: (unit: string, message: string) => void;
 }
 
+/** The last signal that went to a unit's whole tree, and who has had it. */
+interface Pursuit {
+  readonly signal: SignalName;
+  readonly reached: Set<string>;
+}
+
 interface RunPlace {
   readonly unit: string;
   readonly run: number;
@@ -34,6 +40,7 @@ export class Effects {
   readonly #ports: EffectPorts;
   readonly #runs = new Map<number, RunPlace>();
   readonly #trees = new Map<string, ProcessTree>();
+  readonly #pursuits = new Map<string, Pursuit>();
   /** Units that asked for a survey and may be waiting for the end of processes that are not ours to name. */
   readonly #surveying = new Set<string>();
   /** Units whose tree an earlier daemon began: nobody is told of the end of what their processes left behind. */
@@ -49,11 +56,12 @@ export class Effects {
 
   perform(spec: UnitSpec, effect: MachineEffect): void {
     const unit = spec.name;
-    const { processes, send } = this.#ports;
+    const { send } = this.#ports;
     switch (effect.type) {
       case 'begin':
         this.#trees.set(unit, { invocationId: randomBytes(16).toString('hex'), leaders: [] });
         this.#inherited.delete(unit);
+        this.#pursuits.delete(unit);
         return;
       case 'spawn': {
         const result = this.#spawn(spec, effect);
@@ -66,7 +74,8 @@ export class Effects {
         this.#signal(unit, effect.process, effect.signal);
         return;
       case 'signal-tree':
-        processes.signalTree(this.treeOf(unit), effect.signal);
+        this.#pursuits.set(unit, { signal: effect.signal, reached: new Set() });
+        this.#pursue(unit);
         return;
       case 'survey':
         this.#surveying.add(unit);
@@ -74,6 +83,7 @@ export class Effects {
         return;
       case 'end':
         this.#surveying.delete(unit);
+        this.#pursuits.delete(unit);
         return;
       case 'record':
         return;
@@ -106,6 +116,13 @@ export class Effects {
     this.#trees.delete(unit);
     this.#inherited.delete(unit);
     this.#surveying.delete(unit);
+    this.#pursuits.delete(unit);
+  }
+
+  #pursue(unit: string): void {
+    const pursuit = this.#pursuits.get(unit);
+    if (pursuit === undefined) return;
+    this.#ports.processes.signalTree(this.treeOf(unit), pursuit.signal, pursuit.reached);
   }
 
   /** As systemd does, lets a stopped process go on, so that it acts on what it was sent. */
@@ -187,6 +204,8 @@ export class Effects {
   #survey(unit: string): void {
     const members = this.members(unit);
     if (this.#inherited.has(unit)) this.#watchAll(members);
+    // Who was in the middle of fork or exec when the signal went round could not be found then.
+    if (members.length > 0) this.#pursue(unit);
     this.#ports.send(unit, { type: 'surveyed', survivors: members.length > 0 });
   }
 

@@ -46,8 +46,12 @@ export interface Processes {
   signal(process: ProcessId, signal: SignalName): SignalResult;
   /** Living (not zombie) processes of the tree, cheapest test first: an empty tree costs O(its leaders). */
   members(tree: ProcessTree): readonly ProcessId[];
-  /** Signals every member, looping until a scan finds nobody new. Returns how many got it. */
-  signalTree(tree: ProcessTree, signal: SignalName): number;
+  /**
+   * Signals every member that is not in `reached`, looping until a scan finds nobody new, and adds to `reached` whom
+   * it tried. A process that no scan could find, as it was being born, is there for the next call. Returns how many
+   * got it.
+   */
+  signalTree(tree: ProcessTree, signal: SignalName, reached?: Set<string>): number;
   /** Stops listening; children live on. */
   close(): void;
 }

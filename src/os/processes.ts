@@ -130,8 +130,8 @@ export function createProcesses(): Processes {
     });
   };
 
-  const signalTree = (tree: ProcessTree, name: SignalName): number => {
-    const pursuit = { tree, signal: name, reached: new Set<string>(), looksLeft: MOST_LATER_LOOKS };
+  const signalTree: Processes['signalTree'] = (tree, name, reached = new Set()) => {
+    const pursuit = { tree, signal: name, reached, looksLeft: MOST_LATER_LOOKS };
     const sent = pursue(pursuit);
     if (sent > 0) pursueLater(pursuit);
     return sent;

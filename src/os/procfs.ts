@@ -112,8 +112,31 @@ export function isAlive(stat: ProcessStat | null): stat is ProcessStat {
 
 /** One variable of the environment a process was started with; null when unset, or not ours to read. */
 export function environmentValue(pid: number, name: string): string | null {
-  const text = procText(`/proc/${pid}/environ`);
-  if (text === null) return null;
+  return valueIn(procText(`/proc/${pid}/environ`) ?? '', name);
+}
+
+/** How long a process in execve(2) may wait for its processor before it counts as one without an environment. */
+const MOST_LOOKS_AT_EXEC = 10;
+const LOOK_AGAIN_MS = 1;
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * The same, for a process that may be in the middle of execve(2): it shows neither arguments nor environment then
+ * (fs/binfmt_elf.c sets both when its new memory is laid out), nobody says when that is over, and it is looked at
+ * again, for 10 ms. Null says for sure that the variable is unset where the environment can be read.
+ */
+export function environmentValueAfterExec(pid: number, name: string): string | null {
+  const showsArguments = (): boolean => procText(`/proc/${pid}/cmdline`) !== '';
+  for (let looksLeft = MOST_LOOKS_AT_EXEC; ; looksLeft--) {
+    const before = showsArguments();
+    const text = procText(`/proc/${pid}/environ`) ?? '';
+    if (text !== '') return valueIn(text, name);
+    if ((before && showsArguments()) || looksLeft === 0) return null;
+    Atomics.wait(sleeper, 0, 0, LOOK_AGAIN_MS);
+  }
+}
+
+function valueIn(text: string, name: string): string | null {
   const start = text.startsWith(`${name}=`) ? 0 : text.indexOf(`\0${name}=`) + 1;
   if (start === 0 && !text.startsWith(`${name}=`)) return null;
   const end = text.indexOf('\0', start);

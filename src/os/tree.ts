@@ -15,6 +15,7 @@ import {
   childrenOf,
   childrenOfThread,
   environmentValue,
+  environmentValueAfterExec,
   isAlive,
   processStat,
   type ProcessStat,
@@ -85,6 +86,8 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
   const createdTicks = ticksSinceBoot();
   /** Kept while the process lives: an invocation, once read, is not swapped for another tree's. */
   const invocations = new Map<number, { readonly startTicks: number; readonly id: string }>();
+  /** Orphans that were waited for in vain, by their start time. */
+  const blank = new Map<number, number>();
   /** Processes read in this run that show no invocation; asked again next time, as in mid-exec they show none. */
   const withoutInvocation = new Set<number>();
   let orphans: readonly ProcessStat[] | null = null;
@@ -99,13 +102,21 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
 
   const shareUntilRunEnds = (): void => queueMicrotask(refresh);
 
-  const invocationOf = (stat: ProcessStat): string | null => {
+  const invocationOf = (stat: ProcessStat, valueOf: typeof environmentValue): string | null => {
     const known = invocations.get(stat.pid);
     if (known !== undefined && known.startTicks === stat.startTicks) return known.id;
     if (withoutInvocation.has(stat.pid)) return null;
-    const id = environmentValue(stat.pid, INVOCATION_VARIABLE);
+    const id = valueOf(stat.pid, INVOCATION_VARIABLE);
     if (id === null) withoutInvocation.add(stat.pid);
     else invocations.set(stat.pid, { startTicks: stat.startTicks, id });
+    return id;
+  };
+
+  /** What looks like nobody's would escape its unit. Who shows nothing for good is waited for once only. */
+  const invocationOfOrphan = (stat: ProcessStat): string | null => {
+    if (blank.get(stat.pid) === stat.startTicks) return invocationOf(stat, environmentValue);
+    const id = invocationOf(stat, environmentValueAfterExec);
+    if (id === null) blank.set(stat.pid, stat.startTicks);
     return id;
   };
 
@@ -148,7 +159,7 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
       if (stat !== null && isLeader(tree, stat)) descend(stat, found);
     }
     // After the leaders: what a process below them leaves behind when it dies meanwhile has come to us by now.
-    for (const stat of ownOrphans()) if (belongs(tree, stat, invocationOf(stat))) descend(stat, found);
+    for (const stat of ownOrphans()) if (belongs(tree, stat, invocationOfOrphan(stat))) descend(stat, found);
     return [...found.values()];
   };
 
@@ -167,7 +178,7 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
     };
     for (const stat of stats) {
       if (stat.startTicks < oldest || stat.pid === process.pid || members.has(stat.pid)) continue;
-      if (isLeader(tree, stat) || belongs(provable, stat, invocationOf(stat))) add(stat);
+      if (isLeader(tree, stat) || belongs(provable, stat, invocationOf(stat, environmentValue))) add(stat);
     }
     return [...members.values()].map(processId);
   };
@@ -179,6 +190,9 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
       return ours ? fromAbove(tree) : amongAll(tree);
     },
     refresh,
-    forget: (pid) => void invocations.delete(pid),
+    forget: (pid) => {
+      invocations.delete(pid);
+      blank.delete(pid);
+    },
   };
 }

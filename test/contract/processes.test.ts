@@ -193,6 +193,16 @@ for (const [name, create] of Object.entries(subjects)) {
       assert.equal(processes.signalTree(tree, 'SIGKILL'), 0);
     });
 
+    test('signalTree() leaves out whom it reached before, and remembers whom it reaches', async (t) => {
+      const { process, tree } = await start(t, 'deaf to TERM');
+      const reached = new Set<string>();
+      assert.equal(processes.signalTree(tree, 'SIGTERM', reached), 1);
+      assert.equal(processes.signalTree(tree, 'SIGTERM', reached), 0);
+      assert.equal(processes.signalTree(tree, 'SIGKILL', reached), 0);
+      assert.equal(processes.signalTree(tree, 'SIGKILL', new Set()), 1);
+      assert.equal((await statusOf(process)).signal, 'SIGKILL');
+    });
+
     test('signalTree() leaves what ignores TERM to KILL', async (t) => {
       const { process, tree } = await start(t, 'deaf to TERM');
       assert.equal(processes.signalTree(tree, 'SIGTERM'), 1);

@@ -176,9 +176,9 @@ class Life {
         gate();
         return kernel.signal(process, signal);
       },
-      signalTree: (tree, signal) => {
+      signalTree: (tree, signal, reached) => {
         gate();
-        return kernel.signalTree(tree, signal);
+        return kernel.signalTree(tree, signal, reached);
       },
     };
   }

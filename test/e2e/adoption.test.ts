@@ -153,6 +153,22 @@ test('an adopted unit whose main process ended in the gap: an end unknown, and i
   assert.equal(clean.reason, 'ended, nobody knows how');
 });
 
+test('a grandchild that outlives a main process which ended in the gap is stopped before the restart', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, {
+    'web.yaml': `command: ${child.doubleFork} ${channel.path}\nstop: { timeout: 1h }\nrestart: { delay: 10ms }`,
+  });
+  const [main, grandchild] = await Promise.all([channel.next('main'), channel.next('grandchild')]);
+  // So that its pid is written down: of a leader that died before that, its offspring cannot be told.
+  assert.equal((await unitd.cli('wait', 'web')).code, 0);
+  await killAndStart(unitd, async () => {
+    process.kill(main.pid, 'SIGKILL');
+    await ended(main.pid);
+  });
+  await channel.next('main', 1);
+  assert.equal(isAlive(grandchild.pid), false);
+});
+
 test('files changed, removed and added in the gap are applied by the next daemon, and what is unchanged stays', async (t) => {
   const channel = openChannel(t);
   const unitd = await startUnitd(t, {

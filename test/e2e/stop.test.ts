@@ -218,6 +218,20 @@ test('a stop is safe to repeat, and two at once both answer', async (t) => {
   assert.equal(channel.said.filter(({ word }) => word === 'stopping').length, 1);
 });
 
+test('a crash in the middle of forks: what is born as main dies is reached by the stop, however often', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, {
+    'web.yaml': `command: ${child.doubleFork} ${channel.path}\nrestart: { delay: 0s, factor: 1 }\nstop: { timeout: 1h }`,
+  });
+  for (let round = 0; round < 40; round += 1) {
+    process.kill((await channel.next('main', round)).pid, 'SIGKILL');
+  }
+  await channel.next('main', 40);
+  assert.equal((await unitd.cli('stop', 'web')).code, 0);
+  assert.deepEqual(unitd.processes(), []);
+  for (const { pid } of channel.said) assert.equal(isAlive(pid), false);
+});
+
 test('what a unit and its orphans write until the last of them has ended is in the log', async (t) => {
   const channel = openChannel(t);
   const gate = openGate(t);

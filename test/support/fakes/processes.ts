@@ -190,7 +190,13 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
     },
     signal,
     members,
-    signalTree: (tree, name) => members(tree).filter((process) => signal(process, name) === 'sent').length,
+    signalTree: (tree, name, reached = new Set()) =>
+      members(tree).filter((process) => {
+        const key = `${process.pid} ${process.startTicks}`;
+        const isNew = !reached.has(key);
+        reached.add(key);
+        return isNew && signal(process, name) === 'sent';
+      }).length,
     close: () => {
       listener = null;
       for (const row of rows.values()) {
