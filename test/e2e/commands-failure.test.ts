@@ -150,7 +150,8 @@ test('stopPost that hangs is killed at stop.timeout, with what it forked; with a
   const unitd = await startUnitd(t, {
     'web.yaml': `
       command: ${child.announce} ${channel.path}
-      stop: { timeout: 500ms }
+      # Long enough for the second command on any machine.
+      stop: { timeout: 4s }
       stopPost: ['-${child.doubleFork} ${channel.path} deaf', ${child.note} 0 ${file} stopPost1]`,
   });
   await channel.next('up');
