@@ -39,11 +39,13 @@ export function reasonOf(unit: Unit): string {
 function runningReason(unit: Unit): string {
   if (unit.spec.type === 'target') return 'all it requires is up';
   if (isHeld(unit)) return 'started by the operator';
-  const { activation } = unit;
+  const { activation, state } = unit;
   if (activation !== null && !unit.spec.enabled)
     return `${ACTIVATION_PHRASES[activation.field]} "${activation.by}"`;
-  const last = unit.state.history.at(-1);
-  return last === undefined || last.requested ? 'up' : `up again: ${last.text}`;
+  const last = state.history.at(-1);
+  // Before its first start, it remembers the ends under an earlier daemon.
+  const isAgain = state.activation > 1 && last !== undefined && !last.requested;
+  return isAgain ? `up again: ${last.text}` : 'up';
 }
 
 const ACTIVATION_PHRASES = {

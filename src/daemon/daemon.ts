@@ -16,6 +16,7 @@ import type { DaemonLog } from './daemon-log.ts';
 import { historyEntry, stateEvent } from './documents.ts';
 import { Effects } from './effects.ts';
 import { EventHub } from './event-hub.ts';
+import { History } from './history.ts';
 import { Intents } from './intents.ts';
 import { Journal } from './journal.ts';
 import type { Look } from './look.ts';
@@ -57,6 +58,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #hub: EventHub;
   readonly #store: Store;
+  readonly #history: History;
   readonly #journal: Journal;
   readonly #supervisor: Supervisor;
   readonly #effects: Effects;
@@ -74,6 +76,12 @@ export class Daemon {
     this.#hub = new EventHub(() => clock.wallMs());
     this.#store = new Store(paths.state, (message) => {
       log.write('error', 'state', message);
+    });
+    this.#history = new History({
+      directory: paths.state,
+      onTrouble: (message) => {
+        log.write('error', 'state', message);
+      },
     });
     this.#journal = new Journal({
       directory: paths.runtime,
@@ -100,6 +108,7 @@ export class Daemon {
           this.#looked(name, from, to);
         },
         onExit: (unit, exit) => {
+          this.#history.add(unit, exit);
           this.#hub.publish({ type: 'exit', unit, exit: historyEntry(exit) });
         },
         onForgotten: (name) => {
@@ -157,6 +166,7 @@ export class Daemon {
       supervisor: this.#supervisor,
       store: this.#store,
       intents,
+      history: this.#history,
       adopt: (earlier, fleet, instant, outputs) => {
         takeUp(
           earlier,
@@ -211,7 +221,8 @@ export class Daemon {
    */
   async boot(): Promise<void> {
     const { intents, lastGood, warnings } = this.#store.read();
-    for (const warning of warnings) this.#options.log.write('warning', 'state', warning);
+    for (const warning of [...warnings, ...this.#history.read()])
+      this.#options.log.write('warning', 'state', warning);
     const left = this.#journal.read();
     this.#journal.open();
     await this.#reloader.boot({ lastGood, intents, left });
@@ -251,7 +262,7 @@ export class Daemon {
     const isAllDown = this.#onAllDown !== null;
     this.#journal.close(isAllDown);
     await this.#outputs.close(isAllDown);
-    await this.#store.written();
+    await Promise.all([this.#store.written(), this.#history.written()]);
   }
 
   #looked(name: string, from: Look | null, to: Look): void {
@@ -301,6 +312,7 @@ export class Daemon {
   #forgotten(name: string): void {
     this.#hub.publish({ type: 'removed', unit: name });
     this.#journal.gone(name);
+    this.#history.forget(name);
     this.#effects.forget(name);
     this.#sampler.forget(name);
     this.#outputs.forget(name);

@@ -1,8 +1,8 @@
 // The live state of all units, written down so that a daemon killed at any instant leaves it readable: an append-only
 // file of records in the runtime directory, which goes with the boot.
 //
-// - A record is one line: the CRC of its JSON, a blank, the JSON. The first whose CRC does not fit ends the reading:
-//   it was being written when the daemon died, and nothing follows it.
+// - A record is one sealed line. The first that does not open ends the reading: it was being written when the daemon
+//   died, and nothing follows it.
 // - A unit's record stands for it until a later one. It is written when what it asked for has been done, and before
 //   each spawn with the run that is to come: so a process that was never written down is still looked for. What was
 //   spawned follows at once in a record of its own.
@@ -14,10 +14,10 @@
 // - When the file has grown well beyond what it has to say, it is written anew beside itself and renamed.
 import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import type { Activation } from '../core/fleet.ts';
 import type { MachineState } from '../core/machine-state.ts';
 import type { ProcessId, ProcessTree } from '../model/process.ts';
+import { seal, unseal } from './sealed-line.ts';
 import type { GoodFile } from './store.ts';
 
 /** What is written of a unit. */
@@ -248,15 +248,10 @@ function wholeWrite(fd: number, text: string): number {
 }
 
 function printed(line: Line): string {
-  const json = JSON.stringify(line);
-  return `${crc32(json).toString(16)} ${json}\n`;
+  return seal(line);
 }
 
 function parsed(line: string): Line | null {
-  const blank = line.indexOf(' ');
-  const json = line.slice(blank + 1);
-  if (blank < 0 || Number.parseInt(line.slice(0, blank), 16) !== crc32(json)) return null;
-  // The CRC says that it is what a daemon wrote, the version that it is one of ours.
-  const record: Line = JSON.parse(json);
-  return record;
+  // The seal says that it is what a daemon wrote, the version that it is one of ours.
+  return (unseal(line) ?? null) as Line | null;
 }

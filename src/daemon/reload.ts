@@ -17,6 +17,7 @@ import type { Problem } from '../model/problem.ts';
 import type { ProblemDetails } from '../wire/v1.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import type { Answer } from './control.ts';
+import type { History } from './history.ts';
 import type { Intents } from './intents.ts';
 import type { Journalled } from './journal.ts';
 import type { Goal } from './operations.ts';
@@ -60,6 +61,7 @@ export interface ReloaderPorts {
   readonly supervisor: Supervisor;
   readonly store: Store;
   readonly intents: Intents;
+  readonly history: History;
   /** Puts the units of an earlier daemon into the fleet, which is empty. */
   readonly adopt: (earlier: Earlier, fleet: Fleet, instant: Instant, outputs: Outputs) => void;
   /** These units, made from these files, are about to be the fleet's. */
@@ -114,6 +116,7 @@ export class Reloader {
         this.#ports.onCommitted(earlier.set, earlier.files);
         adopt(earlier, fleet, instant, outputs);
         this.#ports.intents.enter(fleet, false);
+        this.#ports.history.enter(fleet, false);
         // The plan compares with what holds of them now.
         settleVerdicts(fleet, outputs);
       },
@@ -159,7 +162,7 @@ export class Reloader {
 
   /** Plans and commits in one go, so that the plan that was checked is the one that holds. */
   async #commit(set: UnitSet, options: CommitOptions): Promise<Answer<Applied>> {
-    const { supervisor, intents, onApplied, onCommitted } = this.#ports;
+    const { supervisor, intents, history, onApplied, onCommitted } = this.#ports;
     const files = set.files.map(goodFileOf);
     const committed = await new Promise<Answer<Applied>>((resolve, reject) => {
       supervisor.change((fleet, instant, outputs) => {
@@ -175,6 +178,7 @@ export class Reloader {
           onCommitted(set.specs, files);
           commit(set.specs, draft, fleet, instant, outputs);
           intents.enter(fleet, !hasErrors(set.problems));
+          history.enter(fleet, !hasErrors(set.problems));
           resolve({ ok: true, value: { plan: now, problems: set.problems, ...moves } });
         } catch (error) {
           reject(error instanceof Error ? error : new Error(String(error)));

@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import { Answers } from '../../src/daemon/answers.ts';
 import type { Answer } from '../../src/daemon/control.ts';
 import { EventHub } from '../../src/daemon/event-hub.ts';
+import { History } from '../../src/daemon/history.ts';
 import { Intents } from '../../src/daemon/intents.ts';
 import { Outputs } from '../../src/daemon/outputs.ts';
 import { Reloader } from '../../src/daemon/reload.ts';
@@ -86,6 +87,8 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
   const store = new Store(paths.state, (message) => troubles.push(message));
   cleanUp(t, async () => await store.written());
   const intents = new Intents(store);
+  const history = new History({ directory: paths.state, onTrouble: (message) => troubles.push(message) });
+  cleanUp(t, async () => await history.written());
   const directory = new CountingDirectory(paths.units, true);
   const onApplied: (() => void)[] = [];
   const reloader = new Reloader({
@@ -93,6 +96,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     supervisor,
     store,
     intents,
+    history,
     adopt: () => undefined,
     onCommitted: () => undefined,
     onApplied: () => {

@@ -1,5 +1,6 @@
 // An operator's word: what holds it, what ends it, and what each says.
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { child, openChannel } from '../support/child.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
@@ -108,4 +109,32 @@ test('restart gives a new process to the unit and to those that require it, and 
   await unitd.until((look) => look('api')?.to === 'running' && look('api')?.pid !== api);
   const [api2, db2, web2] = await pids();
   assert.deepEqual([api2 === api, db2 === db, web2 === web], [false, false, true]);
+});
+
+test('the ends of a unit are remembered across a clean stop and a boot, until its file is gone', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, {
+    'web.yaml': `command: ${child.announce} ${channel.path}\nrestart: { delay: 0s }`,
+  });
+  process.kill((await channel.next('up')).pid, 'SIGKILL');
+  await channel.next('up', 1);
+  const causes = async (): Promise<readonly string[]> =>
+    (await unitd.unit('web')).history.map(
+      ({ text, requested }) => `${text}${requested ? ', asked for' : ''}`,
+    );
+  await unitd.stop();
+  // What is in the runtime directory goes with the boot.
+  rmSync(unitd.runtime, { recursive: true });
+  await unitd.start();
+  await channel.next('up', 2);
+  const ends = ['was killed by SIGKILL', 'was killed by SIGTERM, asked for'];
+  assert.deepEqual(await causes(), ends);
+  const { unit } = await unitd.unit('web');
+  assert.deepEqual([unit.lastExit?.signal, unit.restarts, unit.reason], ['SIGTERM', 0, 'up']);
+
+  unitd.remove('web.yaml');
+  assert.equal((await unitd.cli('reload')).code, 0);
+  unitd.write('web.yaml', `command: ${child.announce} ${channel.path}`);
+  assert.equal((await unitd.cli('reload')).code, 0);
+  assert.deepEqual(await causes(), []);
 });

@@ -1,0 +1,204 @@
+// Keeps the units' restart histories in the state directory, so that they outlive a clean stop and the boot.
+//
+// - One file of sealed lines, one for each end of a run, oldest first; a line without an end says that the unit is gone.
+// - Lines that come while a write is under way go with the next one. Nothing is synced: after a power cut some of the
+//   latest ends may be missing. After a kill they are in the journal, and are made good from there.
+// - What does not open (the last line of a daemon that was killed, a damaged disk) is left out, said, and the file as it
+//   was set aside.
+// - When the file has grown well beyond what the units remember, it is written anew.
+// - A write that fails is said once, and made good by writing the whole file anew.
+import { readFileSync, renameSync } from 'node:fs';
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { amend } from '../core/fleet.ts';
+import type { Fleet } from '../core/fleet.ts';
+import { HISTORY_LENGTH } from '../core/machine-state.ts';
+import type { ExitRecord } from '../model/state.ts';
+import { writeFileAtomic } from '../os/files.ts';
+import { seal, unseal } from './sealed-line.ts';
+
+interface Line {
+  readonly unit: string;
+  /** null: the unit is gone, and what was said of it before. */
+  readonly exit: ExitRecord | null;
+}
+
+export interface HistoryOptions {
+  /** The state directory. */
+  readonly directory: string;
+  readonly onTrouble: (message: string) => void;
+}
+
+const MODE = 0o600;
+/** Below this size the file is never written anew. */
+const SMALL_BYTES = 1024 * 1024;
+const GROWTH = 4;
+
+export class History {
+  readonly #path: string;
+  readonly #onTrouble: (message: string) => void;
+  /** What the file holds or will hold, as long as each unit remembers. */
+  readonly #exits = new Map<string, readonly ExitRecord[]>();
+  /** Units that the fleet has not been given theirs. */
+  readonly #waiting = new Set<string>();
+  #pending: string[] = [];
+  #writing: Promise<void> | null = null;
+  #bytes = 0;
+  #compactedBytes = 0;
+  #isBehind = false;
+
+  constructor({ directory, onTrouble }: HistoryOptions) {
+    this.#path = join(directory, 'history');
+    this.#onTrouble = onTrouble;
+  }
+
+  /** What could not be read, for the log. */
+  read(): readonly string[] {
+    const warnings: string[] = [];
+    const text = this.#text(warnings);
+    const lines = text.split('\n');
+    const isTorn = lines.pop() !== '';
+    let damaged = 0;
+    for (const line of lines) {
+      const record = lineOf(unseal(line));
+      if (record === null) damaged += 1;
+      else this.#take(record);
+    }
+    for (const unit of this.#exits.keys()) this.#waiting.add(unit);
+    this.#bytes = Buffer.byteLength(text);
+    this.#isBehind = isTorn || damaged > 0;
+    if (damaged > 0) warnings.push(this.#setAside(damaged));
+    return warnings;
+  }
+
+  /**
+   * A set was taken into the fleet: units that are new there get what they are remembered by. `isWhole`: no file was
+   * left out of it, so what is remembered of others is forgotten.
+   */
+  enter(fleet: Fleet, isWhole: boolean): void {
+    for (const name of this.#waiting) {
+      const unit = fleet.units.get(name);
+      if (unit === undefined) continue;
+      this.#waiting.delete(name);
+      // A unit that was taken up from the journal knows at least as much.
+      for (const exit of unit.state.history) this.add(name, exit);
+      const history = this.#exits.get(name) ?? [];
+      amend(fleet, name, { state: { ...unit.state, history } });
+    }
+    if (isWhole) for (const name of this.#waiting) this.forget(name);
+  }
+
+  /** Nothing for an end that it has already. */
+  add(unit: string, exit: ExitRecord): void {
+    const known = this.#exits.get(unit) ?? [];
+    if (!known.some((other) => isSame(other, exit))) this.#append({ unit, exit });
+  }
+
+  forget(unit: string): void {
+    this.#waiting.delete(unit);
+    if (this.#exits.has(unit)) this.#append({ unit, exit: null });
+  }
+
+  /** Resolves when all that was added is in the file, or has failed to get there. */
+  async written(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+  }
+
+  #take({ unit, exit }: Line): void {
+    if (exit === null) this.#exits.delete(unit);
+    else this.#exits.set(unit, [...(this.#exits.get(unit) ?? []), exit].slice(-HISTORY_LENGTH));
+  }
+
+  #append(line: Line): void {
+    this.#take(line);
+    this.#pending.push(seal(line));
+    this.#writing ??= this.#writeAll();
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const text = this.#pending.join('');
+      this.#pending = [];
+      const isLarge = this.#bytes > SMALL_BYTES && this.#bytes > GROWTH * this.#compactedBytes;
+      try {
+        if (this.#isBehind || isLarge) await this.#compact();
+        else {
+          await appendFile(this.#path, text, { mode: MODE });
+          this.#bytes += Buffer.byteLength(text);
+        }
+        this.#isBehind = false;
+      } catch (error) {
+        if (!this.#isBehind)
+          this.#onTrouble(`cannot write restart history "${this.#path}": ${String(error)}`);
+        this.#isBehind = true;
+      }
+    }
+    this.#writing = null;
+  }
+
+  async #compact(): Promise<void> {
+    const lines = [...this.#exits].flatMap(([unit, exits]) => exits.map((exit) => seal({ unit, exit })));
+    const text = lines.join('');
+    await writeFileAtomic(this.#path, text, MODE);
+    this.#compactedBytes = Buffer.byteLength(text);
+    this.#bytes = this.#compactedBytes;
+  }
+
+  #text(warnings: string[]): string {
+    try {
+      return readFileSync(this.#path, 'utf8');
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) {
+        warnings.push(`cannot read restart history "${this.#path}": ${String(error)}, going on without it`);
+      }
+      return '';
+    }
+  }
+
+  #setAside(damaged: number): string {
+    const aside = `${this.#path}.corrupt`;
+    const lines = damaged === 1 ? '1 line is' : `${damaged} lines are`;
+    try {
+      renameSync(this.#path, aside);
+      return `cannot read all of restart history "${this.#path}": ${lines} damaged, set aside as "${aside}"`;
+    } catch (error) {
+      return `cannot set aside damaged restart history "${this.#path}": ${String(error)}`;
+    }
+  }
+}
+
+function isSame(a: ExitRecord, b: ExitRecord): boolean {
+  return a.atWall === b.atWall && a.uptimeMs === b.uptimeMs && a.attempt === b.attempt && a.text === b.text;
+}
+
+/** Null for what is no line of this version. */
+function lineOf(value: unknown): Line | null {
+  if (typeof value !== 'object' || value === null || !('unit' in value) || !('exit' in value)) return null;
+  const { unit, exit } = value;
+  if (typeof unit !== 'string') return null;
+  if (exit === null) return { unit, exit };
+  return isExit(exit) ? { unit, exit } : null;
+}
+
+function isExit(value: unknown): value is ExitRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const {
+    code,
+    signal,
+    cause,
+    atWall,
+    uptimeMs,
+    attempt,
+    requested,
+    text,
+  }: Partial<Record<string, unknown>> = {
+    ...value,
+  };
+  return (
+    (code === null || typeof code === 'number') &&
+    (signal === null || typeof signal === 'string') &&
+    [cause, text].every((word) => typeof word === 'string') &&
+    [atWall, uptimeMs, attempt].every((figure) => typeof figure === 'number') &&
+    typeof requested === 'boolean'
+  );
+}
