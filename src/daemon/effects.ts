@@ -34,6 +34,9 @@ interface RunPlace {
   readonly run: number;
 }
 
+/** Until the next look where the last one could not tell. */
+const UNSURE_MS = 2;
+
 const EMPTY_TREE: ProcessTree = { invocationId: '', leaders: [] };
 
 export class Effects {
@@ -46,6 +49,7 @@ export class Effects {
   /** Units whose tree an earlier daemon began: nobody is told of the end of what their processes left behind. */
   readonly #inherited = new Set<string>();
   #surveyScheduled = false;
+  #isSurveySoon = false;
 
   constructor(ports: EffectPorts) {
     this.#ports = ports;
@@ -201,11 +205,25 @@ export class Effects {
     });
   }
 
+  /** Nobody says when an exec is over. */
+  #surveySoon(): void {
+    if (this.#isSurveySoon) return;
+    this.#isSurveySoon = true;
+    setTimeout(() => {
+      this.#isSurveySoon = false;
+      this.#surveyAll();
+    }, UNSURE_MS);
+  }
+
   #survey(unit: string): void {
     const members = this.members(unit);
     if (this.#inherited.has(unit)) this.#watchAll(members);
     // Who was in the middle of fork or exec when the signal went round could not be found then.
     if (members.length > 0) this.#pursue(unit);
+    else if (this.#ports.processes.isUnsure()) {
+      this.#surveySoon();
+      return;
+    }
     this.#ports.send(unit, { type: 'surveyed', survivors: members.length > 0 });
   }
 

@@ -47,6 +47,11 @@ export interface Processes {
   /** Living (not zombie) processes of the tree, cheapest test first: an empty tree costs O(its leaders). */
   members(tree: ProcessTree): readonly ProcessId[];
   /**
+   * Whether what members() said just now may be wrong: some process is in the middle of execve(2), shows nothing, and
+   * may be of any tree. It is worth another look in a few milliseconds.
+   */
+  isUnsure(): boolean;
+  /**
    * Signals every member that is not in `reached`, looping until a scan finds nobody new, and adds to `reached` whom
    * it tried. A process that no scan could find, as it was being born, is there for the next call. Returns how many
    * got it.

@@ -151,6 +151,7 @@ export function createProcesses(): Processes {
     },
     signal,
     members: (tree) => trees.members(tree),
+    isUnsure: () => trees.sawNameless(),
     signalTree,
     close: () => {
       reaper.close();

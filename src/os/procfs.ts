@@ -115,25 +115,12 @@ export function environmentValue(pid: number, name: string): string | null {
   return valueIn(procText(`/proc/${pid}/environ`) ?? '', name);
 }
 
-/** How long a process in execve(2) may wait for its processor before it counts as one without an environment. */
-const MOST_LOOKS_AT_EXEC = 10;
-const LOOK_AGAIN_MS = 1;
-const sleeper = new Int32Array(new SharedArrayBuffer(4));
-
 /**
- * The same, for a process that may be in the middle of execve(2): it shows neither arguments nor environment then
- * (fs/binfmt_elf.c sets both when its new memory is laid out), nobody says when that is over, and it is looked at
- * again, for 10 ms. Null says for sure that the variable is unset where the environment can be read.
+ * In the middle of execve(2) a process shows neither arguments nor environment (fs/binfmt_elf.c sets both when its new
+ * memory is laid out). Threads of the kernel never do, and a process may wipe both.
  */
-export function environmentValueAfterExec(pid: number, name: string): string | null {
-  const showsArguments = (): boolean => procText(`/proc/${pid}/cmdline`) !== '';
-  for (let looksLeft = MOST_LOOKS_AT_EXEC; ; looksLeft--) {
-    const before = showsArguments();
-    const text = procText(`/proc/${pid}/environ`) ?? '';
-    if (text !== '') return valueIn(text, name);
-    if ((before && showsArguments()) || looksLeft === 0) return null;
-    Atomics.wait(sleeper, 0, 0, LOOK_AGAIN_MS);
-  }
+export function showsNothing(pid: number): boolean {
+  return procText(`/proc/${pid}/cmdline`) === '' && (procText(`/proc/${pid}/environ`) ?? '') === '';
 }
 
 function valueIn(text: string, name: string): string | null {

@@ -15,12 +15,16 @@ import {
   childrenOf,
   childrenOfThread,
   environmentValue,
-  environmentValueAfterExec,
   isAlive,
   processStat,
+  showsNothing,
   type ProcessStat,
   ticksSinceBoot,
 } from './procfs.ts';
+
+/** How long a process may take to lay out its new memory, on the busiest machine, before it counts as nobody's. */
+const EXEC_PATIENCE_MS = 2000;
+const KTHREADD = 2;
 
 /** What every process spawned for an activation, and whatever it forks, carries in its environment. */
 const INVOCATION_VARIABLE = 'INVOCATION_ID';
@@ -28,6 +32,8 @@ const INVOCATION_VARIABLE = 'INVOCATION_ID';
 export interface TreeFinder {
   /** Living processes of the tree. Calls within one synchronous run may share one reading of the process list. */
   members(tree: ProcessTree): readonly ProcessId[];
+  /** In this run some process could not be told to be anybody's: it is in the middle of execve(2). */
+  sawNameless(): boolean;
   /** Makes the next call read anew. */
   refresh(): void;
   /** A child was reaped: its pid means nothing any more. */
@@ -86,10 +92,11 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
   const createdTicks = ticksSinceBoot();
   /** Kept while the process lives: an invocation, once read, is not swapped for another tree's. */
   const invocations = new Map<number, { readonly startTicks: number; readonly id: string }>();
-  /** Orphans that were waited for in vain, by their start time. */
-  const blank = new Map<number, number>();
+  /** Who has shown nothing since when. */
+  const nameless = new Map<number, { readonly startTicks: number; readonly sinceMs: number }>();
   /** Processes read in this run that show no invocation; asked again next time, as in mid-exec they show none. */
   const withoutInvocation = new Set<number>();
+  let hasSeenNameless = false;
   let orphans: readonly ProcessStat[] | null = null;
   let everyone: readonly ProcessStat[] | null = null;
   const hasChildrenFiles = childrenOfThread(process.pid, process.pid) !== null;
@@ -98,25 +105,36 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
     orphans = null;
     everyone = null;
     withoutInvocation.clear();
+    hasSeenNameless = false;
   };
 
   const shareUntilRunEnds = (): void => queueMicrotask(refresh);
 
-  const invocationOf = (stat: ProcessStat, valueOf: typeof environmentValue): string | null => {
+  /** Whether it shows nothing, and has not done so for long. */
+  const isMidExec = (stat: ProcessStat): boolean => {
+    if (stat.parentPid === KTHREADD || !showsNothing(stat.pid)) return false;
+    const known = nameless.get(stat.pid);
+    if (known?.startTicks === stat.startTicks) return performance.now() - known.sinceMs < EXEC_PATIENCE_MS;
+    nameless.set(stat.pid, { startTicks: stat.startTicks, sinceMs: performance.now() });
+    return true;
+  };
+
+  const readInvocation = (stat: ProcessStat): string | null => {
+    const id = environmentValue(stat.pid, INVOCATION_VARIABLE);
+    if (id !== null) return id;
+    // What is not in the middle of it now may have been when it was read.
+    const again = isMidExec(stat) ? null : environmentValue(stat.pid, INVOCATION_VARIABLE);
+    if (again === null && isMidExec(stat)) hasSeenNameless = true;
+    return again;
+  };
+
+  const invocationOf = (stat: ProcessStat): string | null => {
     const known = invocations.get(stat.pid);
     if (known !== undefined && known.startTicks === stat.startTicks) return known.id;
     if (withoutInvocation.has(stat.pid)) return null;
-    const id = valueOf(stat.pid, INVOCATION_VARIABLE);
+    const id = readInvocation(stat);
     if (id === null) withoutInvocation.add(stat.pid);
     else invocations.set(stat.pid, { startTicks: stat.startTicks, id });
-    return id;
-  };
-
-  /** What looks like nobody's would escape its unit. Who shows nothing for good is waited for once only. */
-  const invocationOfOrphan = (stat: ProcessStat): string | null => {
-    if (blank.get(stat.pid) === stat.startTicks) return invocationOf(stat, environmentValue);
-    const id = invocationOf(stat, environmentValueAfterExec);
-    if (id === null) blank.set(stat.pid, stat.startTicks);
     return id;
   };
 
@@ -145,7 +163,9 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
     if (everyone === null) {
       everyone = allProcesses();
       const living = new Set(everyone.map(({ pid }) => pid));
-      for (const pid of invocations.keys()) if (!living.has(pid)) invocations.delete(pid);
+      for (const known of [invocations, nameless]) {
+        for (const pid of known.keys()) if (!living.has(pid)) known.delete(pid);
+      }
       shareUntilRunEnds();
     }
     return everyone;
@@ -159,7 +179,7 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
       if (stat !== null && isLeader(tree, stat)) descend(stat, found);
     }
     // After the leaders: what a process below them leaves behind when it dies meanwhile has come to us by now.
-    for (const stat of ownOrphans()) if (belongs(tree, stat, invocationOfOrphan(stat))) descend(stat, found);
+    for (const stat of ownOrphans()) if (belongs(tree, stat, invocationOf(stat))) descend(stat, found);
     return [...found.values()];
   };
 
@@ -178,7 +198,7 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
     };
     for (const stat of stats) {
       if (stat.startTicks < oldest || stat.pid === process.pid || members.has(stat.pid)) continue;
-      if (isLeader(tree, stat) || belongs(provable, stat, invocationOf(stat, environmentValue))) add(stat);
+      if (isLeader(tree, stat) || belongs(provable, stat, invocationOf(stat))) add(stat);
     }
     return [...members.values()].map(processId);
   };
@@ -189,10 +209,11 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
       const ours = hasChildrenFiles && tree.leaders.every(({ startTicks }) => startTicks > createdTicks);
       return ours ? fromAbove(tree) : amongAll(tree);
     },
+    sawNameless: () => hasSeenNameless,
     refresh,
     forget: (pid) => {
       invocations.delete(pid);
-      blank.delete(pid);
+      nameless.delete(pid);
     },
   };
 }

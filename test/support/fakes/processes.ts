@@ -190,6 +190,7 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
     },
     signal,
     members,
+    isUnsure: () => false,
     signalTree: (tree, name, reached = new Set()) =>
       members(tree).filter((process) => {
         const key = `${process.pid} ${process.startTicks}`;
