@@ -18,8 +18,16 @@ export interface Group {
 
 type Database = 'passwd' | 'group' | 'initgroups';
 
-/** A name service that hangs must not hang the daemon for long. */
+/** A name service that hangs must not hang the daemon for long, nor once for each process that is started. */
 const GETENT_TIMEOUT_MS = 3000;
+const ANSWER_HOLDS_MS = 60_000;
+
+interface ServiceAnswer {
+  readonly line: string | null;
+  readonly untilMs: number;
+}
+
+const answers = new Map<string, ServiceAnswer>();
 
 function localLines(database: 'passwd' | 'group'): readonly string[] {
   try {
@@ -29,13 +37,19 @@ function localLines(database: 'passwd' | 'group'): readonly string[] {
   }
 }
 
+/** What the name service says, or said within the last minute. The files in /etc are read anew each time. */
 function serviceLine(database: Database, key: string): string | null {
+  const name = `${database} ${key}`;
+  const known = answers.get(name);
+  if (known !== undefined && performance.now() < known.untilMs) return known.line;
   const { status, stdout } = spawnSync('getent', [database, '--', key], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
     timeout: GETENT_TIMEOUT_MS,
   });
-  return status === 0 ? stdout.trimEnd() : null;
+  const line = status === 0 ? stdout.trimEnd() : null;
+  answers.set(name, { line, untilMs: performance.now() + ANSWER_HOLDS_MS });
+  return line;
 }
 
 /** The entry whose name is `key`, else the one whose number it is; names go first, as in chown(1). */
