@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { currentBootId } from '../os/boot-id.ts';
 import { acquireLock, ensureDirectory } from '../os/files.ts';
 import { createClock } from '../os/clock.ts';
+import { openLogSink } from '../os/log-sink.ts';
 import { createMeter } from '../os/meter.ts';
 import { createProcesses } from '../os/processes.ts';
 import { lookupGroup } from '../os/users.ts';
@@ -58,9 +59,10 @@ const NOT_STARTED = 1;
 /** Lives until it is told to end; the number is the exit code. */
 export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   const clock = createClock();
-  const log = createDaemonLog(process.stderr, () => clock.wallMs(), process.env);
+  const log = createDaemonLog(openLogSink(2), () => clock.wallMs(), process.env);
   const refuse = (message: string): number => {
     log.write('error', 'start', message);
+    log.close();
     return NOT_STARTED;
   };
   const { paths } = options;
@@ -136,6 +138,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   processes.close();
   signals.close();
   log.write('info', 'stopped', 'all units are down');
+  log.close();
   locked.lock.close();
   return code;
 }

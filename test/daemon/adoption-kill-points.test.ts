@@ -98,7 +98,7 @@ class Life {
       },
       random: () => 0.5,
       inherited: { PATH: '/bin' },
-      log: { write: () => undefined },
+      log: { write: () => undefined, close: () => undefined },
       insecurePermissions: true,
       usageIntervalMs: null,
       onExitAction: () => undefined,

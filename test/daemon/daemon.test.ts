@@ -56,7 +56,10 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
     },
     random: () => 0.5,
     inherited: {},
-    log: { write: (level, event, message) => logged.push(`${level} ${event}: ${message}`) },
+    log: {
+      write: (level, event, message) => logged.push(`${level} ${event}: ${message}`),
+      close: () => undefined,
+    },
     insecurePermissions: true,
     usageIntervalMs: 5_000,
     onExitAction: (_unit, code) => exitActions.push(code),

@@ -1,9 +1,14 @@
 // The daemon's own end, and what signals ask of it: TERM and INT stop all units in order, a second one hurries, HUP
 // reloads.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { closeSync, constants, openSync } from 'node:fs';
 import { test } from 'node:test';
+import type { StatusDocument } from '../../src/wire/v1.ts';
 import { child, openChannel, openGate } from '../support/child.ts';
-import { startUnitd, type Unitd } from '../support/unitd.ts';
+import { cleanUp } from '../support/cleanup.ts';
+import { PROGRAM } from '../support/launch.ts';
+import { startUnitd, Unitd } from '../support/unitd.ts';
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   test(`${signal} to the daemon stops the units in reverse order, while the socket answers, and exits 0`, async (t) => {
@@ -174,4 +179,28 @@ test('SIGHUP with a broken file changes nothing, and the daemon says which', asy
     units.map((unit) => [unit.name, unit.pid]),
     [['web', pid]],
   );
+});
+
+test('a daemon whose log nobody reads goes on, answers, and ends', async (t) => {
+  const unitd = new Unitd(t, {});
+  unitd.write('web.yaml', `command: ${child.exit} 1\nrestart: { delay: 0s }`);
+  const log = openGate(t).path;
+  // Held open, never read: it takes 64 KiB.
+  const fd = openSync(log, constants.O_RDWR);
+  const daemon = spawn(process.execPath, [PROGRAM, 'daemon'], {
+    env: unitd.env,
+    stdio: ['ignore', 'ignore', fd],
+  });
+  const ended = new Promise((resolve) => daemon.once('exit', (...end) => resolve(end)));
+  cleanUp(t, () => closeSync(fd));
+  const restarts = async (): Promise<number> => {
+    const { code, stdout } = await unitd.cli('status', 'web', '--json');
+    if (code === 69) return 0;
+    const document: StatusDocument = JSON.parse(stdout);
+    return document.units[0]?.restarts ?? 0;
+  };
+  while ((await restarts()) < 600);
+  assert.equal((await unitd.cli('stop', 'web')).code, 0);
+  daemon.kill('SIGTERM');
+  assert.deepEqual(await ended, [0, null]);
 });
