@@ -1,24 +1,13 @@
 // GET /v1/events: what happens, as it happens. The daemon never waits for who listens: a listener that does not
 // read loses lines, and is told how many.
+import { EVENT_TYPES } from '../wire/v1.ts';
 import type { EventLine } from '../wire/v1.ts';
 import { problemReply } from './exchange.ts';
 import type { Route } from './exchange.ts';
 import { lineQueue } from './line-queue.ts';
 import { FLAG, NAMES, queryReader, someOfWords } from './query.ts';
 
-type Chosen = Exclude<EventLine['type'], 'lost'>;
-/** `lost` is no choice: who loses lines is told. The record makes the list complete. */
-const CHOICES: Readonly<Record<Chosen, null>> = {
-  state: null,
-  exit: null,
-  usage: null,
-  removed: null,
-  log: null,
-  reload: null,
-  daemon: null,
-};
-const isChosen = (type: string): type is Chosen => Object.hasOwn(CHOICES, type);
-const TYPES = someOfWords(Object.keys(CHOICES).filter(isChosen));
+const TYPES = someOfWords(EVENT_TYPES);
 
 export const getEvents: Route = (request, { control, queueBytes }) => {
   const query = queryReader(request.query);

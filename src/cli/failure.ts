@@ -5,6 +5,7 @@ import type { ProblemDetails } from '../wire/v1.ts';
 import { EXIT } from './exit-code.ts';
 import type { ExitCode } from './exit-code.ts';
 import { printable } from './text-width.ts';
+import { either } from './verb-spec.ts';
 
 export interface Failure {
   readonly exitCode: ExitCode;
@@ -19,8 +20,13 @@ export interface Failure {
 export type Reply<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: Failure };
 
-export function usageFailure(message: string, hint?: string): Failure {
-  return { exitCode: EXIT.usage, message, hints: hint === undefined ? [] : [hint], details: null };
+export function usageFailure(message: string): Failure {
+  return { exitCode: EXIT.usage, message, hints: [], details: null };
+}
+
+/** One sentence without a full stop: the option's value is none of its choices. */
+export function unknownChoice(option: string, value: string, choices: readonly string[]): string {
+  return `cannot read ${option} "${value}": no such choice, expected ${either(choices)}`;
 }
 
 /** What a failed connection means, by the errno of connect(2). */

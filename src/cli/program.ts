@@ -1,12 +1,13 @@
 // The whole command line in commander: help, versions, and every command line that is not plain.
 // Decides nothing and runs nothing: it answers with an invocation, or with a text and an exit code.
-import { Command, CommanderError, Option } from 'commander';
-import type { Help } from 'commander';
+import { Command, CommanderError, Help, Option } from 'commander';
 import { EXIT } from './exit-code.ts';
 import { optionName } from './plain-arguments.ts';
 import type { Palette } from './palette.ts';
-import { GLOBAL_OPTIONS, VERBS } from './verb-table.ts';
+import { unknownVerb, usageSentence } from './usage-errors.ts';
+import { operandWords } from './verb-spec.ts';
 import type { Invocation, OptionSpec, VerbSpec } from './verb-spec.ts';
+import { GLOBAL_OPTIONS, VERBS, verbNamed } from './verb-table.ts';
 
 export type Reading =
   | { readonly kind: 'invocation'; readonly invocation: Invocation }
@@ -28,19 +29,16 @@ export function readArguments(argv: readonly string[], version: string, look: He
     .helpOption('-h, --help', 'print this help, or that of a verb')
     .commandsGroup('Help:')
     .helpCommand('help [verb]', 'print the help of a verb')
-    .showSuggestionAfterError()
+    .showSuggestionAfterError(false)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => (stdout += text),
       writeErr: (text) => (stderr += text),
-      outputError: (text, write) => complain(text, 'help', look, write),
+      outputError: (text, write) => complain(usageSentence(text, null), 'help', look, write),
     })
     .configureHelp(helpStyle(look));
   for (const option of GLOBAL_OPTIONS) program.addOption(commanderOption(option));
-  program.addHelpText(
-    'after',
-    () => `\n${look.palette.bold('Examples:')}\n${exampleLines(TOUR, look.palette)}`,
-  );
+  program.addHelpText('after', () => `\n${look.palette.bold('Examples:')}\n${exampleLines(TOUR, look)}`);
   for (const verb of VERBS) {
     const command = addVerb(program, verb, look);
     command.action(() => {
@@ -51,8 +49,14 @@ export function readArguments(argv: readonly string[], version: string, look: He
       };
     });
   }
+  const [first, topic] = argv;
+  const isOfItself = first === 'help' && topic === 'help';
+  if (first === 'help' && topic !== undefined && !/^-|^help$/.test(topic) && verbNamed(topic) === undefined) {
+    complain(unknownVerb(topic), 'help', look, (text) => (stderr += text));
+    return { kind: 'text', stdout, stderr, exitCode: EXIT.usage };
+  }
   try {
-    program.parse([...argv], { from: 'user' });
+    program.parse(isOfItself ? ['help'] : [...argv], { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // "unitd" alone prints the help as an error: commander marks that by its own code.
@@ -63,8 +67,10 @@ export function readArguments(argv: readonly string[], version: string, look: He
   return { kind: 'invocation', invocation };
 }
 
-const EXAMPLE_COLUMNS = 40;
 const CHOICE_COLUMNS = 17;
+/** Columns of text below which it goes under its term. */
+const NARROWEST = 24;
+const BELOW = ' '.repeat(10);
 const TOUR: VerbSpec['examples'] = [
   ['unitd daemon --detach', 'run the daemon in the background'],
   ['unitd plan && unitd reload', 'see what changed files would do; do it'],
@@ -72,14 +78,13 @@ const TOUR: VerbSpec['examples'] = [
   ['unitd logs -f web', 'what does it say?'],
 ];
 
-/** In the words of all other errors of this program. */
-function complain(text: string, help: string, { palette }: HelpLook, write: (text: string) => void): void {
-  const [message = '', ...rest] = text
-    .trimEnd()
-    .replace(/^error: /, '')
-    .split('\n');
-  const hints = [...rest.map((hint) => hint.replace(/^\((.*)\)$/, '$1').toLowerCase()), `see: unitd ${help}`];
-  write(`${palette.red('unitd:')} ${message}\n${hints.map((hint) => `  ${palette.dim(hint)}\n`).join('')}`);
+function complain(
+  sentence: string,
+  help: string,
+  { palette }: HelpLook,
+  write: (text: string) => void,
+): void {
+  write(`${palette.red('unitd:')} ${sentence}\n  ${palette.dim(`see: unitd ${help}`)}\n`);
 }
 
 function addVerb(program: Command, verb: VerbSpec, look: HelpLook): Command {
@@ -92,11 +97,10 @@ function addVerb(program: Command, verb: VerbSpec, look: HelpLook): Command {
     .configureHelp({ ...helpStyle(look), showGlobalOptions: true });
   for (const option of verb.options) command.addOption(commanderOption(option));
   const plural = verb.examples.length > 1 ? 'Examples:' : 'Example:';
-  command.addHelpText(
-    'after',
-    () => `\n${look.palette.bold(plural)}\n${exampleLines(verb.examples, look.palette)}`,
-  );
-  command.configureOutput({ outputError: (text, write) => complain(text, `help ${verb.name}`, look, write) });
+  command.addHelpText('after', () => `\n${look.palette.bold(plural)}\n${exampleLines(verb.examples, look)}`);
+  command.configureOutput({
+    outputError: (text, write) => complain(usageSentence(text, verb), `help ${verb.name}`, look, write),
+  });
   return command;
 }
 
@@ -125,6 +129,7 @@ function readOptions(verb: VerbSpec, parsed: Readonly<Record<string, unknown>>):
 function helpStyle({ width, palette }: HelpLook): Partial<Help> {
   return {
     helpWidth: width,
+    minWidthToWrap: NARROWEST,
     styleTitle: palette.bold,
     styleCommandText: palette.cyan,
     styleSubcommandText: palette.cyan,
@@ -137,13 +142,18 @@ function helpStyle({ width, palette }: HelpLook): Partial<Help> {
     argumentTerm: (argument) => argument.name().toUpperCase(),
     commandUsage(command) {
       if (command.parent === null) return `${command.name()} ${command.usage()}`;
-      const operands = command.registeredArguments.map((argument) => {
-        const name = argument.name().toUpperCase() + (argument.variadic ? '...' : '');
-        return argument.required ? name : `[${name}]`;
-      });
+      const verb = verbNamed(command.name());
+      const operands = verb === undefined ? [] : operandWords(verb);
       return ['unitd', command.name(), ...operands, '[options]'].join(' ');
     },
     visibleArguments: () => [],
+    formatItem(term, termWidth, description, helper) {
+      const room = width - termWidth - 4;
+      if (room >= NARROWEST)
+        return Help.prototype.formatItem.call(this, term, termWidth, description, helper);
+      const below = helper.boxWrap(description, width - BELOW.length).replaceAll('\n', `\n${BELOW}`);
+      return `  ${term}\n${BELOW}${below}`;
+    },
   };
 }
 
@@ -154,10 +164,16 @@ function termOf({ flags, argChoices }: Option): string {
   return flags.replace(/<(.*)>/, value).replace(/^--/, '    --');
 }
 
-function exampleLines(examples: VerbSpec['examples'], palette: Palette): string {
-  const width = Math.min(EXAMPLE_COLUMNS, Math.max(...examples.map(([command]) => command.length)));
+/** What it does stands beside the command where there is room for all, else below it. */
+function exampleLines(examples: VerbSpec['examples'], { width, palette }: HelpLook): string {
+  const column = Math.max(...examples.map(([command]) => command.length));
+  const fits = examples.every(([, meaning]) => column + meaning.length + 4 <= width);
   return examples
-    .map(([command, meaning]) => `  ${palette.cyan(command.padEnd(width))}  ${palette.dim(meaning)}\n`)
+    .map(([command, meaning]) =>
+      fits
+        ? `  ${palette.cyan(command.padEnd(column))}  ${palette.dim(meaning)}\n`
+        : `  ${palette.cyan(command)}\n      ${palette.dim(meaning)}\n`,
+    )
     .join('');
 }
 

@@ -10,41 +10,25 @@ export function unitPath(name: string, resource?: string): string {
 }
 
 const ASKED_NAME = /"([^"]+)"/;
+const FILE_ENDING = /\.ya?ml$/;
 
 /** The failure, and for an unknown unit the names that were perhaps meant. */
 export async function explained(client: Client, failure: Failure): Promise<Failure> {
   const name = ASKED_NAME.exec(failure.message)?.[1];
-  if (
-    failure.exitCode !== EXIT.noSuchUnit ||
-    name === undefined ||
-    failure.message.includes('did you mean')
-  ) {
-    return failure;
-  }
+  if (failure.exitCode !== EXIT.noSuchUnit || name === undefined) return failure;
   const graph = await client.get<GraphDocument>('/v1/units');
   if (!graph.ok) return failure;
-  const close = await closest(
-    name,
-    graph.value.units.map((unit) => unit.name),
-  );
-  if (close.length > 0)
-    return { ...failure, hints: [`did you mean ${close.join(' or ')}?`, ...failure.hints] };
-  return { ...failure, hints: ['the units there are: unitd status', ...failure.hints] };
+  const names = graph.value.units.map((unit) => unit.name);
+  return { ...failure, hints: [await hint(name, names), ...failure.hints] };
 }
 
-async function closest(name: string, candidates: readonly string[]): Promise<readonly string[]> {
-  const inside = candidates.filter((other) => name.length > 2 && other.includes(name));
-  if (inside.length > 0) return inside.slice(0, 3);
-  const { default: leven } = await import('leven');
-  // Two letters in each other's place are the commonest slip, and count as two.
-  const maxDistance = Math.max(Math.min(2, name.length - 1), Math.floor(name.length / 3));
-  const [best] = candidates
-    .map((other) => ({
-      other,
-      distance: leven(name, other, { maxDistance: maxDistance + 1 }),
-      lengths: Math.abs(name.length - other.length),
-    }))
-    .filter(({ distance }) => distance <= maxDistance)
-    .toSorted((one, other) => one.distance - other.distance || one.lengths - other.lengths);
-  return best === undefined ? [] : [best.other];
+async function hint(name: string, names: readonly string[]): Promise<string> {
+  if (names.length === 0) return 'there are no units: unitd status';
+  // The name of its file, as a shell completes it.
+  const bare = (name.split('/').at(-1) ?? '').replace(FILE_ENDING, '');
+  if (names.includes(bare)) return `did you mean ${bare}?`;
+  const { nearNames } = await import('./near-name.ts');
+  const { either } = await import('./verb-spec.ts');
+  const near = nearNames(bare, names);
+  return near.length === 0 ? 'the units there are: unitd status' : `did you mean ${either(near)}?`;
 }

@@ -39,6 +39,19 @@ export interface Invocation {
   readonly options: Readonly<Record<string, true | string | readonly string[]>>;
 }
 
+/** Its operands as a manual spells them: `UNIT...`, `[PATH...]`. */
+export function operandWords({ operands }: VerbSpec): readonly string[] {
+  return operands.map((operand) =>
+    operand.startsWith('<') ? operand.slice(1, -1).toUpperCase() : operand.toUpperCase(),
+  );
+}
+
+/** `a`, `a or b`, `a, b or c`. */
+export function either(words: readonly string[]): string {
+  const last = words.at(-1) ?? '';
+  return words.length < 2 ? last : `${words.slice(0, -1).join(', ')} or ${last}`;
+}
+
 /** Whether the switch was given. */
 export function given(invocation: Invocation, name: string): boolean {
   return invocation.options[name] === true;

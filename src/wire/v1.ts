@@ -229,6 +229,22 @@ export type EventLine = {
   | { readonly type: 'lost'; readonly count: number }
 );
 
+type ChosenEvent = Exclude<EventLine['type'], 'lost'>;
+/** `lost` is no choice: who loses lines is told. The record makes the list complete. */
+const CHOSEN_EVENTS: Readonly<Record<ChosenEvent, null>> = {
+  state: null,
+  exit: null,
+  usage: null,
+  removed: null,
+  log: null,
+  reload: null,
+  daemon: null,
+};
+/** What `type` of GET /v1/events may name. */
+export const EVENT_TYPES = Object.keys(CHOSEN_EVENTS).filter((type): type is ChosenEvent =>
+  Object.hasOwn(CHOSEN_EVENTS, type),
+);
+
 /** GET /v1/units/{name}/logs: one a line. */
 export interface LogLine extends LogEntry {
   readonly unit: string;

@@ -418,15 +418,27 @@ for (const args of [
   ['status', '--jsno'],
   ['signal', 'web'],
   ['start', 'web', '--timeout', 'soon'],
+  ['events', '--type', 'state,nonsense'],
+  ['help', 'nonsense'],
+  ['daemon', '--usage-interval', 'often'],
 ]) {
   test(`unitd ${args.join(' ')} is a usage error: exit code 64 and nothing on stdout`, async (t) => {
     const { unitd, control } = await bench(t);
     const { code, stdout, stderr } = await unitd(...args);
     assert.deepEqual([code, stdout], [64, '']);
-    assert.match(stderr, /^unitd: /);
+    assert.match(stderr, /^unitd: cannot .*: .*, (?:expected|did you mean) .*\n {2}see: unitd help.*\n$/);
     assert.deepEqual(control.calls, []);
   });
 }
+
+test('unitd status FILE asks whether the unit of that file was meant', async (t) => {
+  const { unitd } = await bench(t);
+  for (const name of ['web.yaml', 'units.d/web.yml', './web']) {
+    const { code, stderr } = await unitd('status', name);
+    assert.equal(code, 4);
+    assert.match(stderr, /\n {2}did you mean web\?\n$/);
+  }
+});
 
 test('unitd check is silent about good files and names place and count of what is wrong, with exit code 78', async (t) => {
   const directory = temporaryDirectory(t);

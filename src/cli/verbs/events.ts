@@ -1,4 +1,5 @@
 // unitd events: what happens, until the process or the daemon ends.
+import { EVENT_TYPES } from '../../wire/v1.ts';
 import type { EventLine } from '../../wire/v1.ts';
 import { clientOf } from '../client.ts';
 import { failed } from '../report.ts';
@@ -6,14 +7,18 @@ import type { Context } from '../context.ts';
 import { eventText } from '../event-text.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { connectionFailure } from '../failure.ts';
+import { connectionFailure, unknownChoice, usageFailure } from '../failure.ts';
 import { given, valuesOf } from '../verb-spec.ts';
 
 export async function runEvents(context: Context): Promise<ExitCode> {
   const { invocation, out } = context;
+  const types = valuesOf(invocation, 'type');
+  const unknown = types.find((type) => !EVENT_TYPES.some((known) => known === type));
+  if (unknown !== undefined)
+    return failed(context, usageFailure(unknownChoice('--type', unknown, EVENT_TYPES)));
   const query = new URLSearchParams();
   for (const unit of valuesOf(invocation, 'unit')) query.append('unit', unit);
-  for (const type of valuesOf(invocation, 'type')) query.append('type', type);
+  for (const type of types) query.append('type', type);
   if (given(invocation, 'snapshot')) query.set('snapshot', '1');
   const asJson = context.json || out.width === null;
   const reply = await clientOf(context.paths.socket).stream<EventLine>(
@@ -23,8 +28,8 @@ export async function runEvents(context: Context): Promise<ExitCode> {
   );
   if (!reply.ok) return failed(context, reply.failure);
   if (reply.value.complete) {
-    context.note('the daemon has ended the stream\n');
-    return EXIT.unreachable;
+    const message = 'cannot go on: the daemon has ended, expected it to run';
+    return failed(context, { exitCode: EXIT.unreachable, message, hints: [], details: null });
   }
   return failed(context, connectionFailure(context.paths.socket, 'ECONNRESET'));
 }

@@ -6,7 +6,8 @@ import { plainInvocation } from '../../../src/cli/plain-arguments.ts';
 import { readArguments } from '../../../src/cli/program.ts';
 import type { Reading } from '../../../src/cli/program.ts';
 import { GLOBAL_OPTIONS, VERBS } from '../../../src/cli/verb-table.ts';
-import { valuesOf } from '../../../src/cli/verb-spec.ts';
+import { ELSEWHERE_NAMES, unknownVerb } from '../../../src/cli/usage-errors.ts';
+import { either, valuesOf } from '../../../src/cli/verb-spec.ts';
 import type { Invocation } from '../../../src/cli/verb-spec.ts';
 
 function read(...argv: readonly string[]): Reading {
@@ -110,29 +111,70 @@ test('readArguments() passes what follows -- as operands', () => {
   assert.deepEqual(invocationOf('logs', '-f', '--', '-odd').operands, ['-odd']);
 });
 
-for (const [argv, hint] of [
-  [['stats'], /unknown command 'stats'[^]*did you mean status/],
-  [['status', '--jsn'], /unknown option '--jsn'[^]*did you mean --json/],
-  [['logs'], /missing required argument 'unit'/],
-  [['plan', 'web'], /too many arguments/],
-  [['logs', 'web', '--stream', 'stdin'], /Allowed choices are stdout, stderr/],
-  [['logs', 'web', '-n'], /argument missing/],
-  [[], /Usage: unitd VERB/],
+for (const [argv, sentence] of [
+  [['stats'], 'cannot run verb "stats": no such verb, did you mean status?'],
+  [['help', 'stats'], 'cannot run verb "stats": no such verb, did you mean status?'],
+  [['ps'], 'cannot run verb "ps": no such verb, expected status'],
+  [['kill', 'web'], 'cannot run verb "kill": no such verb, expected signal UNIT SIGNAL, or stop UNIT'],
+  [
+    ['help', 'xyzzy'],
+    `cannot run verb "xyzzy": no such verb, expected ${either(VERBS.map(({ name }) => name))}`,
+  ],
+  [['status', '--jsn'], 'cannot read option "--jsn" of verb "status": no such option, did you mean --json?'],
+  [['--nope'], 'cannot read option "--nope": no such option, expected --socket, --runtime-dir or --color'],
+  [['logs'], 'cannot run verb "logs": UNIT is missing, expected unitd logs UNIT...'],
+  [['plan', 'web'], 'cannot run verb "plan": 1 operand is given, expected unitd plan'],
+  [
+    ['signal', 'a', 'b', 'c'],
+    'cannot run verb "signal": 3 operands are given, expected unitd signal UNIT SIGNAL',
+  ],
+  [
+    ['logs', 'web', '--stream', 'stdin'],
+    'cannot read --stream "stdin": no such choice, expected stdout or stderr',
+  ],
+  [['status', '--color', 'x'], 'cannot read --color "x": no such choice, expected auto, always or never'],
+  [['logs', 'web', '-n'], 'cannot read --lines: it has no value, expected --lines N'],
 ] as const) {
-  test(`readArguments() answers "${argv.join(' ')}" with exit code 64 and a hint`, () => {
+  test(`readArguments() answers "${argv.join(' ')}" with exit code 64, one sentence, and where to look`, () => {
     const reading = read(...argv);
     assert.ok(reading.kind === 'text');
     assert.equal(reading.exitCode, 64);
     assert.equal(reading.stdout, '');
-    assert.match(reading.stderr, hint);
+    const [first, second, ...rest] = reading.stderr.split('\n');
+    assert.equal(first, `unitd: ${sentence}`);
+    assert.match(second ?? '', /^ {2}see: unitd help/);
+    assert.deepEqual(rest, ['']);
   });
 }
+
+test('readArguments() answers an empty command line with its help on stderr and exit code 64', () => {
+  const reading = read();
+  assert.ok(reading.kind === 'text');
+  assert.deepEqual([reading.exitCode, reading.stdout], [64, '']);
+  assert.match(reading.stderr, /^Usage: unitd VERB/);
+});
+
+test('unknownVerb() names only verbs and options that there are', () => {
+  for (const name of ELSEWHERE_NAMES) {
+    const [, expected = ''] = /, expected (.*)$/.exec(unknownVerb(name)) ?? [];
+    const verbs = [...expected.matchAll(/(?:unitd |^|, or )([a-z]+)(?= [A-Z-]|,|$)/g)].map(
+      ([, verb]) => verb,
+    );
+    for (const verb of verbs)
+      assert.ok(
+        VERBS.some((known) => known.name === verb),
+        `${name}: ${verb}`,
+      );
+    assert.ok(verbs.length > 0 || expected === '--version', `${name}: ${expected}`);
+  }
+});
 
 for (const argv of [
   ['--help'],
   ['-h'],
   ['help'],
   ['help', 'logs'],
+  ['help', 'help'],
   ['logs', '--help'],
   ['--version'],
   ['-V'],
@@ -158,10 +200,16 @@ test('readArguments() lists every verb in its help, and every option of a verb i
   }
 });
 
-test('readArguments() keeps its help within 80 columns', () => {
-  const texts = [read('--help'), ...VERBS.map(({ name }) => read('help', name))];
-  for (const text of texts) {
-    assert.ok(text.kind === 'text');
-    for (const line of text.stdout.split('\n')) assert.ok(line.length <= 80, line);
-  }
-});
+for (const width of [60, 80]) {
+  test(`readArguments() keeps its help within ${width} columns`, () => {
+    const texts = [['--help'], ...VERBS.map(({ name }) => ['help', name])].map((argv) =>
+      readArguments(argv, '1.2.3', { width, palette: NO_COLOURS }),
+    );
+    for (const text of texts) {
+      assert.ok(text.kind === 'text');
+      // An example is one line, to be copied.
+      const lines = text.stdout.split('\n').filter((line) => !line.startsWith('  unitd '));
+      for (const line of lines) assert.ok(line.length <= width, line);
+    }
+  });
+}
