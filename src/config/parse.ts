@@ -3,6 +3,7 @@
 import type { Problem } from '../model/problem.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { compileUnit } from './compile.ts';
+import { shellFindings } from './shell-syntax.ts';
 import { placeAt, sourceText } from './source.ts';
 import { fieldOf, type Finding, type SourceNode, type Step, valueOffset } from './tree.ts';
 import { schemaFindings } from './validate.ts';
@@ -19,6 +20,7 @@ export interface UnitSource {
 export interface ParsedUnit {
   /** null as soon as there is an error. */
   readonly spec: UnitSpec | null;
+  /** Errors in the order of the file, then warnings. */
   readonly problems: readonly Problem[];
   /** Of a file with errors, what could be read all the same: good for checking the names in it, for nothing else. */
   readonly remains: UnitSpec | null;
@@ -37,13 +39,15 @@ export function parseUnit(input: UnitSource): ParsedUnit {
   const { root, findings, leftOut } = parseYaml(source.text);
   const all = [...findings];
   let spec: UnitSpec | null = null;
+  let warnings: readonly Problem[] = [];
   if (root !== null) {
     all.push(...schemaFindings(root, leftOut));
     // compiling compares each fault with all before it: not worth it for a file that is wrong all over
     if (root.kind === 'mapping' && all.length <= MAX_PROBLEMS) spec = compiled(input.name, root, all);
+    warnings = warningsOf(input, source.text, shellFindings(root));
   }
-  if (all.length === 0) return { spec, problems: [], remains: null };
-  return { spec: null, problems: problemsOf(input, source.text, all), remains: spec };
+  if (all.length === 0) return { spec, problems: warnings, remains: null };
+  return { spec: null, problems: [...problemsOf(input, source.text, all), ...warnings], remains: spec };
 }
 
 /** Compiles what the schema accepts of the file, so that one wrong field does not hide faults in others. */
@@ -101,6 +105,14 @@ function problemsOf(input: UnitSource, text: string, findings: readonly Finding[
     problems.push(problemOf(input, more, placeAt(text, rest.at)));
   }
   return problems;
+}
+
+function warningsOf(input: UnitSource, text: string, findings: readonly Finding[]): readonly Problem[] {
+  return findings.slice(0, MAX_PROBLEMS).map((finding) => ({
+    ...problemOf(input, finding, placeAt(text, finding.at)),
+    severity: 'warning',
+    message: `cannot run ${fieldOf(finding.path) ?? ''} of unit "${input.name}" as a shell would: it ${finding.actual}, ${finding.expected}`,
+  }));
 }
 
 function problemOf(

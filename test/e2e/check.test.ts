@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { packageRoot } from '../../src/base/package-root.ts';
+import { run } from '../support/launch.ts';
 import { startUnitd, Unitd } from '../support/unitd.ts';
 
 const SAMPLES = join(packageRoot(), 'units.d');
@@ -125,4 +126,48 @@ test('schema prints each published schema, without a daemon', async (t) => {
   }
   assert.equal((await unitd.cli('schema')).stdout, (await unitd.cli('schema', 'unit')).stdout);
   assert.equal((await unitd.cli('schema', 'nothing')).code, 64);
+});
+
+test('check and reload warn of what only a shell would read, and the reload goes through', async (t) => {
+  const unitd = await startUnitd(t, {});
+  unitd.write('odd.yaml', "command: sh -c 'echo $0; exec sleep 1000' a && b");
+  const warning = /odd\.yaml:1:10: warning: cannot run command of unit "odd" as a shell would: it has "&&", /;
+  const checked = await unitd.cli('check');
+  assert.equal(checked.code, 0);
+  assert.match(checked.stderr, warning);
+  assert.ok(checked.stderr.endsWith(`1 warning in 1 unit file of ${unitd.units}\n`), checked.stderr);
+  const reloaded = await unitd.cli('reload');
+  assert.equal(reloaded.code, 0);
+  assert.match(reloaded.stderr, warning);
+  const { daemon } = await unitd.status();
+  assert.deepEqual([daemon.degraded, daemon.problems.map(({ code }) => code)], [false, ['shell-syntax']]);
+});
+
+test('check says which directory it looked at when it was told none', async (t) => {
+  const unitd = new Unitd(t, {});
+  assert.deepEqual(await unitd.cli('check'), {
+    code: 0,
+    stdout: '',
+    stderr: `no unit files in ${unitd.units}\n`,
+  });
+  unitd.write('bad.yaml', 'comand: a');
+  assert.match((await unitd.cli('check')).stderr, new RegExp(`1 error in 1 unit file of ${unitd.units}\\n$`));
+  const missing = join(unitd.root, 'missing');
+  const gone = await run({
+    args: ['check'],
+    env: { ...unitd.env, UNITD_UNITS: missing },
+    cwd: unitd.root,
+    asUser: undefined,
+  });
+  assert.deepEqual(gone, {
+    code: 78,
+    stdout: '',
+    stderr: `${missing}: cannot read unit directory "${missing}": it does not exist, expected a directory\n1 error\n`,
+  });
+  const mistyped = await unitd.cli('check', 'unitsd');
+  assert.equal(mistyped.code, 78);
+  assert.match(
+    mistyped.stderr,
+    /cannot read path "unitsd": .*, expected a unit file or a directory of them\n1 error\n$/,
+  );
 });

@@ -19,9 +19,12 @@ import { given } from '../verb-spec.ts';
 
 export async function runCheck(context: Context): Promise<ExitCode> {
   const { operands } = context.invocation;
-  const paths = operands.length === 0 ? [context.paths.units] : operands;
+  const standing = operands.length === 0 ? context.paths.units : null;
   const insecure = given(context.invocation, 'insecure-permissions');
-  const parts = await Promise.all(paths.map((path) => readPath(path, insecure)));
+  const parts =
+    standing === null
+      ? await Promise.all(operands.map((path) => readPath(path, insecure)))
+      : [await readDirectory(standing, insecure)];
   const files = parts.flatMap((part) => part.files);
   const set = loadSet(files.map(({ name, file, bytes }) => ({ name: unitName(name), file, bytes })));
   const whole = parts.some(({ isDirectory }) => isDirectory);
@@ -34,23 +37,32 @@ export async function runCheck(context: Context): Promise<ExitCode> {
   const broken = problems.some(({ severity }) => severity === 'error');
   if (context.json)
     printJson(context, { apiVersion: API_VERSION, files: files.length, ok: !broken, problems });
-  else report(context, files.length, problems);
+  else report(context, { files: files.length, operands, standing }, problems);
   return broken ? EXIT.invalidFiles : EXIT.done;
 }
 
-async function readPath(
-  path: string,
-  insecure: boolean,
-): Promise<UnitDirectory & { readonly isDirectory: boolean }> {
-  const isDirectory = await stat(path).then(
-    (stats) => stats.isDirectory(),
-    () => false,
-  );
-  const read = isDirectory
-    ? await readUnitDirectory(path, { insecure, accepts: (name) => unitNameOf(name).kind !== 'ignored' })
-    : await readUnitFile(path, { insecure });
-  return { ...read, isDirectory };
+type Part = UnitDirectory & { readonly isDirectory: boolean };
+
+async function readPath(path: string, insecure: boolean): Promise<Part> {
+  const found = await stat(path).catch(() => null);
+  if (found?.isDirectory() === true || path.endsWith('/')) return readDirectory(path, insecure);
+  if (found === null && !/\.ya?ml$/.test(path))
+    return { files: [], problems: [nowhere(path)], isDirectory: false };
+  return { ...(await readUnitFile(path, { insecure })), isDirectory: false };
 }
+
+async function readDirectory(path: string, insecure: boolean): Promise<Part> {
+  const accepts = (name: string): boolean => unitNameOf(name).kind !== 'ignored';
+  return { ...(await readUnitDirectory(path, { insecure, accepts })), isDirectory: true };
+}
+
+/** What was meant is not to be seen. */
+function nowhere(path: string): Problem {
+  const message = `cannot read path "${path}": it does not exist or cannot be looked at, expected a unit file or a directory of them`;
+  return { severity: 'error', unit: null, file: path, ...NO_PLACE, code: 'file-unreadable', message };
+}
+
+const NO_PLACE = { line: null, column: null, field: null } as const;
 
 // A file that is named outright is checked whatever it is called: tools that validate before they install
 // (Ansible, Puppet) hand over a temporary copy such as `.source.yaml` or `tmpx8k2`.
@@ -66,8 +78,7 @@ function unitName(fileName: string): string {
 function misnamed(name: string, file: string): readonly Problem[] {
   const judged = unitNameOf(name);
   if (judged.kind !== 'invalid') return [];
-  const nowhere = { line: null, column: null, field: null };
-  return [{ severity: 'error', unit: null, file, ...nowhere, code: 'file-name', message: judged.message }];
+  return [{ severity: 'error', unit: null, file, ...NO_PLACE, code: 'file-name', message: judged.message }];
 }
 
 /** Of single files the rest of the set may well lie elsewhere. */
@@ -88,12 +99,11 @@ function wantingHere(spec: UnitSpec | undefined, file: string): readonly Problem
     if (command === null || command.argv[0].includes('$')) return [];
     return checkPrerequisites({ ...spec, argv: command.argv, environment })?.reason ?? [];
   });
-  const nowhere = { line: null, column: null, field: null };
   return [...new Set(reasons)].map((reason) => ({
     severity: 'warning',
     unit: spec.name,
     file,
-    ...nowhere,
+    ...NO_PLACE,
     code: 'not-here',
     message: `cannot start unit "${spec.name}" on this machine as it is: ${reason}`,
   }));
@@ -104,10 +114,21 @@ function environmentHere(): Readonly<Record<string, string>> {
   return PATH === undefined ? {} : { PATH };
 }
 
-function report({ err, note }: Context, files: number, problems: readonly Problem[]): void {
+interface Checked {
+  readonly files: number;
+  readonly operands: readonly string[];
+  /** The directory, where none was named: it is told which that is. */
+  readonly standing: string | null;
+}
+
+function report({ err, note }: Context, checked: Checked, problems: readonly Problem[]): void {
+  const { files, operands, standing } = checked;
   const { green } = err.palette;
-  const checked = files === 1 ? '1 unit file' : `${files} unit files`;
+  const place = standing === null ? '' : ` of ${standing}`;
+  const count = `${files === 1 ? '1 unit file' : `${files} unit files`}${place}`;
   if (problems.length > 0) {
-    note(`${[...problems.map(problemLine), `${problemCount(problems)} in ${checked}`].join('\n')}\n`);
-  } else if (err.width !== null) note(green(`${err.unicode ? '✓ ' : ''}${checked} valid\n`));
+    const among = files === 0 ? '' : ` in ${count}`;
+    note(`${[...problems.map(problemLine), `${problemCount(problems)}${among}`].join('\n')}\n`);
+  } else if (files === 0) note(`no unit files in ${standing ?? operands.join(', ')}\n`);
+  else if (err.width !== null) note(`${green(`${err.unicode ? '✓ ' : ''}${count} valid`)}\n`);
 }
