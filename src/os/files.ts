@@ -50,8 +50,14 @@ export async function writeFileAtomic(
   }
 }
 
+export interface Lock {
+  /** Holds the lock as long as it, or a copy of it, is open. */
+  readonly fd: number;
+  close(): void;
+}
+
 export type LockResult =
-  | { readonly ok: true; readonly lock: { close(): void } }
+  | { readonly ok: true; readonly lock: Lock }
   /** The pid is null in the moment between another daemon's lock and its writing down who it is. */
   | { readonly ok: false; readonly holderPid: number | null };
 
@@ -79,15 +85,30 @@ export function acquireLock(path: string): LockResult {
     }
     ftruncateSync(fd);
     writeSync(fd, `${process.pid}\n`, 0);
-    let closed = false;
-    const close = (): void => {
-      if (closed) return;
-      closed = true;
-      ftruncateSync(fd);
-      closeSync(fd);
-    };
-    return { ok: true, lock: { close } };
+    return { ok: true, lock: lockOn(fd) };
   }
+}
+
+/**
+ * The lock that the program held of which this one took the place: `fd` is its descriptor. It was never let go
+ * meanwhile. Taken anew where the file has been removed or replaced since.
+ */
+export function inheritLock(path: string, fd: number): LockResult {
+  const isOurs = statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino;
+  if (isOurs) return { ok: true, lock: lockOn(fd) };
+  closeSync(fd);
+  return acquireLock(path);
+}
+
+function lockOn(fd: number): Lock {
+  let closed = false;
+  const close = (): void => {
+    if (closed) return;
+    closed = true;
+    ftruncateSync(fd);
+    closeSync(fd);
+  };
+  return { fd, close };
 }
 
 /**

@@ -36,6 +36,11 @@ const c = {
   poll: library.func('int poll(void *fds, unsigned long count, int timeout)'),
   eventfd: library.func('int eventfd(unsigned int initial, int flags)'),
   ioctl: library.func('int ioctl(int fd, unsigned long request, void *argument)'),
+  execve: library.func('int execve(const char *path, const char **argv, const char **envp)'),
+  socket: library.func('int socket(int domain, int type, int protocol)'),
+  bind: library.func('int bind(int fd, void *address, unsigned int length)'),
+  listen: library.func('int listen(int fd, int backlog)'),
+  memfdCreate: library.func('int memfd_create(const char *name, unsigned int flags)'),
 };
 
 // glibc 2.34 has it, musl has not: there, close_range(2) marks the daemon's own descriptors close-on-exec instead.
@@ -67,6 +72,9 @@ const POSIX_SPAWN_SETSID = 0x80;
 const OPAQUE_BYTES = 512;
 
 const PR_SET_CHILD_SUBREAPER = 36;
+const F_DUPFD = 0;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 const F_DUPFD_CLOEXEC = 1030;
 const F_SETPIPE_SZ = 1031;
 const LOCK_EX_NB = 2 | 4;
@@ -282,6 +290,48 @@ export function setOwnLimit(resource: number, limit: ResourceLimit): number {
 export function duplicateFd(fd: number, lowest: number): { readonly fd: number; readonly errno: number } {
   const copy = c.fcntl(fd, F_DUPFD_CLOEXEC, lowest) as number;
   return { fd: copy, errno: errnoOf(copy) };
+}
+
+/** A copy of `fd` that an exec leaves open, on the lowest free descriptor that is at least `lowest`. */
+export function inheritableFd(fd: number, lowest: number): { readonly fd: number; readonly errno: number } {
+  const copy = c.fcntl(fd, F_DUPFD, lowest) as number;
+  return { fd: copy, errno: errnoOf(copy) };
+}
+
+/** Whether an exec closes `fd`. */
+export function setCloseOnExec(fd: number, closes: boolean): number {
+  return errnoOf(c.fcntl(fd, F_SETFD, closes ? FD_CLOEXEC : 0) as number);
+}
+
+/** memfd_create(2): a file without a name, which an exec leaves open. */
+export function openMemoryFile(name: string): { readonly fd: number; readonly errno: number } {
+  const fd = c.memfdCreate(name, 0) as number;
+  return { fd, errno: errnoOf(fd) };
+}
+
+/** execve(2): returns only when it failed. It ends every other thread; descriptors that are close-on-exec close. */
+export function execute(path: string, argv: readonly string[], environment: readonly string[]): number {
+  return errnoOf(c.execve(path, [...argv, null], [...environment, null]) as number);
+}
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_CLOEXEC = 0x80000;
+
+export function openUnixSocket(): { readonly fd: number; readonly errno: number } {
+  const fd = c.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) as number;
+  return { fd, errno: errnoOf(fd) };
+}
+
+/** bind(2) to `path`, which is to be at most 107 bytes long; the file gets the mode that the umask leaves. */
+export function bindUnixSocket(fd: number, path: string): number {
+  const address = Buffer.from(`\0\0${path}\0`);
+  address.writeUInt16LE(AF_UNIX, 0);
+  return errnoOf(c.bind(fd, address, address.length) as number);
+}
+
+export function listenOn(fd: number, backlog: number): number {
+  return errnoOf(c.listen(fd, backlog) as number);
 }
 
 /** The kernel rounds up to a power of two pages; EPERM beyond /proc/sys/fs/pipe-max-size for the unprivileged. */

@@ -44,8 +44,20 @@ function findLeader(invocationId: string, run: number): ProcessId | null {
 
 type ReapListener = (process: ProcessId | null, status: ExitStatus) => void;
 
+export interface HeldProcesses extends Processes {
+  /** From here on children are reaped, those too that have ended before. */
+  beginReaping(): void;
+}
+
 /** Makes this process the reaper of all its descendants (PR_SET_CHILD_SUBREAPER), for good. */
 export function createProcesses(): Processes {
+  const processes = createHeldProcesses();
+  processes.beginReaping();
+  return processes;
+}
+
+/** The same, but nothing is reaped before it is asked for: a child that ended before it was adopted must wait. */
+export function createHeldProcesses(): HeldProcesses {
   const errno = becomeSubreaper();
   if (errno !== 0)
     throw new Error(`cannot become a subreaper: ${errnoName(errno)}, expected Linux 3.4 or newer`);
@@ -54,8 +66,9 @@ export function createProcesses(): Processes {
   const trees = createTreeFinder((pid) => children.has(pid));
   const spawner = createSpawner();
   let listener: ReapListener | null = null;
+  let reaper: { close(): void } | null = null;
 
-  const reaper = createReaper((ends: readonly Reaped[]): void => {
+  const reaped = (ends: readonly Reaped[]): void => {
     // First all leave the table, then their owners hear of it: they ask for members and signal, and every pid in
     // the table must still be held by an unreaped child.
     const facts = ends.map(({ pid, status }) => {
@@ -75,7 +88,7 @@ export function createProcesses(): Processes {
         });
       }
     }
-  });
+  };
 
   const watch = createProcessWatch((child, status) => {
     trees.refresh();
@@ -153,8 +166,11 @@ export function createProcesses(): Processes {
     members: (tree) => trees.members(tree),
     isUnsure: () => trees.sawNameless(),
     signalTree,
+    beginReaping: () => {
+      reaper ??= createReaper(reaped);
+    },
     close: () => {
-      reaper.close();
+      reaper?.close();
       watch.close();
       if (lookAgain !== null) clearImmediate(lookAgain);
       spawner.close();
