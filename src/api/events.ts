@@ -5,7 +5,7 @@ import type { EventLine } from '../wire/v1.ts';
 import { problemReply } from './exchange.ts';
 import type { Route } from './exchange.ts';
 import { lineQueue } from './line-queue.ts';
-import { FLAG, NAMES, queryReader, someOfWords } from './query.ts';
+import { COUNT, FLAG, NAMES, queryReader, someOfWords } from './query.ts';
 
 const TYPES = someOfWords(EVENT_TYPES);
 
@@ -14,13 +14,14 @@ export const getEvents: Route = (request, { control, queueBytes }) => {
   const units = query.value('unit', NAMES);
   const types = query.value('type', TYPES);
   const snapshot = query.value('snapshot', FLAG);
+  const after = query.value('after', COUNT);
   const problem = query.problem();
   if (problem !== null) return problemReply(problem);
 
   const queue = lineQueue<EventLine>(queueBytes, lost);
-  // The opening snapshot is as long as the fleet, and whole: it comes before events() returns.
+  // What came before, and the opening snapshot, which is as long as the fleet, are whole: they come before events() returns.
   let push = queue.pushAlways;
-  const answer = control.events({ units, types, snapshot }, (line) => push(line));
+  const answer = control.events({ units, types, snapshot, after }, (line) => push(line));
   if (!answer.ok) return problemReply(answer.error);
   push = queue.push;
   // Not left to the reader of the pieces: a client may be gone before the first is read.

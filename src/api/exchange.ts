@@ -21,6 +21,8 @@ export interface DocumentReply {
   readonly body: string;
   /** The methods that the path knows, for a 405. */
   readonly allow?: string;
+  /** Where to look instead, for a 303. */
+  readonly location?: string;
 }
 
 export interface StreamReply {

@@ -1,28 +1,33 @@
-// The answer of a POST, in the form that the client asked for: one document at the end, or lines as it goes.
-import type { Answer, Progress } from '../daemon/control.ts';
-import type { OperationDocument, OperationLine } from '../wire/v1.ts';
+// The answer of a POST, in the form that the client asked for: one document at the end, or lines as it goes. And GET
+// /v1/operations/{id}, the rest of a POST that the daemon was replaced over.
+import type { OperationAnswer, Progress } from '../daemon/control.ts';
+import type { OperationLine } from '../wire/v1.ts';
 import { documentReply, internalError, problemReply } from './exchange.ts';
-import type { ApiContext, ApiRequest, Reply } from './exchange.ts';
+import type { ApiContext, ApiRequest, Reply, Route } from './exchange.ts';
 import { lineQueue } from './line-queue.ts';
+import { queryReader } from './query.ts';
 
-type Operation = (progress: Progress) => Promise<Answer<OperationDocument>>;
+type Operation = (progress: Progress) => Promise<OperationAnswer>;
+
+export const getOperation: Route = async (request, context) => {
+  const problem = queryReader(request.query).problem();
+  if (problem !== null) return problemReply(problem);
+  return operationReply(request, context, (progress) =>
+    context.control.operation(request.name, progress, request.hangup),
+  );
+};
 
 export async function operationReply(
   request: ApiRequest,
   context: ApiContext,
   operation: Operation,
 ): Promise<Reply> {
-  if (!acceptsLines(request.accept)) {
-    const answer = await operation(() => {});
-    return answer.ok ? documentReply(answer.value) : problemReply(answer.error);
-  }
+  if (!acceptsLines(request.accept)) return replyOf(await operation(() => {}));
   // Progress that nobody reads may be dropped, the result may not.
   const queue = lineQueue<OperationLine>(context.queueBytes, () => null);
   operation((line) => queue.push(line))
     .then((answer) => {
-      queue.pushAlways(
-        answer.ok ? { type: 'result', result: answer.value } : { type: 'error', error: answer.error },
-      );
+      queue.pushAlways(lastLineOf(answer));
     })
     .catch((error: unknown) => {
       context.onBug(error);
@@ -30,6 +35,18 @@ export async function operationReply(
     })
     .finally(() => queue.end());
   return { kind: 'stream', pieces: queue.pieces };
+}
+
+function replyOf(answer: OperationAnswer): Reply {
+  if (answer.ok) return documentReply(answer.value);
+  const reply = problemReply(answer.error);
+  return 'operation' in answer ? { ...reply, location: `/v1/operations/${answer.operation}` } : reply;
+}
+
+function lastLineOf(answer: OperationAnswer): OperationLine {
+  if (answer.ok) return { type: 'result', result: answer.value };
+  if ('operation' in answer) return { type: 'handed-over', operation: answer.operation };
+  return { type: 'error', error: answer.error };
 }
 
 function acceptsLines(accept: string): boolean {

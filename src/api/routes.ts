@@ -5,14 +5,16 @@ import { getEvents } from './events.ts';
 import { internalError, problemReply, refusal } from './exchange.ts';
 import type { ApiContext, ApiRequest, Reply, Route } from './exchange.ts';
 import { getLogs } from './logs.ts';
+import { getOperation } from './operation.ts';
 import { getPlan } from './plan.ts';
+import { postReexec } from './reexec.ts';
 import { postReload } from './reload.ts';
 import { getStatus } from './status.ts';
 import { getUnit, getUnits, postVerb } from './units.ts';
 
 export interface RouteEntry {
   readonly method: 'GET' | 'POST';
-  /** `{name}` stands for one segment. */
+  /** `{name}` or `{id}` stands for one segment. */
   readonly path: string;
   readonly route: Route;
 }
@@ -24,7 +26,9 @@ export const ROUTES: readonly RouteEntry[] = [
   { method: 'GET', path: '/v1/units/{name}/logs', route: getLogs },
   { method: 'GET', path: '/v1/plan', route: getPlan },
   { method: 'GET', path: '/v1/events', route: getEvents },
+  { method: 'GET', path: '/v1/operations/{id}', route: getOperation },
   { method: 'POST', path: '/v1/reload', route: postReload },
+  { method: 'POST', path: '/v1/reexec', route: postReexec },
   ...UNIT_VERBS.map((verb): RouteEntry => ({
     method: 'POST',
     path: `/v1/units/{name}/${verb}`,
@@ -66,7 +70,7 @@ async function routed(request: ApiRequest, context: ApiContext): Promise<Reply> 
   return entry.route({ ...request, name, query: new URLSearchParams(queries.join('?')) }, context);
 }
 
-/** What `{name}` stands for in the path, `''` for a pattern without it; null where the path is another one. */
+/** What `{name}` or `{id}` stands for in the path, `''` for a pattern without it; null where the path is another one. */
 function nameIn(path: string, pattern: string): string | null {
   const given = path.split('/');
   const wanted = pattern.split('/');
@@ -74,7 +78,7 @@ function nameIn(path: string, pattern: string): string | null {
   let name = '';
   for (const [index, segment] of wanted.entries()) {
     const text = given[index] ?? '';
-    if (segment !== '{name}') {
+    if (!segment.startsWith('{')) {
       if (segment !== text) return null;
     } else {
       const decoded = decodedSegment(text);

@@ -1,16 +1,18 @@
 // The control socket: HTTP/1.1 on a Unix socket, with limits that keep any client from harming supervision.
 // What is answered stands in routes.ts.
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Control } from '../daemon/control.ts';
+import { heldThroughExec } from '../os/replace.ts';
 import type { ProblemDetails } from '../wire/v1.ts';
 import { connections } from './connections.ts';
 import type { Connections, Exchange } from './connections.ts';
 import { problemReply, refusal } from './exchange.ts';
 import type { ApiContext } from './exchange.ts';
 import { replyTo } from './routes.ts';
-import { bindSocket } from './socket-file.ts';
+import { listeningSocket } from './socket-file.ts';
 import type { ListenFailure } from './socket-file.ts';
 import { bodyTooLarge, rawResponse, receivedBody, sendReply } from './transfer.ts';
 
@@ -20,6 +22,8 @@ export interface ListenOptions {
   readonly control: Control;
   /** The group that may connect too. */
   readonly groupId: number | null;
+  /** A socket that listens at `path` already, to be gone on with; null or left out: a new one is bound. */
+  readonly listenFd?: number | null;
   /** A bug in answering: the client got a 500, the server goes on. */
   readonly onBug: (error: unknown) => void;
   readonly limits?: Partial<Limits>;
@@ -49,6 +53,11 @@ export interface ApiServer {
   readonly path: string;
   /** Ends streams and waits, closes every connection and removes the socket. */
   close(): Promise<void>;
+  /**
+   * The same, but the socket stays, and whoever connects waits in its queue. Resolves with a descriptor that listens
+   * on through an exec.
+   */
+  leave(): Promise<number>;
 }
 
 export type ListenResult =
@@ -90,12 +99,26 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
     else socket.destroy();
   });
 
-  const failure = await bindSocket(server, options.path, options.groupId);
-  if (failure !== null) return { ok: false, error: failure };
+  const { path, groupId } = options;
+  const bound = await listeningSocket(path, groupId, options.listenFd ?? null);
+  if (!bound.ok) return bound;
+  await new Promise<void>((resolve) => server.listen({ fd: bound.fd }, resolve));
   server.on('error', options.onBug);
+  const close = async (): Promise<void> => await closed(server, clients, limits.closeGraceMs);
   return {
     ok: true,
-    value: { path: options.path, close: () => closed(server, clients, limits.closeGraceMs) },
+    value: {
+      path,
+      close: async () => {
+        rmSync(path, { force: true });
+        await close();
+      },
+      leave: async () => {
+        const fd = heldThroughExec(bound.fd);
+        await close();
+        return fd;
+      },
+    },
   };
 }
 

@@ -1,9 +1,9 @@
 // The control socket as a file: who may connect, and whether what lies at its path may be replaced.
 // Nothing here knows what is spoken on it.
-import { chmodSync, chownSync, lstatSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, closeSync, lstatSync, statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import type { Server } from 'node:net';
 import { dirname } from 'node:path';
+import { listenAt } from '../os/unix-socket.ts';
 
 export interface ListenFailure {
   /** `answered`: another daemon is there. */
@@ -14,12 +14,22 @@ export interface ListenFailure {
 /** sizeof(sun_path) less its NUL: unix(7). Node truncates a longer path and binds another file. */
 const PATH_BYTES = 107;
 
-/** Binds `server` to `path`; null when it listens. A socket that nobody answers at is replaced. */
-export async function bindSocket(
-  server: Server,
+export type ListeningSocket =
+  { readonly ok: true; readonly fd: number } | { readonly ok: false; readonly error: ListenFailure };
+
+/**
+ * A socket that listens at `path`: `inherited`, if it is still the one that lies there, or else a new one. One that
+ * nobody answers at is replaced.
+ */
+export async function listeningSocket(
   path: string,
   groupId: number | null,
-): Promise<ListenFailure | null> {
+  inherited: number | null,
+): Promise<ListeningSocket> {
+  if (inherited !== null && lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) {
+    return { ok: true, fd: inherited };
+  }
+  if (inherited !== null) closeSync(inherited);
   const bytes = Buffer.byteLength(path);
   if (bytes > PATH_BYTES) {
     return failure('path-too-long', path, `its path has ${bytes} bytes, expected at most ${PATH_BYTES}`);
@@ -27,18 +37,20 @@ export async function bindSocket(
   try {
     const occupied = await occupant(path);
     if (occupied !== null) return occupied;
-    await listenPrivately(server, path);
+    // Born with mode 0600, whatever the umask is.
+    const fd = listenAt(path, 0o177);
     if (groupId !== null) admitGroup(path, groupId);
-    return null;
+    return { ok: true, fd };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    server.close();
     return failure('system', path, `${error.message}, expected a directory where this user may create it`);
   }
 }
 
+type Refused = Extract<ListeningSocket, { ok: false }>;
+
 /** Why the path cannot be taken; null when it is free, also because a stale socket was removed. */
-async function occupant(path: string): Promise<ListenFailure | null> {
+async function occupant(path: string): Promise<Refused | null> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return null;
   if (!found.isSocket()) {
@@ -66,22 +78,6 @@ function connectError(path: string): Promise<string | null> {
   });
 }
 
-/** The socket is born with mode 0600: listen() on a path binds before it returns, under this umask. */
-function listenPrivately(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    const umask = process.umask(0o177);
-    try {
-      server.listen({ path }, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    } finally {
-      process.umask(umask);
-    }
-  });
-}
-
 /** The group first, then its permission; and the way through the directory, if that is ours alone. */
 function admitGroup(path: string, groupId: number): void {
   chownSync(path, -1, groupId);
@@ -93,6 +89,6 @@ function admitGroup(path: string, groupId: number): void {
   chmodSync(directory, 0o710);
 }
 
-function failure(code: ListenFailure['code'], path: string, what: string): ListenFailure {
-  return { code, message: `cannot listen on socket "${path}": ${what}` };
+function failure(code: ListenFailure['code'], path: string, what: string): Refused {
+  return { ok: false, error: { code, message: `cannot listen on socket "${path}": ${what}` } };
 }

@@ -40,6 +40,7 @@ export async function sendReply(response: ServerResponse, reply: Reply, hangup: 
     return sendPieces(response, reply.pieces, hangup);
   }
   if (reply.allow !== undefined) response.setHeader('Allow', reply.allow);
+  if (reply.location !== undefined) response.setHeader('Location', reply.location);
   const body = Buffer.from(reply.body);
   response.writeHead(reply.status, { 'Content-Type': reply.contentType, 'Content-Length': body.length });
   response.end(body);

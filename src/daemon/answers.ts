@@ -18,9 +18,9 @@ import type {
   GraphDocument,
   LogLine,
   MovedUnit,
-  OperationDocument,
   PlanDocument,
   ProblemDetails,
+  ReexecDocument,
   ReloadRequest,
   StatusDocument,
   UnitDocument,
@@ -28,7 +28,15 @@ import type {
   UnitStatus,
   UnitVerb,
 } from '../wire/v1.ts';
-import type { Answer, Control, EventQuery, LogQuery, Progress, Subscription } from './control.ts';
+import type {
+  Answer,
+  Control,
+  EventQuery,
+  LogQuery,
+  OperationAnswer,
+  Progress,
+  Subscription,
+} from './control.ts';
 import {
   byName,
   dependenciesOf,
@@ -41,6 +49,7 @@ import {
 } from './documents.ts';
 import type { Effects } from './effects.ts';
 import type { EventHub } from './event-hub.ts';
+import type { HandedOperations, Waited } from './handed-operations.ts';
 import type { Intents } from './intents.ts';
 import type { Goal, Operations } from './operations.ts';
 import type { Outputs } from './outputs.ts';
@@ -54,6 +63,8 @@ export interface AnswerParts {
   readonly paths: DaemonPaths;
   readonly version: string;
   readonly startedWall: number;
+  /** null: this version was started, and took over from no other. */
+  readonly replacedWall: number | null;
   readonly clock: Clock;
   readonly processes: Processes;
   readonly supervisor: Supervisor;
@@ -64,6 +75,8 @@ export interface AnswerParts {
   readonly sampler: Sampler;
   readonly intents: Intents;
   readonly hub: EventHub;
+  readonly handed: HandedOperations;
+  readonly reexec: () => Promise<Answer<ReexecDocument>>;
 }
 
 export class Answers implements Control {
@@ -85,6 +98,7 @@ export class Answers implements Control {
         pid: process.pid,
         version,
         startedAt: timestamp(this.#parts.startedWall),
+        replacedAt: this.#parts.replacedWall === null ? null : timestamp(this.#parts.replacedWall),
         units: paths.units,
         degraded: hasErrors(this.#parts.reloader.problems),
         problems: this.#parts.reloader.problems,
@@ -134,32 +148,22 @@ export class Answers implements Control {
     return { ok: true, value: { apiVersion: API_VERSION, ...planned.value } };
   }
 
-  async reload(
-    request: ReloadRequest,
-    progress: Progress,
-    hangup: AbortSignal,
-  ): Promise<Answer<OperationDocument>> {
+  async reload(request: ReloadRequest, progress: Progress, hangup: AbortSignal): Promise<OperationAnswer> {
     const partial = request.partial ?? false;
     const result = await this.#parts.reloader.apply({ partial, planId: request.plan ?? null });
     if (!result.ok) return result;
     const { plan, problems, goals, excused } = result.value;
-    const wait = request.wait ?? true;
-    const units = await this.#parts.operations.wait(goals, {
-      wait,
-      timeoutMs: request.timeoutMs ?? null,
-      progress,
-      hangup,
-    });
-    const judged = units.filter((unit) => !excused.has(unit.name));
-    const document = {
-      apiVersion: API_VERSION,
+    const deadlineMs = this.#deadlineOf(request.timeoutMs);
+    const waited = {
       verb: 'reload',
-      ok: isGood(judged, wait),
-      units,
+      goals,
+      excused: [...excused],
       plan,
       problems,
+      deadlineMs,
+      moved: [],
     } as const;
-    return { ok: true, value: document };
+    return await this.#wait(waited, request.wait ?? true, progress, hangup);
   }
 
   async operate(
@@ -168,7 +172,7 @@ export class Answers implements Control {
     request: UnitRequest,
     progress: Progress,
     hangup: AbortSignal,
-  ): Promise<Answer<OperationDocument>> {
+  ): Promise<OperationAnswer> {
     const unit = this.#parts.supervisor.fleet.units.get(name);
     if (unit === undefined || unit.removed) return unknownUnit(name);
     const wait = request.wait ?? true;
@@ -180,12 +184,24 @@ export class Answers implements Control {
         this.#parts.intents.save(fleet);
       });
     }
-    const timeoutMs = request.timeoutMs ?? null;
-    const units = await this.#parts.operations.wait([goal], { wait, timeoutMs, progress, hangup });
+    const deadlineMs = this.#deadlineOf(request.timeoutMs);
+    const waited = { verb, goals: [goal], excused: [], plan: null, problems: [], deadlineMs, moved: [] };
+    const answer = await this.#wait(waited, wait, progress, hangup);
     // A word that was answered holds, though the daemon be killed the moment after.
     await this.#parts.intents.written();
-    const ok = isGood(units, wait);
-    return { ok: true, value: { apiVersion: API_VERSION, verb, ok, units, plan: null, problems: [] } };
+    return answer;
+  }
+
+  async operation(id: string, progress: Progress, hangup: AbortSignal): Promise<OperationAnswer> {
+    const waited = this.#parts.handed.take(id);
+    if (waited !== null) return await this.#wait(waited, true, progress, hangup);
+    const detail = `cannot find operation "${id}": none of that id was handed over, or it was asked for already, expected one that is waited for`;
+    const type = 'tag:unitd,2026:unknown-operation';
+    return { ok: false, error: { type, title: 'no such operation', status: 410, detail } };
+  }
+
+  async reexec(): Promise<Answer<ReexecDocument>> {
+    return await this.#parts.reexec();
   }
 
   logs(name: string, query: LogQuery, hangup: AbortSignal): Answer<AsyncIterable<LogLine>> {
@@ -201,6 +217,7 @@ export class Answers implements Control {
   events(query: EventQuery, listener: (line: EventLine) => void): Answer<Subscription> {
     const unknown = query.units.find((name) => !this.#parts.supervisor.fleet.units.has(name));
     if (unknown !== undefined) return unknownUnit(unknown);
+    if (query.after !== null) for (const line of this.#parts.hub.since(query.after, query)) listener(line);
     if (query.snapshot) {
       const names =
         query.units.length > 0 ? query.units : [...this.#parts.supervisor.fleet.units.keys()].sort();
@@ -210,6 +227,32 @@ export class Answers implements Control {
       }
     }
     return { ok: true, value: this.#parts.hub.subscribe(query, listener) };
+  }
+
+  #deadlineOf(timeoutMs: number | undefined): number | null {
+    return timeoutMs === undefined ? null : this.#parts.clock.monotonicMs() + timeoutMs;
+  }
+
+  async #wait(
+    waited: Waited,
+    wait: boolean,
+    progress: Progress,
+    hangup: AbortSignal,
+  ): Promise<OperationAnswer> {
+    const { clock, operations, handed } = this.#parts;
+    const { verb, goals, excused, plan, problems, deadlineMs } = waited;
+    const timeoutMs = deadlineMs === null ? null : Math.max(0, deadlineMs - clock.monotonicMs());
+    const moved = new Map(waited.moved.map((row) => [row.name, row]));
+    const open = goals.filter(({ name }) => !moved.has(name));
+    for (const row of await operations.wait(open, { wait, timeoutMs, progress, hangup }))
+      moved.set(row.name, row);
+    const units = goals.flatMap(({ name }) => moved.get(name) ?? []);
+    if (wait && operations.isInterrupted && units.some(({ outcome }) => outcome === 'pending')) {
+      return handed.give({ ...waited, moved: units.filter(({ outcome }) => outcome !== 'pending') });
+    }
+    const judged = units.filter(({ name }) => !excused.includes(name));
+    const ok = isGood(judged, wait);
+    return { ok: true, value: { apiVersion: API_VERSION, verb, ok, units, plan, problems } };
   }
 
   #signal(unit: Unit, request: UnitRequest): Goal | { readonly error: ProblemDetails } {

@@ -8,6 +8,7 @@ import type {
   OperationLine,
   PlanDocument,
   ProblemDetails,
+  ReexecDocument,
   ReloadRequest,
   StatusDocument,
   UnitDocument,
@@ -17,6 +18,15 @@ import type {
 
 export type Answer<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ProblemDetails };
+
+/** The daemon is being replaced before the operation is over; the next version knows it by this id. */
+export interface HandedOver {
+  readonly ok: false;
+  readonly error: ProblemDetails;
+  readonly operation: string;
+}
+
+export type OperationAnswer = Answer<OperationDocument> | HandedOver;
 
 export interface LogQuery {
   readonly lines: number | null;
@@ -33,6 +43,8 @@ export interface EventQuery {
   readonly types: readonly EventLine['type'][];
   /** Send a `state` line for each unit first. */
   readonly snapshot: boolean;
+  /** Send what has happened after the event of this number first; null: only what happens from now on. */
+  readonly after: number | null;
 }
 
 export interface Subscription {
@@ -48,14 +60,18 @@ export interface Control {
   graph(): GraphDocument;
   plan(request: { readonly partial: boolean }): Promise<Answer<PlanDocument>>;
   /** `hangup` fires when the client is gone: the waiting ends, what was begun goes on. */
-  reload(request: ReloadRequest, progress: Progress, hangup: AbortSignal): Promise<Answer<OperationDocument>>;
+  reload(request: ReloadRequest, progress: Progress, hangup: AbortSignal): Promise<OperationAnswer>;
   operate(
     name: string,
     verb: UnitVerb,
     request: UnitRequest,
     progress: Progress,
     hangup: AbortSignal,
-  ): Promise<Answer<OperationDocument>>;
+  ): Promise<OperationAnswer>;
+  /** Goes on waiting for an operation that the version before this one was asked for. */
+  operation(id: string, progress: Progress, hangup: AbortSignal): Promise<OperationAnswer>;
+  /** Tries the version on disk; when this resolves with a document, that version is about to take over. */
+  reexec(): Promise<Answer<ReexecDocument>>;
   logs(name: string, query: LogQuery, hangup: AbortSignal): Answer<AsyncIterable<LogLine>>;
   /** `listener` is called in order and must not block; it ends with close(). */
   events(query: EventQuery, listener: (line: EventLine) => void): Answer<Subscription>;

@@ -10,12 +10,14 @@ import type { UnitSpec } from '../model/unit.ts';
 import type { Clock, Meter, Processes } from '../os/ports.ts';
 import { takeUp } from './adoption.ts';
 import { Answers } from './answers.ts';
-import type { Control } from './control.ts';
+import type { Answer, Control } from './control.ts';
 import { logProblem } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import { historyEntry, stateEvent } from './documents.ts';
 import { Effects } from './effects.ts';
 import { EventHub } from './event-hub.ts';
+import { HandedOperations } from './handed-operations.ts';
+import type { HandOver } from './handover.ts';
 import { History } from './history.ts';
 import { Intents } from './intents.ts';
 import { Journal } from './journal.ts';
@@ -30,9 +32,13 @@ import { Store } from './store.ts';
 import type { GoodFile } from './store.ts';
 import { Supervisor } from './supervisor.ts';
 import { UnitDirectory } from './unit-set.ts';
+import type { ReexecDocument } from '../wire/v1.ts';
 
 /** Those that are worth a line in the daemon's own log; the rest is for `unitd events`. */
 const LOGGED_STATES: readonly State[] = ['running', 'stopping', 'stopped', 'backoff', 'completed', 'failed'];
+
+/** How long a busy fleet, or a slow disk, is waited for before the next version takes over all the same. */
+const LEAVE_PATIENCE_MS = 10_000;
 
 export interface DaemonOptions {
   readonly paths: DaemonPaths;
@@ -50,7 +56,14 @@ export interface DaemonOptions {
   readonly usageIntervalMs: number | null;
   /** A unit's failureAction or successAction wants the daemon to end with this code. */
   readonly onExitAction: (unit: string, code: number) => void;
+  /** Of the version that this one took over from; null if it was started. */
+  readonly handOver: HandOver | null;
+  /** A client wants the version on disk to take over. */
+  readonly reexec: () => Promise<Answer<ReexecDocument>>;
 }
+
+/** What only the daemon knows of all that is handed over. */
+export type Left = Pick<HandOver, 'startedWall' | 'pipeFds' | 'looks' | 'events' | 'operations' | 'standing'>;
 
 export class Daemon {
   /** For the API. */
@@ -66,6 +79,8 @@ export class Daemon {
   readonly #reloader: Reloader;
   readonly #sampler: Sampler;
   readonly #outputs: Outputs;
+  readonly #handed: HandedOperations;
+  readonly #startedWall: number;
   readonly #sources = new WeakMap<UnitSpec, GoodFile>();
   #onAllDown: (() => void) | null = null;
   #isHurried = false;
@@ -73,7 +88,10 @@ export class Daemon {
   constructor(options: DaemonOptions) {
     const { clock, processes, log, paths } = options;
     this.#options = options;
-    this.#hub = new EventHub(() => clock.wallMs());
+    const { handOver } = options;
+    this.#startedWall = handOver?.startedWall ?? clock.wallMs();
+    this.#handed = new HandedOperations(handOver?.operations ?? []);
+    this.#hub = new EventHub(() => clock.wallMs(), handOver?.events);
     this.#store = new Store(paths.state, (message) => {
       log.write('error', 'state', message);
     });
@@ -125,6 +143,7 @@ export class Daemon {
           });
         },
       },
+      new Map(handOver?.looks),
     );
     this.#outputs = new Outputs({
       fifoDirectory: join(paths.runtime, 'fifo'),
@@ -201,7 +220,8 @@ export class Daemon {
     this.control = new Answers({
       paths,
       version: options.version,
-      startedWall: clock.wallMs(),
+      startedWall: this.#startedWall,
+      replacedWall: handOver === null ? null : clock.wallMs(),
       clock,
       processes,
       supervisor: this.#supervisor,
@@ -212,6 +232,8 @@ export class Daemon {
       sampler: this.#sampler,
       intents,
       hub: this.#hub,
+      handed: this.#handed,
+      reexec: options.reexec,
     });
   }
 
@@ -225,7 +247,12 @@ export class Daemon {
       this.#options.log.write('warning', 'state', warning);
     const left = this.#journal.read();
     this.#journal.open();
-    await this.#reloader.boot({ lastGood, intents, left });
+    await this.#reloader.boot({
+      lastGood,
+      intents,
+      left,
+      standing: this.#options.handOver?.standing ?? null,
+    });
   }
 
   announceReady(): void {
@@ -252,6 +279,50 @@ export class Daemon {
     this.#isHurried = true;
     if (this.#onAllDown === null) return;
     for (const name of this.#supervisor.fleet.units.keys()) this.#supervisor.send(name, { type: 'hurried' });
+  }
+
+  /** Clients are to turn to the next version, with what they wait for too. Resolves when no load is under way. */
+  async prepareToLeave(): Promise<void> {
+    this.#hub.publish({ type: 'daemon', phase: 'replacing' });
+    this.#operations.interrupt();
+    await this.#reloader.idle();
+  }
+
+  /**
+   * Lets go of everything for the next version to go on with. Nothing is decided, started or reaped from the moment on
+   * at which nothing was left to decide: what ends then waits for the next version, and so do deadlines.
+   */
+  async leave(): Promise<Left> {
+    const { clock, log, processes } = this.#options;
+    const untilMs = clock.monotonicMs() + LEAVE_PATIENCE_MS;
+    await this.#reloader.idle();
+    while (!this.#supervisor.isSettled && clock.monotonicMs() < untilMs) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    processes.close();
+    const left = {
+      startedWall: this.#startedWall,
+      pipeFds: this.#outputs.held(),
+      looks: [...this.#supervisor.looks],
+      events: this.#hub.soFar(),
+      operations: this.#handed.given,
+      standing: this.#reloader.standing,
+    };
+    if (!(await this.#closedWithin(LEAVE_PATIENCE_MS))) {
+      const message = 'a disk is slow: what was read and is not yet in a log or a state file is lost';
+      log.write('warning', 'reexec', message);
+    }
+    return left;
+  }
+
+  async #closedWithin(patienceMs: number): Promise<boolean> {
+    const { clock } = this.#options;
+    return await new Promise<boolean>((resolve, reject) => {
+      const timer = clock.arm(clock.monotonicMs() + patienceMs, () => resolve(false));
+      this.close()
+        .finally(() => timer.close())
+        .then(() => resolve(true), reject);
+    });
   }
 
   /** Writes down what is to be kept and lets go of everything; units that still run, run on. */

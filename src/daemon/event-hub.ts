@@ -1,4 +1,5 @@
-// Hands every event of the daemon to whoever subscribed, in order and at once. Keeps nothing.
+// Hands every event of the daemon to whoever subscribed, in order and at once. Keeps the latest, so that a client whose
+// stream was cut by a reexec can ask for what it has missed; numbers go on through it.
 import { API_VERSION } from '../wire/v1.ts';
 import type { EventLine } from '../wire/v1.ts';
 import type { EventQuery, Subscription } from './control.ts';
@@ -15,22 +16,55 @@ interface Subscriber {
   readonly listener: (line: EventLine) => void;
 }
 
+/** What the next version goes on with. */
+export interface EventsSoFar {
+  readonly seq: number;
+  /** The last of which nothing is kept. */
+  readonly forgotten: number;
+  readonly kept: readonly EventLine[];
+}
+
+/** Many times what a fleet says while its daemon is replaced. */
+const MOST_KEPT = 1024;
+
 export class EventHub {
   readonly #subscribers = new Set<Subscriber>();
   readonly #wallMs: () => number;
-  #seq = 0;
+  #seq: number;
+  #forgotten: number;
+  #kept: EventLine[];
 
-  constructor(wallMs: () => number) {
+  constructor(wallMs: () => number, earlier: EventsSoFar = { seq: 0, forgotten: 0, kept: [] }) {
     this.#wallMs = wallMs;
+    this.#seq = earlier.seq;
+    this.#forgotten = earlier.forgotten;
+    this.#kept = [...earlier.kept];
+  }
+
+  soFar(): EventsSoFar {
+    return { seq: this.#seq, forgotten: this.#forgotten, kept: this.#kept };
+  }
+
+  /**
+   * What was published after number `seq`, as far as it is kept; what is not is counted by a first line `lost`. A number
+   * that was never given is another daemon's: all that is kept came after it.
+   */
+  since(seq: number, query: EventQuery): readonly EventLine[] {
+    const after = seq > this.#seq ? 0 : seq;
+    const lines = this.#kept.filter((line) => line.seq > after && concerns(query, line));
+    if (after >= this.#forgotten) return lines;
+    const at = new Date(this.#wallMs()).toISOString();
+    const count = this.#forgotten - after;
+    return [{ apiVersion: API_VERSION, seq: this.#forgotten, at, type: 'lost', count }, ...lines];
   }
 
   /** A listener that throws keeps no other from hearing; what it threw is thrown afterwards. */
   publish(body: EventBody): void {
     const line = this.numbered(body);
+    this.#keep(line);
     const failures: unknown[] = [];
     for (const { query, listener } of this.#subscribers) {
-      const concerns = !('unit' in line) || query.units.length === 0 || query.units.includes(line.unit);
-      if (!concerns || !wantsType(query, line.type)) continue;
+      if (!concerns(query, line)) continue;
       try {
         listener(line);
       } catch (error) {
@@ -55,8 +89,19 @@ export class EventHub {
       },
     };
   }
+
+  /** Twice as many before the older half goes: so that an event costs no copy of all. */
+  #keep(line: EventLine): void {
+    this.#kept.push(line);
+    if (this.#kept.length < 2 * MOST_KEPT) return;
+    this.#forgotten = this.#kept[MOST_KEPT - 1]?.seq ?? this.#forgotten;
+    this.#kept = this.#kept.slice(MOST_KEPT);
+  }
 }
 
-function wantsType(query: EventQuery, type: EventLine['type']): boolean {
-  return query.types.length === 0 || query.types.includes(type);
+function concerns({ units, types }: EventQuery, line: EventLine): boolean {
+  // Whoever listens has to know from where to go on listening.
+  if (line.type === 'daemon' && line.phase === 'replacing') return true;
+  if ('unit' in line && units.length > 0 && !units.includes(line.unit)) return false;
+  return types.length === 0 || types.includes(line.type);
 }

@@ -3,24 +3,42 @@
 // Up: directories and lock; then the first set, so that units start at once; then the socket; then it says `ready`.
 // Down, on SIGTERM, SIGINT or a unit's exit action: units stop in reverse order while the socket still answers; a
 // second signal hurries them. SIGHUP reloads. After the start, no error of one unit ends the daemon.
-import { constants } from 'node:os';
+//
+// Replaced, by a client's wish, once the version on disk has been tried (reexec.ts): clients are told, the loop comes to
+// rest, and execve(2) puts that version here, with what handover.ts lists. Should the exec itself fail, this version
+// takes over from itself in the same way. A wish that comes meanwhile is handed over; only a signal that comes while
+// the next version is being loaded finds nobody, and does what it does to any process.
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ReexecDocument } from '../wire/v1.ts';
+import { API_VERSION } from '../wire/v1.ts';
 import { currentBootId } from '../os/boot-id.ts';
-import { acquireLock, ensureDirectory } from '../os/files.ts';
 import { createClock } from '../os/clock.ts';
+import { acquireLock, ensureDirectory, inheritLock } from '../os/files.ts';
+import type { Lock } from '../os/files.ts';
 import { openLogSink } from '../os/log-sink.ts';
 import { createMeter } from '../os/meter.ts';
-import { createProcesses } from '../os/processes.ts';
+import type { Clock } from '../os/ports.ts';
+import { createHeldProcesses } from '../os/processes.ts';
+import { heldThroughExec, letterTo, replaceProcess } from '../os/replace.ts';
 import { lookupGroup } from '../os/users.ts';
-import type { Control } from './control.ts';
+import type { Answer, Control } from './control.ts';
 import { Daemon } from './daemon.ts';
-import { createDaemonLog, logProblem } from './daemon-log.ts';
+import type { Left } from './daemon.ts';
+import { createDaemonLog } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
+import { Ending, listenToSignals, reloadQuietly, stackOf } from './ending.ts';
 import { inheritedEnvironment } from './environment.ts';
+import { arrivalFrom, HANDOVER_FORMAT, HANDOVER_VARIABLE, handingOverWith } from './handover.ts';
+import type { HandOver } from './handover.ts';
 import type { DaemonPaths } from './paths.ts';
+import { obstacleTo, tryProgram } from './reexec.ts';
 
 export interface Served {
+  /** Ends streams and waits, closes every connection and removes the socket. */
   close(): Promise<void>;
+  /** The same, but the socket stays: a descriptor that goes on listening through an exec. */
+  leave(): Promise<number>;
 }
 
 export interface ServeOptions {
@@ -28,6 +46,8 @@ export interface ServeOptions {
   readonly control: Control;
   readonly groupId: number | null;
   readonly onBug: (error: unknown) => void;
+  /** A socket that listens at `path` already; null: none. */
+  readonly listenFd: number | null;
 }
 
 /** Opens the control socket; a refusal is a sentence. Handed in, since the API stands above the daemon. */
@@ -50,14 +70,26 @@ export interface LifeOptions {
   readonly serve: Serve;
 }
 
-/** Stop signals closer together than this are one. */
-const SAME_WISH_MS = 250;
-
 /** Exit code of a daemon that could not start. */
 const NOT_STARTED = 1;
 
+/** How long a version that is tried has to say whether it can. */
+const TRIAL_PATIENCE_MS = 30_000;
+
 /** Lives until it is told to end; the number is the exit code. */
 export async function liveAsDaemon(options: LifeOptions): Promise<number> {
+  const arrival = arrivalFrom(process.env, process.pid);
+  const { paths, version } = options;
+  const group = options.socketGroup === null ? null : lookupGroup(options.socketGroup);
+  const noGroup = options.socketGroup !== null && group === null;
+  const groupMissing = `there is no group "${options.socketGroup}"`;
+  if (arrival.kind === 'asked') {
+    const reason = noGroup ? groupMissing : obstacleTo(arrival.format, paths, currentBootId());
+    process.stdout.write(
+      `${JSON.stringify(reason === null ? { ok: true, version } : { ok: false, reason })}\n`,
+    );
+    return 0;
+  }
   const clock = createClock();
   const log = createDaemonLog(openLogSink(2), () => clock.wallMs(), process.env);
   const refuse = (message: string): number => {
@@ -65,11 +97,8 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     log.close();
     return NOT_STARTED;
   };
-  const { paths } = options;
-  const group = options.socketGroup === null ? null : lookupGroup(options.socketGroup);
-  if (options.socketGroup !== null && group === null) {
-    return refuse(`cannot start daemon: there is no group "${options.socketGroup}"`);
-  }
+  if (noGroup) return refuse(`cannot start daemon: ${groupMissing}`);
+  let handOver = arrival.kind === 'handed-over' ? arrival.handOver : null;
   const lockPath = join(paths.runtime, 'unitd.pid');
   try {
     ensureDirectory(paths.runtime, 0o700);
@@ -80,17 +109,54 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   } catch (error) {
     return refuse(`cannot start daemon: ${messageOf(error)}`);
   }
-  const locked = acquireLock(lockPath);
+  const locked = handOver === null ? acquireLock(lockPath) : inheritLock(lockPath, handOver.lockFd);
   if (!locked.ok) {
     const holder = locked.holderPid === null ? 'another daemon' : `the daemon with pid ${locked.holderPid}`;
     return refuse(`cannot start daemon: ${holder} uses runtime directory "${paths.runtime}"`);
   }
   catchBugs(log);
-  const ending = endingOf();
-  const processes = createProcesses();
+  const surroundings = { options, clock, log, lock: locked.lock, groupId: group?.gid ?? null };
+  for (;;) {
+    const end = await lifeOf(surroundings, handOver);
+    if (typeof end === 'number') return end;
+    const lockFd = heldThroughExec(locked.lock.fd);
+    handOver = { format: HANDOVER_FORMAT, version, lockFd, wishes: end.ending.wishes, ...end.left };
+    const letterFd = letterTo(JSON.stringify(handOver));
+    const letter = { [HANDOVER_VARIABLE]: handingOverWith(process.pid, letterFd) };
+    const errno = replaceProcess({ ...process.env, ...letter });
+    const failed = `cannot replace daemon: exec of "${process.execPath}" failed with ${errno}`;
+    log.write('error', 'reexec', `${failed}; version ${version} goes on`);
+    end.signals.close();
+    for (const fd of [lockFd, letterFd]) closeSync(fd);
+  }
+}
+
+/** What is there of a daemon that has let go of everything but its signals. */
+interface Departure {
+  readonly ending: Ending;
+  readonly signals: { close(): void };
+  readonly left: Left & Pick<HandOver, 'listenFd'>;
+}
+
+interface Surroundings {
+  readonly options: LifeOptions;
+  readonly clock: Clock;
+  readonly log: DaemonLog;
+  readonly lock: Lock;
+  readonly groupId: number | null;
+}
+
+/** Until the daemon has ended, with its exit code, or is to be replaced at once. */
+async function lifeOf(
+  { options, clock, log, lock, groupId }: Surroundings,
+  handOver: HandOver | null,
+): Promise<number | Departure> {
+  const { paths, version } = options;
+  const ending = new Ending();
+  const processes = createHeldProcesses();
   const daemon = new Daemon({
     paths,
-    version: options.version,
+    version,
     bootId: currentBootId(),
     clock,
     processes,
@@ -104,33 +170,50 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
       log.write('info', 'exit', `ending with code ${code}, as unit "${unit}" asks`, { unit, code });
       ending.end(code);
     },
+    handOver,
+    reexec: reexecutor(version, ending, log),
   });
   const signals = listenToSignals(daemon, log, ending);
   try {
     await daemon.boot();
   } catch (error) {
     // Nothing was touched: what an earlier daemon left runs on.
+    log.write('error', 'start', messageOf(error));
     processes.close();
     signals.close();
-    locked.lock.close();
-    return refuse(messageOf(error));
+    log.close();
+    lock.close();
+    return NOT_STARTED;
   }
+  processes.beginReaping();
+  for (const fd of handOver?.pipeFds ?? []) closeSync(fd);
   const served = await options.serve({
     path: paths.socket,
     control: daemon.control,
-    groupId: group?.gid ?? null,
+    groupId,
+    listenFd: handOver?.listenFd ?? null,
     onBug: (error) => {
       log.write('error', 'bug', stackOf(error));
     },
   });
   if (served.ok) {
-    log.write('info', 'ready', `ready, pid ${process.pid}`, { pid: process.pid, socket: paths.socket });
+    const before = handOver === null ? '' : `, took over from version ${handOver.version}`;
+    const fields = { pid: process.pid, version, socket: paths.socket };
+    log.write('info', 'ready', `ready, pid ${process.pid}${before}`, fields);
     daemon.announceReady();
+    if (handOver?.wishes.reload === true) reloadQuietly(daemon, log);
+    if (handOver !== null && handOver.wishes.end !== null) ending.end(handOver.wishes.end);
   } else {
     log.write('error', 'start', served.message);
     ending.end(NOT_STARTED);
   }
-  const code = await ending.ended;
+  const end = await ending.ended;
+  if (end.kind === 'replace' && served.ok) {
+    log.write('info', 'reexec', `version ${end.version} takes over from version ${version}`);
+    await daemon.prepareToLeave();
+    const listenFd = await served.value.leave();
+    return { ending, signals, left: { listenFd, ...(await daemon.leave()) } };
+  }
   log.write('info', 'stopping', 'stopping all units');
   await daemon.stopAll();
   if (served.ok) await served.value.close();
@@ -139,59 +222,44 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   signals.close();
   log.write('info', 'stopped', 'all units are down');
   log.close();
-  locked.lock.close();
-  return code;
+  lock.close();
+  return end.kind === 'end' ? end.code : NOT_STARTED;
 }
 
-interface Ending {
-  readonly ended: Promise<number>;
-  /** The first call decides the exit code. */
-  readonly end: (code: number) => void;
-}
-
-function endingOf(): Ending {
-  let end = (_code: number): void => undefined;
-  const ended = new Promise<number>((resolve) => {
-    end = resolve;
-  });
-  return { ended, end };
-}
-
-function listenToSignals(daemon: Daemon, log: DaemonLog, ending: Ending): { close(): void } {
-  let asked = 0;
-  let askedAt = -Infinity;
-  const stop = (signal: NodeJS.Signals): void => {
-    // A terminal sends Ctrl-C to npm and to us, and npm passes it on: that is one wish, not two.
-    const now = performance.now();
-    if (now - askedAt < SAME_WISH_MS) return;
-    askedAt = now;
-    asked += 1;
-    log.write('info', 'signal', asked === 1 ? `${signal}: stopping` : `${signal} again: hurrying`, {
-      signal,
-      number: constants.signals[signal],
+/** Tries the version on disk; if it can, has it take over. */
+function reexecutor(version: string, ending: Ending, log: DaemonLog): () => Promise<Answer<ReexecDocument>> {
+  let isTrying = false;
+  const refused = (reason: string): Answer<ReexecDocument> => {
+    const detail = `cannot replace daemon by the version on disk: ${reason}; version ${version} goes on`;
+    log.write('error', 'reexec', detail);
+    const error = {
+      type: 'tag:unitd,2026:reexec-refused',
+      title: 'cannot replace the daemon',
+      status: 409,
+      detail,
+    };
+    return { ok: false, error };
+  };
+  return async () => {
+    if (isTrying) return refused('it is being tried already');
+    isTrying = true;
+    const words = [...process.execArgv, ...process.argv.slice(1)];
+    const environment = process.env;
+    const trial = await tryProgram({
+      program: process.execPath,
+      words,
+      environment,
+      patienceMs: TRIAL_PATIENCE_MS,
     });
-    ending.end(0);
-    if (asked > 1) daemon.hurry();
-  };
-  const reload = (): void => {
-    daemon.control
-      .reload({ wait: false }, () => undefined, new AbortController().signal)
-      .then(
-        (answer) => {
-          if (answer.ok) return;
-          for (const problem of answer.error.problems ?? []) logProblem(log, problem);
-          log.write('error', 'reload', answer.error.detail);
-        },
-        (error: unknown) => {
-          log.write('error', 'bug', stackOf(error));
-        },
-      );
-  };
-  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload);
-  return {
-    close: () => {
-      process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', reload);
-    },
+    isTrying = false;
+    if (!trial.ok) return refused(trial.reason);
+    if (ending.first !== null) return refused('the daemon is ending');
+    ending.replace(trial.version);
+    const { pid } = process;
+    return {
+      ok: true,
+      value: { apiVersion: API_VERSION, verb: 'reexec', pid, oldVersion: version, newVersion: trial.version },
+    };
   };
 }
 
@@ -204,8 +272,4 @@ function catchBugs(log: DaemonLog): void {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

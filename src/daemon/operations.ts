@@ -40,6 +40,7 @@ export class Operations {
   readonly #clock: Clock;
   readonly #isSettled: () => boolean;
   readonly #running = new Set<Operation>();
+  #isInterrupted = false;
 
   constructor(fleet: () => Readonly<Fleet>, clock: Clock, isSettled: () => boolean) {
     this.#fleet = fleet;
@@ -61,7 +62,7 @@ export class Operations {
     let timer: Timer | null = null;
     options.hangup.addEventListener('abort', resolve, { once: true });
     if (this.#isSettled()) this.#check(operation, operation.open.keys());
-    if (operation.open.size > 0 && options.wait && !options.hangup.aborted) {
+    if (operation.open.size > 0 && options.wait && !options.hangup.aborted && !this.#isInterrupted) {
       if (options.timeoutMs !== null) {
         timer = this.#clock.arm(this.#clock.monotonicMs() + options.timeoutMs, resolve);
       }
@@ -84,6 +85,16 @@ export class Operations {
     for (const operation of this.#running) {
       this.#check(operation, operation.isChecked ? touched : operation.open.keys());
     }
+  }
+
+  /** Ends every wait with what is there, now and from now on: the next version is to go on with it. */
+  interrupt(): void {
+    this.#isInterrupted = true;
+    this.close();
+  }
+
+  get isInterrupted(): boolean {
+    return this.#isInterrupted;
   }
 
   /** Ends every wait with what is there: the daemon is going. */

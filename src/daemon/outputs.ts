@@ -2,6 +2,7 @@
 // ended, closed when the unit is forgotten or the daemon ends.
 import type { CaptureStats } from '../logs/capture.ts';
 import type { UnitSpec } from '../model/unit.ts';
+import { heldThroughExec } from '../os/replace.ts';
 import { openOutput } from './output.ts';
 import type { Output, OutputOptions } from './output.ts';
 
@@ -55,6 +56,20 @@ export class Outputs {
     const closing = output.close(true).catch(this.#report(unit, 'close'));
     this.#closing.add(closing);
     void closing.then(() => this.#closing.delete(closing));
+  }
+
+  /** Copies of the pipes' descriptors that stay open when this program is replaced: with them, what is in the pipes. */
+  held(): readonly number[] {
+    const held: number[] = [];
+    try {
+      for (const output of this.#open.values()) {
+        held.push(heldThroughExec(output.stdoutFd), heldThroughExec(output.stderrFd));
+      }
+    } catch (error) {
+      // Of the pipes that are not held, those whose unit lives are held by that.
+      this.#options.onTrouble('', String(error));
+    }
+    return held;
   }
 
   /** `forget`: nothing runs any more, so the pipes go too. */

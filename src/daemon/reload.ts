@@ -49,11 +49,21 @@ export interface BootFacts {
   readonly lastGood: readonly GoodFile[];
   readonly intents: ReadonlyMap<string, Intent>;
   readonly left: Journalled | null;
+  /** What the version before this one had applied holds on, whatever the files say now; null: they say what holds. */
+  readonly standing: StandingSet | null;
+}
+
+/** A set as it was applied, with what was wrong with the files then. */
+export interface StandingSet {
+  readonly files: readonly GoodFile[];
+  readonly problems: readonly Problem[];
 }
 
 interface CommitOptions {
   readonly before?: (fleet: Fleet, instant: Instant, outputs: Outputs) => void;
   readonly planId: string | null;
+  /** Nothing new is applied: nothing is told of it. */
+  readonly isSilent?: boolean;
 }
 
 export interface ReloaderPorts {
@@ -90,6 +100,11 @@ export class Reloader {
     return this.#problems;
   }
 
+  /** For the next version. */
+  get standing(): StandingSet {
+    return { files: [...this.#running.values()].map(goodFileOf), problems: this.#problems };
+  }
+
   fileOf(unit: string): string | null {
     return this.#running.get(unit)?.file ?? null;
   }
@@ -104,11 +119,21 @@ export class Reloader {
     return await booted;
   }
 
-  async #bootNow({ lastGood, intents, left }: BootFacts): Promise<Applied> {
+  /** Resolves when no load is under way and none is queued. */
+  async idle(): Promise<void> {
+    for (let tail: unknown = null; tail !== this.#tail;) {
+      tail = this.#tail;
+      await this.#tail;
+    }
+  }
+
+  async #bootNow({ lastGood, intents, left, standing: applied }: BootFacts): Promise<Applied> {
     const { directory, adopt } = this.#ports;
     this.#ports.intents.restore(intents);
-    const set = await directory.load();
-    const usable = hasErrors(set.problems) ? directory.usable(set, sourcesOf(lastGood)) : set;
+    const standing = applied === null ? null : directory.standing(sourcesOf(applied.files), applied.problems);
+    const set = standing ?? (await directory.load());
+    const isUsable = standing !== null || !hasErrors(set.problems);
+    const usable = isUsable ? set : directory.usable(set, sourcesOf(lastGood));
     const earlier = left === null ? null : { ...left, set: directory.parse(sourcesOf(left.files)) };
     const committed = await this.#commit(usable, {
       before: (fleet, instant, outputs) => {
@@ -121,6 +146,7 @@ export class Reloader {
         settleVerdicts(fleet, outputs);
       },
       planId: null,
+      isSilent: standing !== null,
     });
     if (!committed.ok) throw new Error(committed.error.detail);
     return committed.value;
@@ -188,8 +214,10 @@ export class Reloader {
     if (!committed.ok) return committed;
     this.#running = new Map(set.files.map((source) => [source.name, source]));
     this.#problems = set.problems;
-    if (!hasErrors(set.problems)) this.#keepLastGood(set, files);
-    onApplied(committed.value);
+    // The version before this one has written it down.
+    if (options.isSilent === true) this.#lastGood = hasErrors(set.problems) ? null : fingerprintOf(set);
+    else if (!hasErrors(set.problems)) this.#keepLastGood(set, files);
+    if (options.isSilent !== true) onApplied(committed.value);
     return committed;
   }
 

@@ -60,7 +60,7 @@ export class Supervisor {
   readonly #ports: SupervisorPorts;
   readonly #events: SupervisorEvents;
   readonly #fleet: Fleet = newFleet();
-  readonly #looks = new Map<string, Look>();
+  readonly #looks: Map<string, Look>;
   readonly #armed = new Map<string, Armed>();
   readonly #touched = new Set<string>();
   /** Units to be shown when this slice is done. */
@@ -71,9 +71,20 @@ export class Supervisor {
   #isWorking = false;
   #isScheduled = false;
 
-  constructor(ports: SupervisorPorts, events: SupervisorEvents) {
+  /** `looks`: what was told of units before, by the version that this one took over from. */
+  constructor(
+    ports: SupervisorPorts,
+    events: SupervisorEvents,
+    looks: ReadonlyMap<string, Look> = new Map(),
+  ) {
     this.#ports = ports;
     this.#events = events;
+    this.#looks = new Map(looks);
+  }
+
+  /** What was last told of each unit. */
+  get looks(): ReadonlyMap<string, Look> {
+    return this.#looks;
   }
 
   /** For reading; changes go through change() and send(). */

@@ -61,6 +61,14 @@ export class UnitDirectory {
     return loadSet([...sources.values()]).specs;
   }
 
+  /** The set of these files as it was applied, with its problems of then; null if it is not valid for this version. */
+  standing(sources: ReadonlyMap<string, UnitSource>, problems: readonly Problem[]): UnitSet | null {
+    const files = [...sources.values()];
+    const set = loadSet(files, this.#cache);
+    if (hasErrors(set.problems)) return null;
+    return { specs: set.specs, files, fingerprints: set.fingerprints, problems, isBlind: false };
+  }
+
   /**
    * The largest set around the errors: a unit with an error is replaced by its form in `fallback`, or left out where
    * there is none or that one does not fit either. Its problems are those of the files as they are.

@@ -47,6 +47,8 @@ export interface DaemonStatus {
   readonly pid: number;
   readonly version: string;
   readonly startedAt: string;
+  /** When this version took over the process from another; null if it was started. */
+  readonly replacedAt: string | null;
   /** The directory of the unit files. */
   readonly units: string;
   /** Some unit runs an earlier form, because its file is not valid now. */
@@ -195,7 +197,18 @@ export interface OperationDocument {
 export type OperationLine =
   | { readonly type: 'progress'; readonly unit: string; readonly state: State; readonly reason: string }
   | { readonly type: 'result'; readonly result: OperationDocument }
-  | { readonly type: 'error'; readonly error: ProblemDetails };
+  | { readonly type: 'error'; readonly error: ProblemDetails }
+  /** The daemon is being replaced; GET /v1/operations/{operation} goes on. */
+  | { readonly type: 'handed-over'; readonly operation: string };
+
+/** Answer of POST /v1/reexec: the version on disk has been tried and is about to take over. */
+export interface ReexecDocument {
+  readonly apiVersion: Version;
+  readonly verb: 'reexec';
+  readonly pid: number;
+  readonly oldVersion: string;
+  readonly newVersion: string;
+}
 
 /** GET /v1/events: one a line. */
 export type EventLine = {
@@ -225,7 +238,7 @@ export type EventLine = {
       readonly droppedLines: number;
     }
   | { readonly type: 'reload'; readonly plan: string; readonly moved: number; readonly problems: number }
-  | { readonly type: 'daemon'; readonly phase: 'ready' | 'stopping' }
+  | { readonly type: 'daemon'; readonly phase: 'ready' | 'stopping' | 'replacing' }
   | { readonly type: 'lost'; readonly count: number }
 );
 

@@ -102,6 +102,8 @@ class Life {
       insecurePermissions: true,
       usageIntervalMs: null,
       onExitAction: () => undefined,
+      handOver: null,
+      reexec: () => Promise.reject(new Error('nobody asks for it')),
     });
   }
 

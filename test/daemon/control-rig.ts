@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import { Answers } from '../../src/daemon/answers.ts';
 import type { Answer } from '../../src/daemon/control.ts';
 import { EventHub } from '../../src/daemon/event-hub.ts';
+import { HandedOperations } from '../../src/daemon/handed-operations.ts';
 import { History } from '../../src/daemon/history.ts';
 import { Intents } from '../../src/daemon/intents.ts';
 import { Outputs } from '../../src/daemon/outputs.ts';
@@ -124,6 +125,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     paths,
     version: '0.0.0',
     startedWall: clock.wallMs(),
+    replacedWall: null,
     clock,
     processes,
     supervisor,
@@ -134,6 +136,8 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     sampler,
     intents,
     hub,
+    handed: new HandedOperations([]),
+    reexec: () => Promise.reject(new Error('nobody asks for it')),
   });
 
   const begun = (
@@ -178,7 +182,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     remove: (name) => rmSync(join(paths.units, `${name}.yaml`)),
     boot: async () => {
       const stored = store.read();
-      const applied = await reloader.boot({ ...stored, left: null });
+      const applied = await reloader.boot({ ...stored, left: null, standing: null });
       await rig.rest();
       return applied;
     },

@@ -63,6 +63,8 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
     insecurePermissions: true,
     usageIntervalMs: 5_000,
     onExitAction: (_unit, code) => exitActions.push(code),
+    handOver: null,
+    reexec: () => Promise.reject(new Error('nobody asks for it')),
   });
   let closing: Promise<void> | null = null;
   const close = async (): Promise<void> => {
@@ -98,7 +100,9 @@ test('Daemon: boots its units, stops them in reverse order, and leaves neither p
   assert.equal(fifos().length, 4);
 
   const phases: EventLine[] = [];
-  daemon.control.events({ units: [], types: ['daemon'], snapshot: false }, (line) => phases.push(line));
+  daemon.control.events({ units: [], types: ['daemon'], snapshot: false, after: null }, (line) =>
+    phases.push(line),
+  );
   daemon.announceReady();
   await daemon.stopAll();
   assert.equal(processes.livingCount, 0);
@@ -166,7 +170,7 @@ test('Daemon: a bug thrown by an event listener is logged, and supervision goes 
   const { daemon, processes, turn, stateOf, logged } = createScene(t, { web: 'command: /bin/web\n' });
   await daemon.boot();
   await turn();
-  daemon.control.events({ units: [], types: ['state'], snapshot: false }, () => {
+  daemon.control.events({ units: [], types: ['state'], snapshot: false, after: null }, () => {
     throw new Error('seeded');
   });
   const [main] = processes.spawned;

@@ -27,6 +27,7 @@ function complaintsAbout(unit: UnitStatus): readonly string[] {
       pid: 1,
       version: '0.0.0',
       startedAt: '2026-11-22T09:00:00.000Z',
+      replacedAt: null,
       units: '/units',
       degraded: false,
       problems: [],

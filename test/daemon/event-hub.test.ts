@@ -8,7 +8,7 @@ import type { EventLine } from '../../src/wire/v1.ts';
 import { schemaComplaints } from '../support/wire-schemas.ts';
 import { createControlRig, valueOf } from './control-rig.ts';
 
-const ALL: EventQuery = { units: [], types: [], snapshot: false };
+const ALL: EventQuery = { units: [], types: [], snapshot: false, after: null };
 
 const BODIES: readonly EventBody[] = [
   {
@@ -108,4 +108,43 @@ test('events: a unit that is not there is refused', async (t) => {
   const answer = rig.control.events({ ...ALL, units: ['nobody'] }, () => undefined);
   assert.equal(answer.ok, false);
   assert.equal(answer.error.status, 404);
+});
+
+test('publish: that the daemon is being replaced is told to everybody, so that they know from where to go on', () => {
+  const hub = new EventHub(() => 0);
+  const seen: string[] = [];
+  hub.subscribe({ ...ALL, types: ['exit'], units: ['db'] }, (line) => seen.push(`${line.seq} ${line.type}`));
+  for (const body of BODIES) hub.publish(body);
+  hub.publish({ type: 'daemon', phase: 'replacing' });
+  assert.deepEqual(seen, ['5 daemon']);
+});
+
+test('since: what came after a number, for this query; numbers go on in the next version', () => {
+  const first = new EventHub(() => 0);
+  for (const body of BODIES) first.publish(body);
+  const second = new EventHub(() => 0, JSON.parse(JSON.stringify(first.soFar())));
+  second.publish({ type: 'removed', unit: 'web' });
+  const since = (seq: number, query = ALL): readonly string[] =>
+    second.since(seq, query).map((line) => `${line.seq} ${line.type}`);
+  assert.deepEqual(since(2), ['3 daemon', '4 log', '5 removed']);
+  assert.deepEqual(since(2, { ...ALL, units: ['web'], types: ['log', 'removed'] }), ['4 log', '5 removed']);
+  assert.deepEqual(since(5), []);
+  // A number that was never given is of a daemon before this one.
+  assert.deepEqual(since(99), ['1 state', '2 removed', '3 daemon', '4 log', '5 removed']);
+});
+
+test('since: what is not kept any more is counted first', () => {
+  const hub = new EventHub(() => 0);
+  for (let number = 1; number <= 5000; number++) hub.publish({ type: 'removed', unit: 'web' });
+  const [lost, ...rest] = hub.since(1, ALL);
+  assert.ok(lost?.type === 'lost' && rest.length >= 1024);
+  assert.deepEqual([lost.seq, lost.count], [rest[0] === undefined ? 0 : rest[0].seq - 1, lost.seq - 1]);
+  assert.deepEqual(
+    rest.map(({ seq }) => seq),
+    rest.map((_line, index) => lost.seq + 1 + index),
+  );
+  assert.deepEqual(
+    hub.since(4998, ALL).map(({ seq }) => seq),
+    [4999, 5000],
+  );
 });

@@ -162,7 +162,7 @@ test("reload: asked for while the daemon boots comes after that, and finds the o
   await first.store.written();
 
   const rig = createControlRig(t, first.home);
-  const booted = rig.reloader.boot({ ...rig.store.read(), left: null });
+  const booted = rig.reloader.boot({ ...rig.store.read(), left: null, standing: null });
   const reload = rig.reload();
   // Everything has run that needs no answer of the file system: the reload has not begun to read.
   await new Promise<void>((resolve) => process.nextTick(resolve));

@@ -5,6 +5,7 @@ import type {
   Control,
   EventQuery,
   LogQuery,
+  OperationAnswer,
   Progress,
   Subscription,
 } from '../../src/daemon/control.ts';
@@ -21,6 +22,7 @@ import type {
   OperationDocument,
   PlanDocument,
   ProblemDetails,
+  ReexecDocument,
   ReloadRequest,
   StatusDocument,
   UnitDocument,
@@ -32,6 +34,7 @@ import {
   SAMPLE_DAEMON,
   SAMPLE_PLAN,
   SAMPLE_PLAN_DOCUMENT,
+  SAMPLE_REEXEC,
   SAMPLE_UNITS,
   sampleLogLines,
   sampleUnit,
@@ -49,12 +52,17 @@ export type OperateScript = (
   request: UnitRequest,
   progress: Progress,
   hangup: AbortSignal,
-) => Answer<OperationDocument> | Promise<Answer<OperationDocument>>;
+) => OperationAnswer | Promise<OperationAnswer>;
 export type ReloadScript = (
   request: ReloadRequest,
   progress: Progress,
   hangup: AbortSignal,
-) => Answer<OperationDocument> | Promise<Answer<OperationDocument>>;
+) => OperationAnswer | Promise<OperationAnswer>;
+export type OperationScript = (
+  id: string,
+  progress: Progress,
+  hangup: AbortSignal,
+) => OperationAnswer | Promise<OperationAnswer>;
 
 export interface FakeControlOptions {
   /** Default: SAMPLE_UNITS. */
@@ -68,10 +76,17 @@ export interface FakeControlOptions {
   /** Default: the unit goes to the state that the verb asks for, with one progress line. */
   readonly operate?: OperateScript;
   readonly reload?: ReloadScript;
+  /** Default: no operation was handed over. */
+  readonly operation?: OperationScript;
+  /** Default: SAMPLE_REEXEC. */
+  readonly reexec?: Answer<ReexecDocument>;
 }
 
+type Script = Pick<FakeControlOptions, 'plan' | 'operate' | 'reload' | 'operation' | 'reexec'>;
+
 export interface FakeCall {
-  readonly method: 'status' | 'unit' | 'graph' | 'plan' | 'reload' | 'operate' | 'logs' | 'events';
+  readonly method:
+    'status' | 'unit' | 'graph' | 'plan' | 'reload' | 'operate' | 'operation' | 'reexec' | 'logs' | 'events';
   readonly arguments: readonly unknown[];
 }
 
@@ -89,7 +104,7 @@ export interface FakeControl extends Control {
   /** Gives a line to those who follow the unit's log. */
   log(line: LogLine): void;
   /** Changes what is answered from now on. */
-  script(next: Pick<FakeControlOptions, 'plan' | 'operate' | 'reload'>): void;
+  script(next: Script): void;
 }
 
 const AT = '2026-11-22T10:00:00.000Z';
@@ -128,7 +143,7 @@ export function fakeControl(options: FakeControlOptions = {}): FakeControl {
   const calls: FakeCall[] = [];
   const listeners = new Map<(line: EventLine) => void, EventQuery>();
   const followers = new Set<(line: LogLine) => void>();
-  let script: Pick<FakeControlOptions, 'plan' | 'operate' | 'reload'> = options;
+  let script: Script = options;
   let seq = 0;
   let logReaders = 0;
 
@@ -199,6 +214,9 @@ export function fakeControl(options: FakeControlOptions = {}): FakeControl {
     return ok(operationOf(verb, unit === undefined ? [] : [unit]));
   };
 
+  const operationByDefault: OperationScript = (id) =>
+    refused(410, 'unknown-operation', 'No such operation', `cannot find operation "${id}"`);
+
   const reloadByDefault: ReloadScript = (_request, progress) => {
     progress({ type: 'progress', unit: 'web', state: 'starting', reason: 'command changed' });
     const web = units.get('web');
@@ -248,14 +266,22 @@ export function fakeControl(options: FakeControlOptions = {}): FakeControl {
       calls.push({ method: 'plan', arguments: [request] });
       return script.plan ?? ok(SAMPLE_PLAN_DOCUMENT);
     },
-    async reload(request, progress, hangup): Promise<Answer<OperationDocument>> {
+    async reload(request, progress, hangup): Promise<OperationAnswer> {
       calls.push({ method: 'reload', arguments: [request] });
       return (script.reload ?? reloadByDefault)(request, progress, hangup);
     },
-    async operate(name, verb, request, progress, hangup): Promise<Answer<OperationDocument>> {
+    async operate(name, verb, request, progress, hangup): Promise<OperationAnswer> {
       calls.push({ method: 'operate', arguments: [name, verb, request] });
       if (!units.has(name)) return noSuchUnit(name);
       return (script.operate ?? operateByDefault)(name, verb, request, progress, hangup);
+    },
+    async operation(id, progress, hangup): Promise<OperationAnswer> {
+      calls.push({ method: 'operation', arguments: [id] });
+      return (script.operation ?? operationByDefault)(id, progress, hangup);
+    },
+    async reexec(): Promise<Answer<ReexecDocument>> {
+      calls.push({ method: 'reexec', arguments: [] });
+      return script.reexec ?? ok(SAMPLE_REEXEC);
     },
     logs(name: string, query: LogQuery, hangup: AbortSignal): Answer<AsyncIterable<LogLine>> {
       calls.push({ method: 'logs', arguments: [name, query] });

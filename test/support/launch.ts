@@ -12,6 +12,9 @@ export interface Launch {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   readonly asUser: string | undefined;
+  /** Default: the built program, and the node that runs the tests. */
+  readonly program?: string | undefined;
+  readonly node?: string | undefined;
 }
 
 export interface Ended {
@@ -98,12 +101,12 @@ function switchTo(user: string): string[] {
   return [`--reuid=${uid}`, `--regid=${gid}`, '--init-groups'];
 }
 
-function start({ args, env, cwd, asUser }: Launch): ChildProcess {
-  const words = [PROGRAM, ...args];
+function start({ args, env, cwd, asUser, program = PROGRAM, node = process.execPath }: Launch): ChildProcess {
+  const words = [program, ...args];
   const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
   return asUser === undefined
-    ? spawn(process.execPath, words, { cwd, env, stdio })
-    : spawn('setpriv', [...switchTo(asUser), process.execPath, ...words], { cwd, env, stdio });
+    ? spawn(node, words, { cwd, env, stdio })
+    : spawn('setpriv', [...switchTo(asUser), node, ...words], { cwd, env, stdio });
 }
 
 function matcher(wanted: string | RegExp | ((line: string) => boolean)): (line: string) => boolean {

@@ -9,6 +9,7 @@ import type {
   HistoryEntry,
   LogLine,
   PlanDocument,
+  ReexecDocument,
   UnitDocument,
   UnitStatus,
 } from '../../src/wire/v1.ts';
@@ -103,11 +104,20 @@ export const SAMPLE_DAEMON: DaemonStatus = {
   pid: 1,
   version: '0.1.0',
   startedAt: '2026-11-22T09:00:00.000Z',
+  replacedAt: null,
   units: '/etc/unitd/units.d',
   degraded: false,
   problems: [],
   fence: 'cgroup',
   usageSource: 'pidusage',
+};
+
+export const SAMPLE_REEXEC: ReexecDocument = {
+  apiVersion: 'unitd/v1',
+  verb: 'reexec',
+  pid: 1,
+  oldVersion: '0.1.0',
+  newVersion: '0.2.0',
 };
 
 export const SAMPLE_PLAN: Plan = {

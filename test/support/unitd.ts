@@ -46,6 +46,9 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** Runs daemon and CLI as this user; skip the test by `cannotRunAs` where that is impossible. */
   readonly asUser?: string;
+  /** What runs the daemon, in place of the built program and the node of the tests. */
+  readonly program?: string;
+  readonly node?: string;
   /** A clean stop may leave processes (killMode none or process): they are killed, not complained of. */
   readonly leavesProcesses?: boolean;
 }
@@ -121,7 +124,8 @@ export class Unitd {
 
   async start(...args: string[]): Promise<void> {
     assert(this.#daemon === undefined, 'the daemon runs already');
-    const launch = this.#launch('daemon', ...(this.#options.args ?? []), ...args);
+    const { program, node } = this.#options;
+    const launch = { ...this.#launch('daemon', ...(this.#options.args ?? []), ...args), program, node };
     this.#daemon = follow(launch, 'the daemon', 'stderr');
     this.#lastDaemon = this.#daemon;
     this.#stoppedCleanly = false;
@@ -151,6 +155,13 @@ export class Unitd {
 
   async get<T>(path: string): Promise<T> {
     return await getJson<T>(this.socket, path);
+  }
+
+  /** The daemon has been replaced, and what was followed has ended: `until` and `follow` begin anew. */
+  async followAnew(): Promise<void> {
+    const feed = this.#feed;
+    this.#feed = undefined;
+    (await feed)?.close();
   }
 
   /** Writes or replaces a unit file in one step, as a deploy tool does. Common indentation is taken off. */

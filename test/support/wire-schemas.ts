@@ -10,6 +10,7 @@ export const WIRE_SCHEMAS = [
   'graph',
   'plan',
   'operation',
+  'reexec',
   'event',
   'problem',
 ] as const;

@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ROUTES } from '../../../src/api/routes.ts';
-import { SAMPLE_PLAN, SAMPLE_PLAN_DOCUMENT, SAMPLE_PROBLEM } from '../../support/sample-documents.ts';
+import {
+  SAMPLE_PLAN,
+  SAMPLE_PLAN_DOCUMENT,
+  SAMPLE_PROBLEM,
+  SAMPLE_REEXEC,
+} from '../../support/sample-documents.ts';
 import { fakeControl, refused } from '../../support/fake-control.ts';
 import { NOW, all, askDocument, askLines } from './ask.ts';
 
@@ -18,7 +23,9 @@ test('ROUTES: every path of the contract has its method', () => {
       'GET /v1/units/{name}/logs',
       'GET /v1/plan',
       'GET /v1/events',
+      'GET /v1/operations/{id}',
       'POST /v1/reload',
+      'POST /v1/reexec',
       'POST /v1/units/{name}/start',
       'POST /v1/units/{name}/stop',
       'POST /v1/units/{name}/restart',
@@ -304,7 +311,7 @@ test('GET events: the query reaches the daemon, by comma or repeated', async () 
   client.abort();
   for (const query of [
     '',
-    '?unit=web&unit=db&type=exit,state&snapshot=1',
+    '?unit=web&unit=db&type=exit,state&snapshot=1&after=7',
     '?unit=web,db,&type=state&type=exit',
   ]) {
     await all(askLines(control, `GET /v1/events${query}`, { hangup: client.signal }));
@@ -312,9 +319,9 @@ test('GET events: the query reaches the daemon, by comma or repeated', async () 
   assert.deepEqual(
     control.calls.map(({ arguments: [query] }) => query),
     [
-      { units: [], types: [], snapshot: false },
-      { units: ['web', 'db'], types: ['state', 'exit'], snapshot: true },
-      { units: ['web', 'db'], types: ['state', 'exit'], snapshot: false },
+      { units: [], types: [], snapshot: false, after: null },
+      { units: ['web', 'db'], types: ['state', 'exit'], snapshot: true, after: 7 },
+      { units: ['web', 'db'], types: ['state', 'exit'], snapshot: false, after: null },
     ],
   );
   assert.equal(control.openSubscriptions(), 0);
@@ -338,4 +345,39 @@ test('GET events: the snapshot is whole however small the queue; what is dropped
   client.abort();
   assert.equal((await lines.next()).done, true);
   assert.equal(control.openSubscriptions(), 0);
+});
+
+test('a POST that is handed over: 303 and where to look, or as a line; the rest is asked for there', async () => {
+  const id = 'f81d4fae-7dec-41d0-a765-00a0c91e6bf6';
+  const { error } = refused(303, 'handed-over', 'Handed over', 'the daemon is being replaced');
+  const control = fakeControl({
+    operate: () => ({ ok: false, error, operation: id }),
+    operation: (asked, progress) => {
+      progress({ type: 'progress', unit: 'web', state: 'starting', reason: asked });
+      return refused(410, 'unknown-operation', 'No such operation', asked);
+    },
+  });
+  const answer = await askDocument(control, 'POST /v1/units/web/start');
+  assert.deepEqual([answer.status, answer.value], [303, error]);
+  const lines = await all(askLines(control, 'POST /v1/units/web/start', { accept: NDJSON }));
+  assert.deepEqual(lines, [{ type: 'handed-over', operation: id }]);
+  const rest = await all(askLines(control, `GET /v1/operations/${id}`, { accept: NDJSON }));
+  assert.deepEqual(
+    rest.map((line) => Object.values(line ?? {})[0]),
+    ['progress', 'error'],
+  );
+  assert.equal((await askDocument(control, `GET /v1/operations/${id}`)).status, 410);
+  assert.equal((await askDocument(control, `GET /v1/operations/${id}?x=1`)).status, 400);
+});
+
+test('POST /v1/reexec: no fields, no query; the refusal of the daemon passes through', async () => {
+  const no = refused(409, 'reexec-refused', 'cannot replace the daemon', 'it ended with code 1');
+  const control = fakeControl();
+  assert.equal((await askDocument(control, 'POST /v1/reexec', { body: '{"now":true}' })).status, 400);
+  assert.equal((await askDocument(control, 'POST /v1/reexec?now=1')).status, 400);
+  assert.deepEqual(control.calls, []);
+  assert.deepEqual((await askDocument(control, 'POST /v1/reexec')).value, SAMPLE_REEXEC);
+  control.script({ reexec: no });
+  const answer = await askDocument(control, 'POST /v1/reexec');
+  assert.deepEqual([answer.status, answer.value], [409, no.error]);
 });

@@ -64,6 +64,8 @@ async function samples(): Promise<readonly (readonly [Parameters<typeof schemaCo
       ...(await all(askLines(control, 'POST /v1/units/db/stop', lines))),
       ...(await all(askLines(control, 'POST /v1/units/nope/stop', lines))),
     ].map((line) => ['operation-line', line] as const),
+    ['reexec', (await askDocument(control, 'POST /v1/reexec')).value],
+    ['operation-line', { type: 'handed-over', operation: 'f81d4fae-7dec-41d0-a765-00a0c91e6bf6' }],
     ['problem', problem],
     ['problem', (await askDocument(control, 'GET /v1/nope')).value],
     ...Object.values(EVENTS).map((line) => ['event', line] as const),
