@@ -1,6 +1,11 @@
 // The client of the control socket. Every failure is a value; what crosses is parsed here and trusted inside.
+//
+// A daemon that is replaced by another version cuts its connections. A request that got no word of an answer was not
+// looked at, and is sent again; an operation that is under way is asked for where the daemon said. A daemon that has
+// ended refuses the second connection, and the failure is told.
 import type { OperationDocument, OperationLine, ProblemDetails } from '../wire/v1.ts';
 import { requestDocument } from './document-request.ts';
+import type { DocumentAnswer } from './document-request.ts';
 import type { Failure, Reply } from './failure.ts';
 import type { StreamRequest } from './stream-request.ts';
 
@@ -17,6 +22,8 @@ export interface Client {
     progress: (line: ProgressLine) => void,
     signal: AbortSignal,
   ): Promise<Reply<OperationDocument>>;
+  /** The document that a POST is answered with at once. */
+  ask<T>(path: string, body: object): Promise<Reply<T>>;
   /** Each line of the stream at `path`, until it ends or `signal`; `complete`: it was not cut off. */
   stream<T>(
     path: string,
@@ -25,11 +32,43 @@ export interface Client {
   ): Promise<Reply<{ readonly complete: boolean }>>;
 }
 
+/** Of one request, where no answer begins. */
+const MOST_TRIES = 4;
+
+function wasNotLookedAt(answer: DocumentAnswer): boolean {
+  if (answer.kind === 'unreachable') return wasCut(answer.errno);
+  return answer.kind === 'cut-off' && answer.isEmpty;
+}
+
+/** Connected, and then cut: what nobody listens to any more is refused instead. */
+function wasCut(errno: string | undefined): boolean {
+  return errno === 'ECONNRESET' || errno === 'EPIPE';
+}
+
+type LastLine = Exclude<OperationLine, ProgressLine>;
+
+async function lastLine(
+  socket: string,
+  request: StreamRequest,
+  progress: (line: ProgressLine) => void,
+): Promise<{ readonly end: Reply<{ readonly complete: boolean }>; readonly last: LastLine | null }> {
+  let last: LastLine | null = null;
+  const end = await lines(socket, request, (text) => {
+    const line = parsed<OperationLine>(text);
+    if (line?.type === 'progress') progress(line);
+    else last = line;
+  });
+  return { end, last };
+}
+
 export function clientOf(socket: string): Client {
   return {
     socket,
     async get<T>(path: string): Promise<Reply<T>> {
-      const answer = await requestDocument(socket, path);
+      let answer = await requestDocument(socket, path);
+      for (let tries = 1; wasNotLookedAt(answer) && tries < MOST_TRIES; tries++) {
+        answer = await requestDocument(socket, path);
+      }
       if (answer.kind === 'answer' && answer.status === 200) {
         const document = parsed<T>(answer.body);
         if (document !== null) return { ok: true, value: document };
@@ -47,20 +86,27 @@ export function clientOf(socket: string): Client {
       }
     },
     async post(path, body, progress, signal) {
-      let last: Exclude<OperationLine, ProgressLine> | null = null;
-      const end = await lines(socket, { method: 'POST', path, body, signal }, (text) => {
-        const line = parsed<OperationLine>(text);
-        if (line?.type === 'progress') progress(line);
-        else last = line;
-      });
-      if (!end.ok) return end;
       const { connectionFailure, refusal } = await import('./failure.ts');
-      return answerOf(last) ?? failed(connectionFailure(socket, 'ECONNRESET'));
-
-      function answerOf(line: Exclude<OperationLine, ProgressLine> | null): Reply<OperationDocument> | null {
-        if (line === null) return null;
-        return line.type === 'result' ? { ok: true, value: line.result } : failed(refusal(line.error));
+      let request: StreamRequest = { method: 'POST', path, body, signal };
+      for (;;) {
+        const { end, last } = await lastLine(socket, request, progress);
+        if (!end.ok) return end;
+        if (last === null) return failed(connectionFailure(socket, 'ECONNRESET'));
+        if (last.type === 'result') return { ok: true, value: last.result };
+        if (last.type === 'error') return failed(refusal(last.error));
+        request = { method: 'GET', path: `/v1/operations/${last.operation}`, body: null, signal };
       }
+    },
+    async ask<T>(path: string, body: object): Promise<Reply<T>> {
+      let text = '';
+      const request = { method: 'POST', path, body, signal: new AbortController().signal } as const;
+      const end = await lines(socket, request, (line) => (text += line));
+      if (!end.ok) return end;
+      const { connectionFailure } = await import('./failure.ts');
+      const document = parsed<T>(text);
+      return document === null
+        ? failed(connectionFailure(socket, 'ECONNRESET'))
+        : { ok: true, value: document };
     },
     async stream<T>(path: string, line: (value: T) => void, signal: AbortSignal) {
       return lines(socket, { method: 'GET', path, body: null, signal }, (text) => {
@@ -77,7 +123,11 @@ async function lines(
   line: (text: string) => void,
 ): Promise<Reply<{ readonly complete: boolean }>> {
   const { requestLines } = await import('./stream-request.ts');
-  const end = await requestLines(socket, request, line);
+  let end = await requestLines(socket, request, line);
+  for (let tries = 1; end.kind === 'unreachable' && wasCut(end.errno) && tries < MOST_TRIES; tries++) {
+    if (request.signal.aborted) break;
+    end = await requestLines(socket, request, line);
+  }
   if (end.kind === 'ended') return { ok: true, value: { complete: end.complete } };
   if (end.kind === 'refused') return refused(socket, end.status, end.body);
   const { connectionFailure } = await import('./failure.ts');

@@ -6,8 +6,8 @@ export type DocumentAnswer =
   | { readonly kind: 'answer'; readonly status: number; readonly body: string }
   /** Nothing listens, or it may not be reached. */
   | { readonly kind: 'unreachable'; readonly errno: string | undefined }
-  /** The connection ended before the answer did. */
-  | { readonly kind: 'cut-off' }
+  /** The connection ended before the answer did; `isEmpty`: not a byte of it came. */
+  | { readonly kind: 'cut-off'; readonly isEmpty: boolean }
   | { readonly kind: 'not-http' };
 
 /** `path` is already encoded for a request line. */
@@ -17,7 +17,9 @@ export async function requestDocument(socket: string, path: string): Promise<Doc
     const connection = connect(socket);
     connection.on('data', (chunk) => chunks.push(chunk));
     connection.on('error', (error: NodeJS.ErrnoException) => {
-      resolve(chunks.length > 0 ? { kind: 'cut-off' } : { kind: 'unreachable', errno: error.code });
+      resolve(
+        chunks.length > 0 ? { kind: 'cut-off', isEmpty: false } : { kind: 'unreachable', errno: error.code },
+      );
     });
     connection.on('close', () => resolve(answerOf(Buffer.concat(chunks))));
     connection.write(`GET ${path} HTTP/1.0\r\nAccept: application/json\r\n\r\n`);
@@ -26,13 +28,14 @@ export async function requestDocument(socket: string, path: string): Promise<Doc
 
 function answerOf(bytes: Buffer): DocumentAnswer {
   const headEnd = bytes.indexOf('\r\n\r\n');
-  if (headEnd === -1) return { kind: bytes.length === 0 || isHttp(bytes) ? 'cut-off' : 'not-http' };
+  const isEmpty = bytes.length === 0;
+  if (headEnd === -1) return isEmpty || isHttp(bytes) ? { kind: 'cut-off', isEmpty } : { kind: 'not-http' };
   const head = bytes.toString('latin1', 0, headEnd);
   const status = /^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1];
   if (status === undefined) return { kind: 'not-http' };
   const body = bytes.subarray(headEnd + 4);
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
-  if (length !== undefined && body.length < Number(length)) return { kind: 'cut-off' };
+  if (length !== undefined && body.length < Number(length)) return { kind: 'cut-off', isEmpty };
   return { kind: 'answer', status: Number(status), body: body.toString('utf8') };
 }
 

@@ -55,7 +55,7 @@ function happening(event: EventLine, screen: Screen): string {
     case 'daemon':
       return event.phase === 'ready'
         ? palette.green('the daemon is ready')
-        : palette.yellow('the daemon is stopping');
+        : palette.yellow(`the daemon is ${event.phase === 'stopping' ? 'stopping' : 'being replaced'}`);
     case 'lost':
       return palette.yellow(`${event.count} events lost: read too slowly`);
   }

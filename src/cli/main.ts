@@ -54,6 +54,8 @@ async function runOf(verb: string, runDaemon: RunDaemon): Promise<Run> {
       return (await import('./verbs/operate.ts')).runOperate;
     case 'signal':
       return (await import('./verbs/signal.ts')).runSignal;
+    case 'reexec':
+      return (await import('./verbs/reexec.ts')).runReexec;
     case 'check':
       return (await import('./verbs/check.ts')).runCheck;
     case 'schema':

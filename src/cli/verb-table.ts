@@ -271,6 +271,17 @@ export const VERBS: readonly VerbSpec[] = [
       ['unitd daemon --detach', 'in the background'],
     ],
   },
+  {
+    name: 'reexec',
+    group: 'Daemon',
+    summary: 'replace the daemon by the version on disk, units untouched',
+    details:
+      'The version on disk is tried first: one that cannot take over is refused with its reason, exit code 1, and the ' +
+      'daemon goes on. Pids stay, units run on, and whoever waits for something goes on waiting.',
+    operands: [],
+    options: WAITING,
+    examples: [['npm install -g unitd@latest && unitd reexec', 'an upgrade']],
+  },
 ];
 
 export function verbNamed(name: string): VerbSpec | undefined {

@@ -1,4 +1,5 @@
-// unitd events: what happens, until the process or the daemon ends.
+// unitd events: what happens, until the process or the daemon ends. A daemon that is replaced by another version says
+// so in its last line; that version is asked for all that came after.
 import { EVENT_TYPES } from '../../wire/v1.ts';
 import type { EventLine } from '../../wire/v1.ts';
 import { clientOf } from '../client.ts';
@@ -8,6 +9,7 @@ import { eventText } from '../event-text.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { connectionFailure, unknownChoice, usageFailure } from '../failure.ts';
+import type { Reply } from '../failure.ts';
 import { given, valuesOf } from '../verb-spec.ts';
 
 export async function runEvents(context: Context): Promise<ExitCode> {
@@ -21,11 +23,24 @@ export async function runEvents(context: Context): Promise<ExitCode> {
   for (const type of types) query.append('type', type);
   if (given(invocation, 'snapshot')) query.set('snapshot', '1');
   const asJson = context.json || out.width === null;
-  const reply = await clientOf(context.paths.socket).stream<EventLine>(
-    `/v1/events?${query.toString()}`,
-    (event) => context.print(`${asJson ? JSON.stringify(event) : eventText(event, out)}\n`),
-    new AbortController().signal,
-  );
+  const client = clientOf(context.paths.socket);
+  let replacedAfter: number | null = null;
+  let reply: Reply<{ readonly complete: boolean }>;
+  do {
+    if (replacedAfter !== null) {
+      query.delete('snapshot');
+      query.set('after', String(replacedAfter));
+    }
+    replacedAfter = null;
+    reply = await client.stream<EventLine>(
+      `/v1/events?${query.toString()}`,
+      (event) => {
+        if (event.type === 'daemon' && event.phase === 'replacing') replacedAfter = event.seq;
+        context.print(`${asJson ? JSON.stringify(event) : eventText(event, out)}\n`);
+      },
+      new AbortController().signal,
+    );
+  } while (replacedAfter !== null && reply.ok);
   if (!reply.ok) return failed(context, reply.failure);
   if (reply.value.complete) {
     const message = 'cannot go on: the daemon has ended, expected it to run';

@@ -8,7 +8,7 @@ import { documentList, schemaNamed } from '../../support/manual-parts.ts';
 import { assertParts, literalsIn, readManual, sectionOf } from '../../support/manual.ts';
 
 test('unitd-api(7) has every field of every document', () => {
-  const names = ['status', 'unit-document', 'graph', 'plan', 'operation', 'problem'];
+  const names = ['status', 'unit-document', 'graph', 'plan', 'operation', 'reexec', 'problem'];
   assertParts(
     'unitd-api.7',
     new Map(names.map((name) => [`document ${name}`, documentList(schemaNamed(name))])),

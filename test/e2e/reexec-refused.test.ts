@@ -1,0 +1,191 @@
+// A version on disk that cannot take over: refused with its reason, and the old one goes on as it was. And one that
+// fails after all: no unit is lost.
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { child, openChannel, temporaryDirectory } from '../support/child.ts';
+import { cannotRunAs } from '../support/launch.ts';
+import { processFact } from '../support/processes.ts';
+import { startUnitd, type Unitd } from '../support/unitd.ts';
+import { ASKED, TAKING_OVER, versionsOf, type Installed } from '../support/versions.ts';
+
+const WEB = 'command: sleep infinity';
+
+/** What is refused must leave no trace. */
+async function facts(unitd: Unitd): Promise<unknown> {
+  const { daemon, units } = await unitd.status();
+  return { daemon, units: units.map((unit) => ({ ...unit, usage: null })) };
+}
+
+async function refusal(unitd: Unitd): Promise<string> {
+  const before = await facts(unitd);
+  const ran = await unitd.cli('reexec');
+  assert.equal(ran.code, 1, ran.stdout);
+  assert.equal(ran.stdout, '');
+  assert.deepEqual(await facts(unitd), before);
+  const told = /^unitd: cannot replace daemon by the version on disk: (.*); version 7\.0\.0 goes on\n$/.exec(
+    ran.stderr,
+  );
+  return told?.[1] ?? ran.stderr;
+}
+
+const program = (installed: Installed): string => join(installed.root, 'dist/bin/unitd.js');
+
+const BROKEN: readonly (readonly [string, (installed: Installed) => void, RegExp])[] = [
+  ['is deleted', ({ root }) => rmSync(root, { recursive: true }), /ended with code 1: .*Cannot find module/],
+  [
+    'lacks one of its files',
+    ({ root }) => rmSync(join(root, 'dist/daemon/journal.js')),
+    /ended with code 1: .*Cannot find module .*journal\.js/,
+  ],
+  [
+    'has a syntax error',
+    (installed) => writeFileSync(program(installed), 'if (\n'),
+    /ended with code 1: SyntaxError: Unexpected end of input/,
+  ],
+  [
+    'has a syntax error in the daemon alone',
+    ({ root }) => writeFileSync(join(root, 'dist/daemon/effects.js'), 'const = 1;\n'),
+    /ended with code 1: SyntaxError: /,
+  ],
+  [
+    'throws',
+    (installed) => writeFileSync(program(installed), 'throw new Error("not today");\n'),
+    /ended with code 1: Error: not today/,
+  ],
+  ['says nothing', (installed) => writeFileSync(program(installed), ''), /it did not say whether it can/],
+  [
+    'kills itself',
+    (installed) => writeFileSync(program(installed), 'process.kill(process.pid, "SIGKILL");\n'),
+    /it ended with SIGKILL/,
+  ],
+  [
+    'takes over in another format',
+    ({ root }) =>
+      edit(join(root, 'dist/daemon/handover.js'), /HANDOVER_FORMAT = \d+/, 'HANDOVER_FORMAT = 99'),
+    /it takes over in format 99, the daemon leaves itself in format 1/,
+  ],
+  [
+    'writes its journal otherwise',
+    ({ root }) => edit(join(root, 'dist/daemon/journal.js'), /VERSION = \d+/, 'VERSION = 99'),
+    /it cannot read the journal of the daemon/,
+  ],
+  [
+    'does not know a field that a unit has',
+    ({ root }) => edit(join(root, 'schemas/unit.schema.json'), /"nice": \{/g, '"nasty": {'),
+    /unit "web" is not valid for it: .*nice is not a known field/,
+  ],
+];
+
+function edit(path: string, what: RegExp, by: string): void {
+  const before = readFileSync(path, 'utf8');
+  assert.match(before, what, path);
+  writeFileSync(path, before.replace(what, by));
+}
+
+const users: readonly (string | undefined)[] = [undefined, 'nobody'];
+for (const asUser of users) {
+  const as = asUser === undefined ? 'the user of the tests' : asUser;
+  const skip = asUser === undefined ? false : cannotRunAs(asUser);
+
+  test(
+    `as ${as}: a version that cannot take over is refused with its reason, and the old one goes on`,
+    { skip },
+    async (t) => {
+      const versions = versionsOf(t);
+      const good = versions.install('7.0.0');
+      good.use();
+      const options = { program: versions.program, ...(asUser === undefined ? {} : { asUser }) };
+      const unitd = await startUnitd(t, { 'web.yaml': `${WEB}\nnice: 1` }, options);
+      assert.equal((await unitd.cli('wait', 'web')).code, 0);
+      for (const [index, [what, breakIt, reason]] of BROKEN.entries()) {
+        const bad = versions.install(`8.0.${index}`);
+        breakIt(bad);
+        bad.use();
+        assert.match(await refusal(unitd), reason, what);
+      }
+      if (asUser !== undefined) {
+        const bad = versions.install('9.0.0');
+        chmodSync(join(bad.root, 'dist'), 0);
+        bad.use();
+        assert.match(
+          await refusal(unitd),
+          /ended with code 1: .*(Cannot find module|EACCES|permission denied)/,
+        );
+      }
+      good.use();
+      assert.equal((await unitd.cli('reexec')).code, 0);
+    },
+  );
+}
+
+test('a node that is gone is refused; one that goes between trial and exec leaves the old version going on', async (t) => {
+  const versions = versionsOf(t);
+  versions.install('7.0.0').use();
+  const node = join(temporaryDirectory(t), 'node');
+  copyFileSync(process.execPath, node, constants.COPYFILE_FICLONE);
+  const channel = openChannel(t);
+  const files = { 'web.yaml': `command: ${child.announce} ${channel.path}\nrestart: { delay: 10ms }` };
+  const unitd = await startUnitd(t, files, { program: versions.program, node });
+  const { pid } = await channel.next('up');
+  await unitd.until({ web: 'running' });
+  versions
+    .install('8.0.0', `import { rmSync } from 'node:fs';\nif (${ASKED}) rmSync(process.execPath);`)
+    .use();
+  const { startedAt } = (await unitd.status()).daemon;
+  const descriptors = (): number => readdirSync(`/proc/${unitd.pid}/fd`).length;
+  const before = descriptors();
+  const ran = await unitd.cli('reexec');
+  assert.deepEqual(
+    [ran.code, ran.stdout],
+    [0, `pid ${unitd.pid}: version 7.0.0 in place of 7.0.0\n`],
+    ran.stderr,
+  );
+  assert.match(
+    await unitd.says('exec of'),
+    /cannot replace daemon: exec of \\".*\/node\\" failed with ENOENT; version 7\.0\.0 goes on/,
+  );
+  const { daemon, units } = await unitd.status();
+  assert.deepEqual(
+    [daemon.startedAt, daemon.version, units[0]?.pid, units[0]?.restarts],
+    [startedAt, '7.0.0', pid, 0],
+  );
+  // The harness's own connection was cut.
+  assert.ok(descriptors() <= before + 1, `${descriptors()} descriptors after ${before}`);
+  process.kill(pid, 'SIGKILL');
+  await unitd.followAnew();
+  const again = await channel.next('up', 1);
+  await unitd.until((look) => look('web')?.pid === again.pid);
+  assert.equal((await unitd.unit('web')).unit.lastExit?.signal, 'SIGKILL');
+  assert.match(await refusal(unitd), /^cannot run ".*\/node": spawn .* ENOENT$/);
+});
+
+test('a version that fails after its trial leaves the units to the next daemon', async (t) => {
+  const versions = versionsOf(t);
+  const good = versions.install('7.0.0');
+  good.use();
+  const channel = openChannel(t);
+  const files = { 'web.yaml': `command: ${child.announce} ${channel.path}` };
+  const unitd = await startUnitd(t, files, { program: versions.program });
+  const { pid } = await channel.next('up');
+  await unitd.until({ web: 'running' });
+  versions.install('8.0.0', `if (${TAKING_OVER}) throw new Error('changed its mind');`).use();
+  const ended = unitd.ended();
+  const ran = await unitd.cli('reexec');
+  assert.equal(ran.code, 69);
+  assert.match(ran.stderr, /cannot reach the daemon[^]*the units run on/);
+  assert.deepEqual(await ended, { code: 1, signal: null });
+  assert.notEqual(processFact(pid), null);
+  good.use();
+  await unitd.start();
+  assert.equal((await unitd.unit('web')).unit.pid, pid);
+});
