@@ -203,7 +203,7 @@ function act(fleet: Fleet, name: string, instant: Instant, outputs: Outputs): vo
   };
   if (unit.cycle !== null && !needsStop(unit)) {
     if (phase.at !== 'stopped')
-      send(phase.at === 'completed' ? { type: 'stop-requested' } : { type: 'cleared' });
+      send(phase.at === 'completed' ? { type: 'stop-requested' } : { type: 'cleared', counts: 'attempts' });
     amend(fleet, name, { cycle: null });
     doubtNeighbours(fleet, unit);
   } else if (unit.verdict.down !== null) {

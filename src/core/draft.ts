@@ -29,9 +29,9 @@ export function enter(draft: Draft, phase: Phase): void {
   draft.state = { ...draft.state, phase };
 }
 
-export function clearTally(draft: Draft): void {
-  const { tally } = draft.state;
-  draft.state = { ...draft.state, tally: { ...FRESH_TALLY, restarts: tally.restarts } };
+export function clearTally(draft: Draft, counts: 'attempts' | 'all'): void {
+  const restarts = counts === 'all' ? 0 : draft.state.tally.restarts;
+  draft.state = { ...draft.state, tally: { ...FRESH_TALLY, restarts } };
 }
 
 export function bound(fromMs: number, lengthMs: number | null): Deadline {

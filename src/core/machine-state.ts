@@ -104,8 +104,8 @@ export type MachineEvent =
   | { readonly type: 'hurried' }
   /** A requisite is not up, and will not be by itself. */
   | { readonly type: 'start-refused'; readonly text: string }
-  /** Forget failures and counts; a unit at rest becomes plain stopped. */
-  | { readonly type: 'cleared' }
+  /** Forget failures and attempts, or every count; a unit at rest becomes plain stopped. */
+  | { readonly type: 'cleared'; readonly counts: 'attempts' | 'all' }
   /** The spec was replaced in place. */
   | { readonly type: 'respecified' }
   | { readonly type: 'spawned'; readonly run: number; readonly process: ProcessId }

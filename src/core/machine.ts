@@ -93,7 +93,7 @@ function stepAtRest(draft: Draft, phase: AtRest, event: MachineEvent): void {
       if (phase.at === 'stopped') enter(draft, { at: 'failed', text: event.text });
       return;
     case 'cleared':
-      clearTally(draft);
+      clearTally(draft, event.counts);
       if (phase.at === 'failed' || phase.at === 'backoff') enter(draft, { at: 'stopped', text: null });
       return;
     case 'deadline-passed':
@@ -207,7 +207,7 @@ function stepStarting(draft: Draft, phase: Starting, event: MachineEvent): void 
       enter(draft, { ...phase, deadline: bound(phase.startedAt, spec.startTimeoutMs) });
       return;
     case 'cleared':
-      clearTally(draft);
+      clearTally(draft, event.counts);
       return;
     case 'start-requested':
     case 'start-refused':
@@ -264,7 +264,7 @@ function stepRunning(draft: Draft, phase: Running, event: MachineEvent): void {
       }
       return;
     case 'cleared':
-      clearTally(draft);
+      clearTally(draft, event.counts);
       return;
     case 'start-requested':
     case 'start-refused':

@@ -5,7 +5,7 @@
 // stop     Wanted down, whatever files and other units say, until start or release; it survives reloads and restarts.
 // restart  As start; what is there goes down once, with all that requires it or is part of it, and comes back.
 // release  The file's word holds again.
-// reset    Failures and counts are forgotten; a failed unit, or one in backoff, that is wanted is tried at once.
+// reset    Failures and all counts are forgotten; a failed unit, or one in backoff, that is wanted is tried at once.
 import { amend, conflictsOf, isUp, needsStop } from './fleet.ts';
 import type { Fleet, Unit } from './fleet.ts';
 import { deliver } from './converge.ts';
@@ -33,7 +33,7 @@ export function operate(fleet: Fleet, name: string, verb: Verb, instant: Instant
       amend(fleet, name, { intent: null });
       return;
     case 'reset':
-      deliver(fleet, name, { type: 'cleared' }, instant, outputs);
+      deliver(fleet, name, { type: 'cleared', counts: 'all' }, instant, outputs);
       return;
   }
 }
@@ -54,13 +54,13 @@ function bringUp(fleet: Fleet, unit: Unit, instant: Instant, outputs: Outputs): 
   const isContested = conflictsOf(fleet, unit).length > 0;
   amend(fleet, name, { intent: enabled && !isContested ? null : { wanted: 'up', seq } });
   for (const failed of failedRequirements(fleet, unit)) {
-    deliver(fleet, failed, { type: 'cleared' }, instant, outputs);
+    deliver(fleet, failed, { type: 'cleared', counts: 'attempts' }, instant, outputs);
   }
   if (needsStop(unit)) return;
   if (unit.state.phase.at === 'completed' && !isUp(unit)) {
     deliver(fleet, name, { type: 'stop-requested' }, instant, outputs);
   }
-  deliver(fleet, name, { type: 'cleared' }, instant, outputs);
+  deliver(fleet, name, { type: 'cleared', counts: 'attempts' }, instant, outputs);
 }
 
 /** All that the unit needs or wants, however far up, that has given up. */

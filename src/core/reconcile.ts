@@ -212,7 +212,7 @@ export function commit(
       amend(fleet, row.name, { cycle: isRestart ? row.reason : `${causes} changed` });
     }
     if (isRestart || row.action === 'start') {
-      deliver(fleet, row.name, { type: 'cleared' }, instant, outputs);
+      deliver(fleet, row.name, { type: 'cleared', counts: 'attempts' }, instant, outputs);
       if (unit.state.phase.at === 'completed' && !needsStop(unit)) {
         deliver(fleet, row.name, { type: 'stop-requested' }, instant, outputs);
       }

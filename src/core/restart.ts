@@ -64,7 +64,7 @@ export function statusText(status: ExitStatus): string {
 
 /** What one unit's restarts have been so far. */
 export interface RestartTally {
-  /** Automatic restarts since the unit became known. */
+  /** Automatic restarts since the unit became known, or since an operator's reset. */
   readonly restarts: number;
   /** Of these, how many since the count last began again: the exponent of the next delay. */
   readonly attempt: number;

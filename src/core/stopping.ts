@@ -118,7 +118,7 @@ export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent)
     case 'respecified':
       return;
     case 'cleared':
-      clearTally(draft);
+      clearTally(draft, event.counts);
       return;
     case 'start-requested':
     case 'start-refused':

@@ -141,6 +141,7 @@ test('restart.limit gives up, says so, and reset lets the unit try anew', async 
   assert.equal((await unitd.cli('reset', 'web')).code, 0);
   await again;
   assert.equal(startCount(), 6);
+  assert.equal((await unitd.unit('web')).unit.restarts, 2, 'counted from 0 again');
 });
 
 test("restart.limit: an operator's start tries anew", async (t) => {

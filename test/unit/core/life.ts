@@ -47,7 +47,7 @@ function eventOf(line: string, state: MachineState): MachineEvent {
     case 'hurry':
       return { type: 'hurried' };
     case 'clear':
-      return { type: 'cleared' };
+      return { type: 'cleared', counts: 'attempts' };
     case 'respecify':
       return { type: 'respecified' };
     case 'refuse':

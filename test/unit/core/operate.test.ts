@@ -190,6 +190,19 @@ describe('operate: release and reset', () => {
     assert.equal(standing(on, 'web'), 'running');
     assert.equal(on.fleet.units.get('web')?.state.tally.attempt, 0);
   });
+  test('reset counts the restarts from 0 again, also of a unit that runs; start does not', () => {
+    const restarts = (on: world.World): number | undefined => on.fleet.units.get('web')?.state.tally.restarts;
+    const on = settled(unitSpec('web'));
+    crash(on, 'web');
+    world.passDeadline(on);
+    tellAll(on);
+    operate(on, 'web', 'start');
+    assert.deepEqual([standing(on, 'web'), restarts(on)], ['running', 1]);
+    operate(on, 'web', 'reset');
+    assert.equal(restarts(on), 0);
+    crash(on, 'web');
+    assert.equal(restarts(on), 1);
+  });
   test('reset of a unit that is held down does not start it', () => {
     const on = settled(unitSpec('web'));
     operate(on, 'web', 'stop');
