@@ -61,8 +61,18 @@ export function findProgram(
   if (refused !== null) return { ok: false, failure: notRunnable(refused) };
   return {
     ok: false,
-    failure: commandFailure('ENOENT', `${quote(command)} is not on the PATH ${quote(path)}`),
+    failure: commandFailure('ENOENT', `${quote(command)} is not on the PATH ${shownPath(path)}`),
   };
+}
+
+const PATH_SHOWN = 120;
+
+/** A long one is cut between two directories, and their number told. */
+function shownPath(path: string): string {
+  if (path.length <= PATH_SHOWN) return quote(path);
+  const end = path.lastIndexOf(':', PATH_SHOWN);
+  const shown = path.slice(0, end === -1 ? PATH_SHOWN : end + 1);
+  return `${quote(`${shown}…`)}, ${path.split(':').length} directories`;
 }
 
 function unreachable(errno: string, path: string): SpawnFailure {

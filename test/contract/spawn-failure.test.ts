@@ -40,6 +40,11 @@ function brokenPrograms(t: TestContext): string {
   return directory;
 }
 
+const LONG_PATH = Array.from(
+  { length: 30 },
+  (_, at) => `/opt/package-${String(at).padStart(2, '0')}/bin`,
+).join(':');
+
 test('spawn() and checkPrerequisites() name what is wrong with command and directory', (t) => {
   const at = brokenPrograms(t);
   const rows: readonly [Wanted, SpawnFailure['stage'], string, string][] = [
@@ -49,6 +54,12 @@ test('spawn() and checkPrerequisites() name what is wrong with command and direc
       'command',
       'ENOENT',
       '"no-such-command" is not on the PATH "/usr/bin:/bin"',
+    ],
+    [
+      { argv: ['no-such-command'], environment: { PATH: LONG_PATH } },
+      'command',
+      'ENOENT',
+      '"no-such-command" is not on the PATH "/opt/package-00/bin:/opt/package-01/bin:/opt/package-02/bin:/opt/package-03/bin:/opt/package-04/bin:/opt/package-05/bin:…", 30 directories',
     ],
     [{ argv: [''] }, 'command', 'ENOENT', 'the command is empty'],
     [{ argv: [`${at}/data`] }, 'command', 'EACCES', `"${at}/data" is not executable (mode 0644)`],
