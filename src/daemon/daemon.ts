@@ -7,6 +7,7 @@ import type { Unit } from '../core/fleet.ts';
 import type { ProcessId } from '../model/process.ts';
 import type { State } from '../model/state.ts';
 import type { UnitSpec } from '../model/unit.ts';
+import { removeUnusedPipes } from '../os/fifo.ts';
 import type { Clock, Meter, Processes } from '../os/ports.ts';
 import { takeUp } from './adoption.ts';
 import { Answers } from './answers.ts';
@@ -333,6 +334,8 @@ export class Daemon {
     const isAllDown = this.#onAllDown !== null;
     this.#journal.close(isAllDown);
     await this.#outputs.close(isAllDown);
+    // An earlier daemon may have been killed between making them and writing down for whom.
+    if (isAllDown) removeUnusedPipes(join(this.#options.paths.runtime, 'fifo'));
     await Promise.all([this.#store.written(), this.#history.written()]);
   }
 

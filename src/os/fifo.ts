@@ -1,6 +1,16 @@
-// Opens the named pipes that carry units' output. Reads and writes nothing.
-import { closeSync, constants as fsConstants, fchmodSync, fchownSync, fstatSync, openSync } from 'node:fs';
+// Opens the named pipes that carry units' output, and removes those that are left over. Reads and writes nothing.
+import {
+  closeSync,
+  constants as fsConstants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  unlinkSync,
+} from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { duplicateFd, errnoName, mkfifo, setPipeSize } from './libc.ts';
 import type { OutputPipe } from './ports.ts';
 
@@ -65,5 +75,23 @@ export function openOutputPipe(path: string, options: OutputPipeOptions): Output
   } catch (error) {
     for (const fd of opened) closeSync(fd);
     throw error;
+  }
+}
+
+/** Removes the FIFOs of the directory that nobody has open: none of them can hold anything. */
+export function removeUnusedPipes(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (entry.isFIFO() && !isInUse(path)) unlinkSync(path);
+  }
+}
+
+/** Whoever holds a unit's pipe can read it (see above); without a reader, an open to write does not wait (fifo(7)). */
+function isInUse(path: string): boolean {
+  try {
+    closeSync(openSync(path, fsConstants.O_WRONLY | fsConstants.O_NONBLOCK));
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -101,7 +101,12 @@ export const RESOURCES = {
   rttime: 15,
 } as const;
 
-const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+// Of two names for one number, the first is the one that manuals use: EAGAIN, not EWOULDBLOCK.
+const errnoNames = new Map(
+  Object.entries(constants.errno)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
 
 /** `ENOENT` for 2; `errno 999` for a number that has no name. */
 export function errnoName(errno: number): string {

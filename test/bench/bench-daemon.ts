@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { OperationDocument } from '../../src/wire/v1.ts';
-import { getJson } from '../support/get-json.ts';
+import { getJson } from '../support/json-request.ts';
 import type { Following } from '../support/launch.ts';
 import { follow } from '../support/launch.ts';
 import { killMarked } from '../support/processes.ts';

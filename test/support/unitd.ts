@@ -34,7 +34,7 @@ import { temporaryDirectory } from './child.ts';
 import { cleanUp } from './cleanup.ts';
 import { dedent } from './dedent.ts';
 import { EventFeed, type Look } from './event-feed.ts';
-import { getJson } from './get-json.ts';
+import { getJson, postJson } from './json-request.ts';
 import { follow, idsOf, run, type Ended, type Following, type Launch, type Ran } from './launch.ts';
 import { Arrivals, WAIT_LIMIT_MS } from './lines.ts';
 import { killMarked, processesWith, type Mark, type ProcessFact } from './processes.ts';
@@ -164,6 +164,10 @@ export class Unitd {
     (await feed)?.close();
   }
 
+  async post<T>(path: string): Promise<T> {
+    return await postJson<T>(this.socket, path);
+  }
+
   /** Writes or replaces a unit file in one step, as a deploy tool does. Common indentation is taken off. */
   write(file: string, text: string): void {
     const fresh = join(this.root, `.${file}.new`);
@@ -235,6 +239,13 @@ export class Unitd {
   /** Signals the daemon and does not wait: SIGHUP, or the first of two. */
   signal(signal: NodeJS.Signals): void {
     process.kill(this.pid, signal);
+  }
+
+  /** A clean stop, of a daemon that may be dead by now; gives how it ended. */
+  async stopOrEnded(): Promise<Ended> {
+    // Of a dead child nothing is signalled.
+    await this.#running().kill('SIGTERM');
+    return await this.ended();
   }
 
   /** Signals the daemon alone and waits for its end. */

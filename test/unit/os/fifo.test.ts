@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
-import { closeSync, lstatSync, mkdirSync, readSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { openOutputPipe } from '../../../src/os/fifo.ts';
+import { openOutputPipe, removeUnusedPipes } from '../../../src/os/fifo.ts';
 import { temporaryDirectory } from '../../support/child.ts';
+import { cleanUp } from '../../support/cleanup.ts';
 
 const own = { uid: null, gid: null, sizeBytes: 1 << 20 };
 const asRoot = { skip: process.geteuid?.() === 0 ? false : 'needs root' };
@@ -66,4 +76,23 @@ test('openOutputPipe() refuses whatever else lies at its path', (t) => {
     () => openOutputPipe(join(directory, 'none', 'out'), own),
     /cannot open output pipe .*: ENOENT/,
   );
+});
+
+test('removeUnusedPipes() removes what nobody has open, and nothing but pipes', (t) => {
+  const directory = temporaryDirectory(t);
+  const options = { uid: null, gid: null, sizeBytes: 65_536 };
+  for (const name of ['read', 'written', 'left']) {
+    const pipe = openOutputPipe(join(directory, name), options);
+    if (name !== 'read') closeSync(pipe.readFd);
+    else cleanUp(t, () => closeSync(pipe.readFd));
+    if (name !== 'written') pipe.close();
+    else {
+      cleanUp(t, () => {
+        pipe.close();
+      });
+    }
+  }
+  writeFileSync(join(directory, 'file'), '');
+  removeUnusedPipes(directory);
+  assert.deepEqual(readdirSync(directory).sort(), ['file', 'read', 'written']);
 });

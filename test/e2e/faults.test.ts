@@ -1,0 +1,319 @@
+// What the machine may do to a daemon: disks that refuse, descriptors and processes that are not to be had, clocks that
+// jump, a stop in its tracks, floods and bursts. Each time the whole world is looked at afterwards: processes, journal,
+// logs, status. The faults are injected into the daemon alone (support/faults).
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
+import { NO_COMPILER, openFaults, type Fault, type Faults } from '../support/faults.ts';
+import { childrenOf, processFact } from '../support/processes.ts';
+import { startUnitd, type Unitd } from '../support/unitd.ts';
+
+function withFaults(title: string, run: (t: TestContext, faults: Faults) => Promise<void>): void {
+  test(title, async (t) => {
+    const faults = openFaults(t);
+    if (faults === null) t.skip(NO_COMPILER);
+    else await run(t, faults);
+  });
+}
+
+/** Fails when the daemon leaves a dead child unreaped: each answer is a turn of its event loop, in which it may. */
+async function untilNoZombie(unitd: Unitd): Promise<void> {
+  const zombies = (): number => childrenOf(unitd.pid).filter(({ state }) => state === 'Z').length;
+  while (zombies() > 0) await unitd.status();
+}
+
+/** Every way in which a directory may refuse what is written to it. */
+function refusalsOf(below: string): Readonly<Record<string, readonly Fault[]>> {
+  return {
+    full: [{ call: 'write', below, error: 'ENOSPC' }],
+    failing: [
+      { call: 'write', below, error: 'EIO' },
+      { call: 'fsync', below, error: 'EIO' },
+    ],
+    'read-only': (['open', 'rename', 'unlink', 'mkdir', 'mkfifo'] as const).map((call) => ({
+      call,
+      below,
+      error: 'EROFS',
+    })),
+  };
+}
+
+for (const how of ['full', 'failing', 'read-only']) {
+  withFaults(
+    `a ${how} state directory: units go on, words hold, it is said, and made good afterwards`,
+    async (t, faults) => {
+      const channel = openChannel(t);
+      const unitd = await startUnitd(
+        t,
+        { 'web.yaml': `command: ${child.announce} ${channel.path}`, 'spare.yaml': 'command: sleep infinity' },
+        { env: faults.env },
+      );
+      const web = await channel.next('up');
+      faults.fail(...(refusalsOf(unitd.state)[how] ?? []));
+      assert.equal((await unitd.cli('stop', 'spare')).code, 0);
+      await unitd.says(/"level":"error","event":"state","message":"cannot write state file/);
+      unitd.write('web.yaml', `command: ${child.announce} ${channel.path}\ndescription: changed`);
+      assert.equal((await unitd.cli('reload')).code, 0);
+      const { unit } = await unitd.unit('web');
+      assert.deepEqual([unit.pid, unit.description], [web.pid, 'changed']);
+      assert.equal((await unitd.unit('spare')).unit.held, true);
+
+      faults.mend();
+      assert.equal((await unitd.cli('start', 'spare')).code, 0);
+      assert.equal((await unitd.cli('stop', 'spare')).code, 0);
+      await unitd.stop();
+      await unitd.start();
+      const { unit: spare } = await unitd.unit('spare');
+      assert.deepEqual([spare.state, spare.held], ['stopped', true]);
+    },
+  );
+
+  withFaults(
+    `a ${how} runtime directory: units go on and restart, and the next daemon takes them all back`,
+    async (t, faults) => {
+      const channel = openChannel(t);
+      const unitd = await startUnitd(
+        t,
+        {
+          'web.yaml': `command: ${child.announce} ${channel.path} web\nrestart: { delay: 10ms, maxDelay: 10ms }`,
+          'rock.yaml': `command: ${child.announce} ${channel.path} rock`,
+        },
+        { env: faults.env },
+      );
+      const rock = await channel.next('rock');
+      process.kill((await channel.next('web')).pid, 'SIGKILL');
+      await channel.next('web', 1);
+      faults.fail(...(refusalsOf(unitd.runtime)[how] ?? []));
+      for (let round = 1; round <= 3; round += 1) {
+        process.kill((await channel.next('web', round)).pid, 'SIGKILL');
+      }
+      const web = await channel.next('web', 4);
+      await unitd.until((look) => look('web')?.pid === web.pid && look('web')?.to === 'running');
+      assert.equal((await unitd.unit('rock')).unit.pid, rock.pid);
+
+      faults.mend();
+      assert.equal((await unitd.cli('restart', 'web')).code, 0);
+      const last = await channel.next('web', 5);
+      await unitd.kill('SIGKILL');
+      await unitd.start();
+      const pids = (await unitd.status()).units.map(({ name, pid }) => [name, pid]);
+      assert.deepEqual(pids, [
+        ['rock', rock.pid],
+        ['web', last.pid],
+      ]);
+      assert.equal(unitd.processes().length, 2);
+    },
+  );
+
+  withFaults(
+    `a ${how} log directory: the service goes on, lines that are lost are counted, and capture resumes`,
+    async (t, faults) => {
+      const [channel, gate] = [openChannel(t), openGate(t)];
+      const script = `echo before; echo "said $$$$" >${channel.path}; read -r _ <${gate.path}; seq 1 200; read -r _ <${gate.path}; echo after; exec sleep infinity`;
+      const unitd = await startUnitd(
+        t,
+        { 'web.yaml': `command: [sh, -c, '${script}']\nlogs: { maxSize: 1kB }` },
+        { env: faults.env },
+      );
+      const { pid } = await channel.next('said');
+      await unitd.untilLog('web', 'before');
+      const next = await unitd.follow();
+      faults.fail(...(refusalsOf(unitd.logs)[how] ?? []));
+      gate.open();
+      await next((line) => line.type === 'log' && line.unit === 'web' && line.problem !== null);
+      assert.equal((await unitd.unit('web')).unit.pid, pid);
+
+      const mended = next((line) => line.type === 'log' && line.unit === 'web' && line.problem === null);
+      faults.mend();
+      await mended;
+      gate.open();
+      await unitd.spawnCli('logs', '-f', 'web', '-n', 'all').line('after');
+      const { unit, logs } = await unitd.unit('web');
+      assert.deepEqual([unit.pid, unit.restarts, logs.problem], [pid, 0, null]);
+      assert.equal(logs.lines + logs.droppedLines, 202, 'every line is in the log or counted');
+    },
+  );
+}
+
+for (const [what, fault, reason] of [
+  ['no descriptor is to be had', { call: 'open', error: 'EMFILE' }, /EMFILE|too many open files/i],
+  ['no pipe can be made', { call: 'mkfifo', error: 'ENOSPC' }, /ENOSPC|no space/i],
+  ['no process is to be had', { call: 'posix_spawn', error: 'EAGAIN' }, /limit on the number of processes/],
+  ['no memory is to be had', { call: 'posix_spawn', error: 'ENOMEM' }, /not enough memory/],
+] as const) {
+  withFaults(
+    `a start for which ${what} fails by name, is tried again, and works once there is`,
+    async (t, faults) => {
+      const channel = openChannel(t);
+      const unitd = await startUnitd(
+        t,
+        {
+          'rock.yaml': `command: ${child.announce} ${channel.path} rock`,
+          'late.yaml': `
+          command: ${child.announce} ${channel.path} late
+          enabled: false
+          restart: { delay: 20ms, maxDelay: 20ms }`,
+        },
+        { env: faults.env },
+      );
+      const rock = await channel.next('rock');
+      const next = await unitd.follow();
+      const failed = next((line) => line.type === 'exit' && line.unit === 'late');
+      faults.fail({ ...fault, below: join(unitd.runtime, 'fifo') });
+      await unitd.cli('start', 'late', '--no-wait');
+      const line = await failed;
+      assert.ok(line.type === 'exit');
+      assert.equal(line.exit.cause, 'spawn');
+      assert.match(line.exit.text, reason);
+      assert.equal((await unitd.unit('rock')).unit.pid, rock.pid);
+      faults.mend();
+      await channel.next('late');
+      await unitd.until({ late: 'running', rock: 'running' });
+    },
+  );
+}
+
+for (const days of [1, -1]) {
+  withFaults(
+    `the wall clock jumps ${days} day: no deadline moves, nothing restarts, and the logs stay in order`,
+    async (t, faults) => {
+      const [channel, gate] = [openChannel(t), openGate(t)];
+      const unitd = await startUnitd(
+        t,
+        {
+          'web.yaml': `command: [sh, -c, 'echo one; echo "up $$$$" >${channel.path}; read -r _ <${gate.path}; echo two; exec sleep infinity']`,
+          // In an hour, whatever the wall clock says.
+          'far.yaml': `command: ${child.exit} 1\nrestart: { delay: 1h, maxDelay: 1h, jitter: 0 }`,
+          'soon.yaml': `command: ${child.announce} ${channel.path} soon\nrestart: { delay: 10ms }`,
+        },
+        { env: faults.env, args: ['--usage-interval', '100ms'] },
+      );
+      const { pid } = await channel.next('up');
+      await unitd.untilLog('web', 'one');
+      await unitd.until({ far: 'backoff' });
+      faults.moveWallClock(days * 86_400);
+      const next = await unitd.follow();
+      await next((line) => line.type === 'usage' && line.unit === 'web');
+      process.kill((await channel.next('soon')).pid, 'SIGKILL');
+      await channel.next('soon', 1);
+      gate.open();
+      await unitd.untilLog('web', 'two');
+      const { units } = await unitd.status();
+      const far = units.find(({ name }) => name === 'far');
+      assert.equal(far?.state, 'backoff');
+      const [web] = units.filter(({ name }) => name === 'web');
+      assert.deepEqual([web?.pid, web?.restarts], [pid, 0]);
+      const lines = (await unitd.cli('logs', 'web', '-n', 'all')).stdout.trim().split('\n');
+      assert.deepEqual(
+        lines.map((line) => line.split(' ').at(-1)),
+        ['one', 'two'],
+      );
+      // A daemon that starts with the clock still off finds them too.
+      await unitd.kill('SIGKILL');
+      await unitd.start();
+      assert.equal((await unitd.unit('web')).unit.pid, pid);
+      assert.equal((await unitd.unit('far')).unit.state, 'backoff');
+    },
+  );
+}
+
+test('a daemon that is stopped in its tracks sees to everything when it goes on', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, {
+    'web.yaml': `command: ${child.announce} ${channel.path} web\nrestart: { delay: 10ms }`,
+    'fork.yaml': `command: ${child.doubleFork} ${channel.path}\nrestart: { delay: 10ms }`,
+  });
+  const [web, main, grandchild] = await Promise.all([
+    channel.next('web'),
+    channel.next('main'),
+    channel.next('grandchild'),
+  ]);
+  await unitd.until({ web: 'running', fork: 'running' });
+  unitd.signal('SIGSTOP');
+  while (processFact(unitd.pid)?.state !== 'T') await new Promise((resolve) => setImmediate(resolve));
+  for (const { pid } of [web, main, grandchild]) process.kill(pid, 'SIGKILL');
+  const asked = unitd.cli('status');
+  unitd.signal('SIGCONT');
+  const [again, next] = [await channel.next('web', 1), await channel.next('main', 1)];
+  await unitd.until((look) => look('web')?.pid === again.pid && look('fork')?.pid === next.pid);
+  assert.notEqual((await asked).code, 69);
+  await untilNoZombie(unitd);
+});
+
+test('a unit that floods its output holds up no start, stop or restart of another', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, {
+    'flood.yaml': `command: [sh, -c, 'yes "a line of a flood that does not end" & yes "and another" >&2']\nlogs: { maxSize: 1MB, maxFiles: 2, compress: false }`,
+    'web.yaml': `command: ${child.announce} ${channel.path}\nrestart: { delay: 0s, factor: 1 }`,
+  });
+  for (let round = 0; round < 20; round += 1) process.kill((await channel.next('up', round)).pid, 'SIGKILL');
+  await channel.next('up', 20);
+  for (const verb of ['stop', 'start', 'restart']) assert.equal((await unitd.cli(verb, 'web')).code, 0);
+  const { logs, unit } = await unitd.unit('flood');
+  assert.deepEqual([unit.state, logs.droppedLines], ['running', 0]);
+  assert.ok(logs.lines > 1000);
+});
+
+const BURST = `
+#include <unistd.h>
+#include <stdio.h>
+#include <stdlib.h>
+/* Forks ARGV[1] children that end together, once this process has ended, and leaves them to whoever takes them. */
+int main(int argc, char **words) {
+  int ends[2], ready[2];
+  char byte;
+  if (argc < 3 || pipe(ends) != 0 || pipe(ready) != 0) return 1;
+  int wanted = atoi(words[1]);
+  for (int made = 0; made < wanted; made++) {
+    pid_t pid = fork();
+    if (pid < 0) return 2;
+    if (pid == 0) {
+      close(ends[1]);
+      if (write(ready[1], "", 1) != 1) return 3;
+      return read(ends[0], &byte, 1) != 0;
+    }
+  }
+  for (int met = 0; met < wanted; met++) if (read(ready[0], &byte, 1) != 1) return 4;
+  FILE *channel = fopen(words[2], "w");
+  if (channel == NULL) return 5;
+  fprintf(channel, "burst %d\\n", getpid());
+  fclose(channel);
+  pause();
+  return 0;
+}
+`;
+
+test('ten thousand exits in a burst: all are reaped, and nobody waits for it', async (t) => {
+  const program = join(temporaryDirectory(t), 'burst');
+  try {
+    execFileSync('cc', ['-O2', '-x', 'c', '-o', program, '-'], {
+      input: BURST,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+  } catch {
+    return t.skip(NO_COMPILER);
+  }
+  assert.ok(existsSync(program));
+  const channel = openChannel(t);
+  const unitd = await startUnitd(
+    t,
+    {
+      // Its children are not to be killed one by one: they end by themselves, at once.
+      'burst.yaml': `command: ${program} 10000 ${channel.path}\nstop: { killMode: process }\nrestart: { policy: no }`,
+      'web.yaml': `command: ${child.announce} ${channel.path}\nrestart: { delay: 0s, factor: 1 }`,
+    },
+    { leavesProcesses: true, args: ['--usage-interval', 'infinity'] },
+  );
+  const burst = await channel.next('burst');
+  assert.equal(childrenOf(burst.pid).length, 10_000);
+  process.kill(burst.pid, 'SIGKILL');
+  for (let round = 0; round < 10; round += 1) process.kill((await channel.next('up', round)).pid, 'SIGKILL');
+  await channel.next('up', 10);
+  await unitd.until({ burst: 'failed', web: 'running' });
+  while (childrenOf(unitd.pid).length > 1) await unitd.status();
+  const [only] = childrenOf(unitd.pid);
+  assert.equal(only?.pid, (await unitd.unit('web')).unit.pid);
+});

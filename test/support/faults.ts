@@ -1,0 +1,126 @@
+// Faults for the daemon of an end-to-end test: calls of libc that fail, or at which the daemon is killed.
+//
+//   const faults = openFaults(t);
+//   if (faults === null) return t.skip(NO_COMPILER);
+//   const unitd = await startUnitd(t, {...}, { env: faults.env });
+//   faults.fail({ call: 'write', below: unitd.state, error: 'ENOSPC' });
+//   faults.mend();
+//   faults.killAt(17, unitd.root);
+//
+// The shim is compiled here, once for each run of the tests; it touches the daemon alone, neither clients nor units.
+import { execFileSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { packageRoot } from '../../src/base/package-root.ts';
+import { temporaryDirectory } from './child.ts';
+import { cleanUp } from './cleanup.ts';
+
+export const NO_COMPILER = 'needs a C compiler (cc)';
+
+export type FaultyCall =
+  | 'write' // and writev, pwrite, pwritev, splice to
+  | 'open' // to write or to create
+  | 'read-open'
+  | 'rename'
+  | 'unlink'
+  | 'mkdir'
+  | 'mkfifo'
+  | 'ftruncate'
+  | 'fsync' // and fdatasync
+  | 'posix_spawn'
+  | 'kill'
+  | 'waitid';
+
+export interface Fault {
+  readonly call: FaultyCall;
+  /** The paths that it holds for begin with this; calls without a path take no notice. */
+  readonly below?: string;
+  readonly error: 'ENOSPC' | 'EIO' | 'EROFS' | 'EMFILE' | 'EAGAIN' | 'ENOMEM' | 'EACCES';
+  /** How often; for ever if it is left out. */
+  readonly times?: number;
+}
+
+export interface Faults {
+  /** For the daemon's environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** These faults and no other, from now on. */
+  fail(...faults: readonly Fault[]): void;
+  /** Puts the daemon's wall clock so far ahead (or behind, below 0) of the machine's, and mends all else. */
+  moveWallClock(seconds: number): void;
+  /** No faults, no kill, the machine's clock. */
+  mend(): void;
+  /** Kills the daemon instead of its call number `number` from now on that changes something below `root` or in the process table. */
+  killAt(number: number, root: string): void;
+}
+
+// As struct control in fault-shim.c.
+const RULES = 8;
+const RULE_BYTES = 32 + 224 + 4 + 4;
+const ROOT_BYTES = 256;
+const ROOT_AT = 8 + 8 + 8;
+const RULES_AT = ROOT_AT + ROOT_BYTES;
+const CONTROL_BYTES = RULES_AT + RULES * RULE_BYTES;
+
+/** Null where there is no compiler. */
+export function openFaults(t: TestContext): Faults | null {
+  const shim = compiledShim();
+  if (shim === null) return null;
+  const path = join(temporaryDirectory(t), 'faults');
+  writeFileSync(path, Buffer.alloc(CONTROL_BYTES));
+  const fd = openSync(path, 'r+');
+  cleanUp(t, () => closeSync(fd));
+  const set = (bytes: Buffer): void => void writeSync(fd, bytes, 0, bytes.length, 0);
+  return {
+    env: { LD_PRELOAD: shim, UNITD_FAULTS: path },
+    fail: (...faults) => {
+      if (faults.length > RULES)
+        throw new Error(`cannot set ${faults.length} faults, expected at most ${RULES}`);
+      const bytes = Buffer.alloc(CONTROL_BYTES);
+      bytes.write('/', ROOT_AT);
+      for (const [index, { call, below = '', error, times = -1 }] of faults.entries()) {
+        const at = RULES_AT + index * RULE_BYTES;
+        bytes.write(call, at);
+        bytes.write(below, at + 32);
+        bytes.writeInt32LE(constants.errno[error], at + 256);
+        bytes.writeInt32LE(times, at + 260);
+      }
+      set(bytes);
+    },
+    moveWallClock: (seconds) => {
+      const bytes = Buffer.alloc(CONTROL_BYTES);
+      bytes.writeBigInt64LE(BigInt(seconds), 16);
+      set(bytes);
+    },
+    mend: () => {
+      set(Buffer.alloc(CONTROL_BYTES));
+    },
+    killAt: (number, root) => {
+      const bytes = Buffer.alloc(CONTROL_BYTES);
+      bytes.writeBigInt64LE(BigInt(number), 8);
+      bytes.write(root, ROOT_AT);
+      set(bytes);
+    },
+  };
+}
+
+let shimPath: string | null | undefined;
+
+function compiledShim(): string | null {
+  if (shimPath !== undefined) return shimPath;
+  const path = join(process.env['UNITD_TEST_TMP'] ?? '/tmp', 'fault-shim.so');
+  if (!existsSync(path)) {
+    const own = `${path}.${process.pid}`;
+    const source = join(packageRoot(), 'test/support/fault-shim.c');
+    try {
+      execFileSync('cc', ['-O2', '-shared', '-fPIC', '-o', own, source, '-ldl'], { stdio: 'ignore' });
+    } catch {
+      shimPath = null;
+      return null;
+    }
+    renameSync(own, path);
+  }
+  shimPath = path;
+  return path;
+}
