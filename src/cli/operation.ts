@@ -11,6 +11,7 @@ import type { ExitCode } from './exit-code.ts';
 import type { Failure, Reply } from './failure.ts';
 import { catchInterrupt } from './interrupt.ts';
 import { progressView } from './progress.ts';
+import type { Screen } from './screen.ts';
 import { isUp, statePaint, stateSymbol } from './state-look.ts';
 import { printable } from './text-width.ts';
 import { explained } from './unit-path.ts';
@@ -90,12 +91,14 @@ function merged(verb: OperationDocument['verb'], documents: readonly OperationDo
 }
 
 /** Tells how each unit ended (stderr), with --json the document (stdout); the exit code. */
-export function reportOutcome(context: Context, outcome: Outcome): ExitCode {
+export async function reportOutcome(context: Context, client: Client, outcome: Outcome): Promise<ExitCode> {
   if (outcome.kind === 'interrupted') return EXIT.failed;
   const { document, refused } = outcome;
   const isAnswered = document.units.length > 0 || refused.length === 0;
-  if (!context.json) context.note(outcomeLines(context, document));
-  else if (isAnswered) printJson(context, document);
+  if (!context.json) {
+    context.note(outcomeLines(context, document));
+    await noteHolders(context, client, document);
+  } else if (isAnswered) printJson(context, document);
   // One document on stdout: where nothing was done, why the first was refused.
   const [first] = refused.map((failure, at) =>
     at === 0 && !isAnswered ? failed(context, failure) : complained(context, failure),
@@ -104,22 +107,47 @@ export function reportOutcome(context: Context, outcome: Outcome): ExitCode {
   return document.ok ? EXIT.done : EXIT.failed;
 }
 
+/** The way out for units that wait for one that an operator has stopped. */
+async function noteHolders(context: Context, client: Client, { units }: OperationDocument): Promise<void> {
+  const stuck = units.filter(({ outcome, state }) => outcome === 'failed' && state === 'waiting');
+  if (stuck.length === 0) return;
+  const { heldAbove } = await import('./held-above.ts');
+  const held = await heldAbove(
+    client,
+    stuck.map(({ name }) => name),
+  );
+  const { dim } = context.err.palette;
+  for (const name of held)
+    context.note(`  ${dim(`to let ${name} run: unitd start ${name}, or unitd release ${name}`)}\n`);
+}
+
 function outcomeLines({ err }: Context, { units, verb }: OperationDocument): string {
   const { palette } = err;
   const width = Math.max(0, ...units.map(({ name }) => name.length));
   return units
     .map((unit) => {
-      const paint = unit.outcome === 'failed' ? palette.red : statePaint(unit, palette);
+      const { outcome } = unit;
+      const paint =
+        outcome === 'failed'
+          ? palette.red
+          : outcome === 'excused'
+            ? palette.yellow
+            : statePaint(unit, palette);
       const told =
         unit.reason === '' || unit.reason === unit.state || (unit.outcome === 'done' && isUp(unit));
       const reason = told ? '' : `: ${printable(unit.reason)}`;
-      const sign = paint(
-        stateSymbol(unit.outcome === 'failed' ? { state: 'failed', ready: false } : unit, err),
-      );
+      const sign = paint(outcomeSign(unit, err));
       const name = units.length > 1 ? unit.name.padEnd(width) : unit.name;
       return `${sign} ${palette.bold(name)} ${paint(outcomeWords(unit, verb))}${palette.dim(reason)}\n`;
     })
     .join('');
+}
+
+function outcomeSign(unit: MovedUnit, screen: Screen): string {
+  if (unit.outcome === 'failed') return stateSymbol({ state: 'failed', ready: false }, screen);
+  // Not the sign of a failure: the verb has not failed.
+  if (unit.outcome === 'excused') return screen.unicode ? '▲' : '!';
+  return stateSymbol(unit, screen);
 }
 
 function outcomeWords(unit: MovedUnit, verb: OperationDocument['verb']): string {
@@ -130,6 +158,8 @@ function outcomeWords(unit: MovedUnit, verb: OperationDocument['verb']): string 
       return `${unit.state} already`;
     case 'pending':
       return `${unit.state} still`;
+    case 'excused':
+      return `${unit.state}, as before`;
     case 'failed':
       return unit.state === 'failed' ? 'failed' : `${verb} failed, ${unit.state}`;
   }

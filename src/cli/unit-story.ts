@@ -69,7 +69,9 @@ export async function storyText(
     tell(
       'held',
       palette.yellow(
-        `an operator's ${unit.wanted === 'down' ? 'stop' : 'start'} holds, until: unitd release ${unit.name}`,
+        unit.wanted === 'down'
+          ? `an operator's stop holds, until: unitd start ${unit.name} (or release)`
+          : `an operator's start holds, until: unitd stop ${unit.name} (or release)`,
       ),
     );
   }

@@ -187,7 +187,7 @@ export const VERBS: readonly VerbSpec[] = [
   {
     name: 'signal',
     group: 'Change a unit',
-    summary: 'send a signal to the processes of a unit',
+    summary: 'send a signal, by name or number, to the processes of a unit',
     operands: ['<unit>', '<signal>'],
     options: [
       {

@@ -10,7 +10,6 @@ import { followLog } from '../logs/follow.ts';
 import { readLog } from '../logs/read.ts';
 import { processFacts } from '../os/process-nodes.ts';
 import type { Clock, Processes } from '../os/ports.ts';
-import { knownSignal } from '../os/signal-names.ts';
 import type { LogEntry } from '../wire/log-entry.ts';
 import { API_VERSION } from '../wire/v1.ts';
 import type {
@@ -52,6 +51,7 @@ import type { EventHub } from './event-hub.ts';
 import type { HandedOperations, Waited } from './handed-operations.ts';
 import type { Intents } from './intents.ts';
 import type { Goal, Operations } from './operations.ts';
+import { meantSignal } from './meant-signal.ts';
 import type { Outputs } from './outputs.ts';
 import type { DaemonPaths } from './paths.ts';
 import type { Reloader } from './reload.ts';
@@ -143,12 +143,14 @@ export class Answers implements Control {
   }
 
   async plan({ partial }: { readonly partial: boolean }): Promise<Answer<PlanDocument>> {
+    if (this.#parts.supervisor.fleet.shuttingDown) return stopping('plan a reload');
     const planned = await this.#parts.reloader.plan(partial);
     if (!planned.ok) return planned;
     return { ok: true, value: { apiVersion: API_VERSION, ...planned.value } };
   }
 
   async reload(request: ReloadRequest, progress: Progress, hangup: AbortSignal): Promise<OperationAnswer> {
+    if (this.#parts.supervisor.fleet.shuttingDown) return stopping('reload');
     const partial = request.partial ?? false;
     const result = await this.#parts.reloader.apply({ partial, planId: request.plan ?? null });
     if (!result.ok) return result;
@@ -250,21 +252,21 @@ export class Answers implements Control {
     if (wait && operations.isInterrupted && units.some(({ outcome }) => outcome === 'pending')) {
       return handed.give({ ...waited, moved: units.filter(({ outcome }) => outcome !== 'pending') });
     }
-    const judged = units.filter(({ name }) => !excused.includes(name));
+    const judged = units.map((unit) => (excused.includes(unit.name) ? excusedUnit(unit, wait) : unit));
     const ok = isGood(judged, wait);
-    return { ok: true, value: { apiVersion: API_VERSION, verb, ok, units, plan, problems } };
+    return { ok: true, value: { apiVersion: API_VERSION, verb, ok, units: judged, plan, problems } };
   }
 
   #signal(unit: Unit, request: UnitRequest): Goal | { readonly error: ProblemDetails } {
     const { name } = unit.spec;
     const asked = request.signal ?? 'SIGTERM';
-    const signal = knownSignal(asked);
+    const signal = meantSignal(asked);
     const refuse = (detail: string, status: number): { readonly error: ProblemDetails } => ({
       error: { type: 'tag:unitd,2026:signal', title: 'cannot signal', status, detail },
     });
     if (signal === null) {
       return refuse(
-        `cannot signal unit "${name}": "${asked}" is no signal, expected one such as HUP or SIGUSR1`,
+        `cannot signal unit "${name}": "${asked}" is no signal, expected a name or number such as HUP, SIGUSR1 or 9`,
         400,
       );
     }
@@ -279,7 +281,7 @@ export class Answers implements Control {
       if (sent === 'denied') return refuse(`cannot signal unit "${name}": not permitted`, 403);
     } else {
       return refuse(
-        `cannot signal unit "${name}": it is ${publicState(unit)}, expected a running process`,
+        `cannot signal unit "${name}": its state is ${publicState(unit)}, expected a running process`,
         409,
       );
     }
@@ -319,8 +321,22 @@ function goalOf(unit: Unit, verb: Exclude<UnitVerb, 'signal'>): Goal {
   }
 }
 
+/** It was failing before the reload. */
+function excusedUnit(unit: MovedUnit, wait: boolean): MovedUnit {
+  const isThere = unit.outcome !== 'failed' && (unit.outcome !== 'pending' || !wait);
+  return isThere ? unit : { ...unit, outcome: 'excused' };
+}
+
 function isGood(units: readonly MovedUnit[], wait: boolean): boolean {
   return units.every(({ outcome }) => outcome !== 'failed' && (outcome !== 'pending' || !wait));
+}
+
+function stopping(what: string): { readonly ok: false; readonly error: ProblemDetails } {
+  const detail = `cannot ${what}: the daemon is stopping, expected one that goes on running`;
+  return {
+    ok: false,
+    error: { type: 'tag:unitd,2026:stopping', title: 'the daemon is stopping', status: 409, detail },
+  };
 }
 
 function unknownUnit(name: string): { readonly ok: false; readonly error: ProblemDetails } {

@@ -358,11 +358,11 @@ export class Daemon {
     const { log } = this.#options;
     for (const problem of problems) logProblem(log, problem);
     this.#hub.publish({ type: 'reload', plan: plan.id, moved: plan.units.length, problems: problems.length });
-    log.write(
-      'info',
-      'reload',
-      `applied plan ${plan.id}: ${plan.units.length} moved, ${plan.unchanged} unchanged`,
-    );
+    const isEmpty = plan.units.length + plan.unchanged === 0;
+    const told = isEmpty
+      ? `no units, unit files go to "${this.#options.paths.units}"`
+      : `${plan.units.length} moved, ${plan.unchanged} unchanged`;
+    log.write('info', 'reload', `applied plan ${plan.id}: ${told}`);
     for (const { name } of plan.units) {
       const spec = this.#supervisor.fleet.units.get(name)?.spec;
       if (spec !== undefined) this.#outputs.update(spec);

@@ -165,7 +165,7 @@ export type UnitVerb = (typeof UNIT_VERBS)[number];
 export interface UnitRequest {
   readonly wait?: boolean;
   readonly timeoutMs?: number;
-  /** signal only: `HUP` or `SIGHUP`. */
+  /** signal only: `HUP`, `SIGHUP`, `hup` or `1`. */
   readonly signal?: string;
   /** signal only: the main process (default) or every process of the unit. */
   readonly whom?: 'main' | 'all';
@@ -176,8 +176,9 @@ export interface MovedUnit {
   readonly state: State;
   readonly ready: boolean;
   /** done: it is where it was asked to be; unchanged: it already was; failed: it will not get there by itself;
+   *  excused: it is not there, but it was failing before the reload, which has not failed for that;
    *  pending: the wait ended first, or none was asked for. */
-  readonly outcome: 'done' | 'unchanged' | 'failed' | 'pending';
+  readonly outcome: 'done' | 'unchanged' | 'failed' | 'excused' | 'pending';
   readonly reason: string;
 }
 

@@ -290,7 +290,7 @@ test('signal: reaches the main process; without one it is refused with the state
   await rig.ask('web', 'stop').rows();
   const refusal = refusalOf(await rig.ask('web', 'signal').answer());
   assert.equal(refusal.status, 409);
-  assert.match(refusal.detail, /it is stopped/);
+  assert.match(refusal.detail, /its state is stopped/);
 });
 
 test('operate: a unit that is not there, or only still leaving, is no such unit', async (t) => {

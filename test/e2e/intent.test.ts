@@ -39,6 +39,42 @@ test('stop holds across reloads and daemon restarts, until start', async (t) => 
   );
 });
 
+test('start and reload of what waits for a held unit fail and name the way out, by whatever the wait is long', async (t) => {
+  const unitd = await startUnitd(t, {
+    'db.yaml': 'command: sleep infinity',
+    'app.yaml': 'command: sleep infinity\nrequires: [db]',
+    'site.yaml': 'type: target\nrequires: [app]',
+    'other.yaml': 'command: sleep infinity',
+  });
+  await unitd.until({ site: 'running', other: 'running' });
+  assert.equal((await unitd.cli('stop', 'db')).code, 0);
+  const wayOut = /^ {2}to let db run: unitd start db, or unitd release db$/m;
+  for (const words of [['app'], ['site'], ['site', '--no-wait'], ['other', 'app']]) {
+    const { code, stdout, stderr } = await unitd.cli('start', ...words);
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, /^✗ \S+ +start failed, waiting: requires /m);
+    assert.match(stderr, wayOut);
+    assert.equal(stderr.split('to let').length, 2, stderr);
+  }
+  unitd.write('new.yaml', 'command: sleep infinity\nbindsTo: [db]');
+  const reloaded = await unitd.cli('reload');
+  assert.equal(reloaded.code, 1);
+  assert.match(reloaded.stderr, wayOut);
+  assert.equal((await unitd.cli('start', 'db', 'app', 'site')).code, 0);
+});
+
+test('stop of known and unknown units stops the known, names the unknown and exits 4', async (t) => {
+  const unitd = await startUnitd(t, {
+    'a.yaml': 'command: sleep infinity',
+    'b.yaml': 'command: sleep infinity',
+  });
+  await unitd.until({ a: 'running', b: 'running' });
+  const { code, stderr } = await unitd.cli('stop', 'a', 'nobody', 'b');
+  assert.equal(code, 4);
+  assert.match(stderr, /^○ a stopped: .*\n○ b stopped: .*\nunitd: cannot find unit "nobody": /);
+  await unitd.until({ a: 'stopped', b: 'stopped' });
+});
+
 test('release gives the word back to the file: a stopped unit starts, one started by hand stops', async (t) => {
   const unitd = await startUnitd(t, {
     'web.yaml': 'command: sleep infinity',

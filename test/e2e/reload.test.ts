@@ -204,6 +204,13 @@ test('reload answers when the moved units are up, startPost included; with --no-
   await unitd.until({ b: 'running' });
 });
 
+test('a daemon without units says where it looks for their files', async (t) => {
+  const unitd = await startUnitd(t, {});
+  await unitd.says(`no units, unit files go to \\"${unitd.units}\\"`);
+  const status = await unitd.cli('status');
+  assert.equal(status.code, 0);
+});
+
 test('reload exits 1 when a unit that it moved does not come up, and 0 when that was crash-looping before', async (t) => {
   const channel = openChannel(t);
   const unitd = await startUnitd(t, {
@@ -213,9 +220,20 @@ test('reload exits 1 when a unit that it moved does not come up, and 0 when that
   await unitd.until({ loop: 'backoff', web: 'running' });
   unitd.write('loop.yaml', `command: ${child.exit} 4\nrestart: { delay: 1h, maxDelay: 1h }`);
   unitd.write('web.yaml', `command: ${child.announce} ${channel.path} again`);
+  assert.equal((await unitd.cli('reload')).code, 0);
+  assert.equal((await unitd.unit('loop')).unit.lastExit?.code, 4, 'it was tried anew');
+  await unitd.until({ loop: 'backoff' });
+  unitd.write(
+    'loop.yaml',
+    `startPre: [${child.exit} 6]\ncommand: sleep infinity\nrestart: { delay: 1h, maxDelay: 1h }`,
+  );
   const excused = await unitd.cli('reload');
   assert.equal(excused.code, 0, excused.stderr);
-  assert.equal((await unitd.unit('loop')).unit.lastExit?.code, 4, 'it was tried anew');
+  assert.match(
+    excused.stderr,
+    /^▲ loop backoff, as before: startPre.* exited with code 6; attempt \d is due$/m,
+  );
+  assert.doesNotMatch(excused.stderr, /✗/);
   unitd.write('new.yaml', `command: ${child.exit} 5\nstartPost: [sleep infinity]\nrestart: { policy: "no" }`);
   const blamed = await unitd.cli('reload');
   assert.equal(blamed.code, 1);

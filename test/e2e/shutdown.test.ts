@@ -62,6 +62,30 @@ async function insist(unitd: Unitd, signal: NodeJS.Signals): Promise<void> {
   clearInterval(repeat);
 }
 
+test('reload and plan are refused while the daemon is stopping, and say so', async (t) => {
+  const channel = openChannel(t);
+  const gate = openGate(t);
+  const unitd = await startUnitd(t, {
+    'web.yaml': `command: ${child.stopSlowly} ${channel.path} ${gate.path}`,
+  });
+  await channel.next('up');
+  unitd.signal('SIGTERM');
+  await channel.next('stopping');
+  for (const [words, verb] of [
+    [['reload'], 'reload'],
+    [['plan'], 'plan a reload'],
+    [['reload', '--dry-run'], 'plan a reload'],
+  ] as const) {
+    assert.deepEqual(await unitd.cli(...words), {
+      code: 1,
+      stdout: '',
+      stderr: `unitd: cannot ${verb}: the daemon is stopping, expected one that goes on running\n`,
+    });
+  }
+  gate.open();
+  assert.deepEqual(await unitd.ended(), { code: 0, signal: null });
+});
+
 test('a second signal hurries: units that would take for ever are killed, and the daemon exits 0', async (t) => {
   const channel = openChannel(t);
   const unitd = await startUnitd(t, {

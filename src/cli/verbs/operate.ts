@@ -17,5 +17,6 @@ export async function runOperate(context: Context): Promise<ExitCode> {
     path: unitPath(unit, verb),
     body: body.value,
   }));
-  return reportOutcome(context, await carryOut(context, clientOf(context.paths.socket), verb, operations));
+  const client = clientOf(context.paths.socket);
+  return reportOutcome(context, client, await carryOut(context, client, verb, operations));
 }

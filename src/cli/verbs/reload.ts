@@ -27,10 +27,11 @@ export async function runReload(context: Context): Promise<ExitCode> {
     ...(plan === undefined ? {} : { plan }),
   };
   const operation = { unit: null, path: '/v1/reload', body };
-  const outcome = await carryOut(context, clientOf(context.paths.socket), 'reload', [operation]);
+  const client = clientOf(context.paths.socket);
+  const outcome = await carryOut(context, client, 'reload', [operation]);
   if (outcome.kind === 'answered' && outcome.document.plan !== null) {
     if (!context.json) context.print(planText(outcome.document.plan, context.out));
     noteProblems(context, outcome.document.problems);
   }
-  return reportOutcome(context, outcome);
+  return reportOutcome(context, client, outcome);
 }

@@ -10,8 +10,6 @@ export async function runSignal(context: Context): Promise<ExitCode> {
   const [unit = '', signal = ''] = context.invocation.operands;
   const whom = valueOf(context.invocation, 'whom') ?? 'main';
   const operation = { unit, path: unitPath(unit, 'signal'), body: { signal, whom } };
-  return reportOutcome(
-    context,
-    await carryOut(context, clientOf(context.paths.socket), 'signal', [operation]),
-  );
+  const client = clientOf(context.paths.socket);
+  return reportOutcome(context, client, await carryOut(context, client, 'signal', [operation]));
 }
