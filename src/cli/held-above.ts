@@ -2,12 +2,24 @@
 import type { DependencyField } from '../model/unit.ts';
 import type { GraphDocument, StatusDocument } from '../wire/v1.ts';
 import type { Client } from './client.ts';
+import type { Context } from './context.ts';
 
 /** A unit that names another in one of these is down while that is stopped. */
 const STOPS_TRAVEL: readonly DependencyField[] = ['requires', 'requisite', 'bindsTo', 'partOf'];
 
+/** Tells the way out for units that wait, where it is an operator's. */
+export async function noteHolders(
+  { err, note }: Context,
+  client: Client,
+  waiting: readonly string[],
+): Promise<void> {
+  if (waiting.length === 0) return;
+  for (const name of await heldAbove(client, waiting))
+    note(`  ${err.palette.dim(`to let ${name} run: unitd start ${name}, or unitd release ${name}`)}\n`);
+}
+
 /** In the order they are come upon; none where the daemon no longer answers. */
-export async function heldAbove(client: Client, names: readonly string[]): Promise<readonly string[]> {
+async function heldAbove(client: Client, names: readonly string[]): Promise<readonly string[]> {
   const [status, graph] = await Promise.all([
     client.get<StatusDocument>('/v1/status'),
     client.get<GraphDocument>('/v1/units'),

@@ -97,7 +97,15 @@ export async function reportOutcome(context: Context, client: Client, outcome: O
   const isAnswered = document.units.length > 0 || refused.length === 0;
   if (!context.json) {
     context.note(outcomeLines(context, document));
-    await noteHolders(context, client, document);
+    const stuck = document.units.filter(({ outcome, state }) => outcome === 'failed' && state === 'waiting');
+    if (stuck.length > 0) {
+      const { noteHolders } = await import('./held-above.ts');
+      await noteHolders(
+        context,
+        client,
+        stuck.map(({ name }) => name),
+      );
+    }
   } else if (isAnswered) printJson(context, document);
   // One document on stdout: where nothing was done, why the first was refused.
   const [first] = refused.map((failure, at) =>
@@ -105,20 +113,6 @@ export async function reportOutcome(context: Context, client: Client, outcome: O
   );
   if (first !== undefined) return first;
   return document.ok ? EXIT.done : EXIT.failed;
-}
-
-/** The way out for units that wait for one that an operator has stopped. */
-async function noteHolders(context: Context, client: Client, { units }: OperationDocument): Promise<void> {
-  const stuck = units.filter(({ outcome, state }) => outcome === 'failed' && state === 'waiting');
-  if (stuck.length === 0) return;
-  const { heldAbove } = await import('./held-above.ts');
-  const held = await heldAbove(
-    client,
-    stuck.map(({ name }) => name),
-  );
-  const { dim } = context.err.palette;
-  for (const name of held)
-    context.note(`  ${dim(`to let ${name} run: unitd start ${name}, or unitd release ${name}`)}\n`);
 }
 
 function outcomeLines({ err }: Context, { units, verb }: OperationDocument): string {

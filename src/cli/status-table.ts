@@ -22,9 +22,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'TASKS', align: 'right', rank: 1 },
 ];
 
-/** The screen, line feeds included. */
+/** The screen, line feeds included; empty where there are no units and nothing is wrong. */
 export async function statusScreen(document: StatusDocument, screen: Screen, nowMs: number): Promise<string> {
-  const { palette } = screen;
   const { units, daemon } = document;
   const lines: string[] = [];
   if (units.length > 0) {
@@ -34,14 +33,10 @@ export async function statusScreen(document: StatusDocument, screen: Screen, now
   }
   if (daemon.degraded || daemon.problems.length > 0) {
     const { bannerLines } = await import('./degraded-banner.ts');
-    lines.push(...bannerLines(daemon, screen), '');
+    lines.push(...bannerLines(daemon, screen), ...(units.length > 0 ? [''] : []));
   }
-  lines.push(
-    units.length === 0
-      ? `no units, ${palette.dim(`unit files go to ${daemon.units}`)}`
-      : summary(units, screen),
-  );
-  return `${lines.join('\n')}\n`;
+  if (units.length > 0) lines.push(summary(units, screen));
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 /** `12 units: 10 up, 1 backoff, 1 failed`. */

@@ -136,7 +136,7 @@ test('wait exits 0 when all are there, 3 on timeout or failure', async (t) => {
   await channel.next('waiting');
   const late = await unitd.cli('wait', 'web', '--timeout', '10ms');
   assert.equal(late.code, 3);
-  assert.match(late.stderr, /not ready: time is up/);
+  assert.match(late.stderr, /^unitd: not ready: time is up$/m);
   const waiting = unitd.spawnCli('wait', 'web', 'job', '--for', 'ready', '--json');
   gate.open();
   assert.deepEqual(await waiting.ended, { code: 0, signal: null });

@@ -318,7 +318,7 @@ test('unitd wait gives up with 3 when its time is up', async (t) => {
   const { unitd } = await bench(t);
   const { code, stderr } = await unitd('wait', 'db', '--timeout', '1ms');
   assert.equal(code, 3);
-  assert.match(stderr, /not ready: time is up/);
+  assert.match(stderr, /^unitd: not ready: time is up$/m);
 });
 
 test('unitd events into a pipe is one JSON object a line, of the units and types asked for', async (t) => {

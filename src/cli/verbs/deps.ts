@@ -15,7 +15,8 @@ export async function runDeps(context: Context): Promise<ExitCode> {
   const client = clientOf(context.paths.socket);
   const reply = await client.get<GraphDocument>('/v1/units');
   if (!reply.ok) return failed(context, reply.failure);
-  const graph = graphOf(reply.value.units, given(context.invocation, 'reverse'));
+  const reverse = given(context.invocation, 'reverse');
+  const graph = graphOf(reply.value.units, reverse);
   const asked = context.invocation.operands;
   const unknown = asked.find((name) => !graph.units.has(name));
   if (unknown !== undefined) {
@@ -29,7 +30,17 @@ export async function runDeps(context: Context): Promise<ExitCode> {
     const kept = asked.length === 0 ? null : reachable(graph, asked);
     const units = reply.value.units.filter(({ name }) => kept === null || kept.has(name));
     printJson(context, { ...reply.value, units });
-  } else context.print(treesText(graph, asked.length === 0 ? rootsOf(graph) : asked, context.out));
+    return EXIT.done;
+  }
+  const loners = [...graph.units.keys()].filter((name) => (graph.edges.get(name) ?? []).length === 0);
+  const roots = asked.length === 0 ? rootsOf(graph) : asked;
+  if (asked.length === 0 && loners.length === graph.units.size) {
+    context.note(graph.units.size === 0 ? 'no units\n' : 'no unit names another one\n');
+    return EXIT.done;
+  }
+  context.print(treesText(graph, roots, context.out));
+  for (const name of asked.filter((unit) => loners.includes(unit)))
+    context.note(reverse ? `no other unit names ${name}\n` : `${name} names no other unit\n`);
   return EXIT.done;
 }
 

@@ -9,7 +9,7 @@ import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { usageFailure } from '../failure.ts';
 import type { Reply } from '../failure.ts';
-import { momentOf } from '../local-time.ts';
+import { dateAndTime, momentOf } from '../local-time.ts';
 import { inOrder, readMark } from '../log-order.ts';
 import type { ReadMark } from '../log-order.ts';
 import { logText } from '../log-text.ts';
@@ -35,11 +35,26 @@ export async function runLogs(context: Context): Promise<ExitCode> {
   if (!wish.ok) return failed(context, wish.failure);
   const client = clientOf(context.paths.socket);
   const units = [...new Set(context.invocation.operands)];
-  const print = printer(context, units);
+  let isEmpty = true;
+  const printed = printer(context, units);
+  const print: Print = (lines) => {
+    isEmpty &&= lines.length === 0;
+    printed(lines);
+  };
   const end = given(context.invocation, 'follow')
     ? await followed(client, units, wish.value, print, context.now())
     : await kept(client, units, wish.value, print);
-  return end.ok ? EXIT.done : failed(context, await explained(client, end.failure));
+  if (!end.ok) return failed(context, await explained(client, end.failure));
+  if (isEmpty) context.note(`${nothingFrom(units, wish.value)}\n`);
+  return EXIT.done;
+}
+
+function nothingFrom(units: readonly string[], { lines, sinceMs, stream }: Wish): string {
+  const whose = units.length === 1 ? `unit "${units[0] ?? ''}"` : 'these units';
+  const from = stream === undefined ? '' : ` to ${stream}`;
+  if (lines === 0) return `no line of ${whose} was asked for`;
+  if (sinceMs !== null) return `${whose}: no line${from} since ${dateAndTime(sinceMs)}`;
+  return `${whose}: no line${from} yet`;
 }
 
 function wishOf({ invocation, now }: Context): Reply<Wish> {

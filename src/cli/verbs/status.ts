@@ -21,7 +21,9 @@ async function allUnits(context: Context, client: Client): Promise<ExitCode> {
   if (context.json) printJson(context, reply.value);
   else {
     const { statusScreen } = await import('../status-table.ts');
+    const { units, daemon } = reply.value;
     context.print(await statusScreen(reply.value, context.out, context.now()));
+    if (units.length === 0) context.note(`no units, unit files go to ${daemon.units}\n`);
   }
   return exitCodeOf(reply.value.units);
 }

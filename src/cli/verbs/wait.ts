@@ -8,7 +8,9 @@ import type { Context } from '../context.ts';
 import { durationOption } from '../duration-option.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
+import { noteHolders } from '../held-above.ts';
 import { keepStreaming } from '../reconnect.ts';
+import { printable } from '../text-width.ts';
 import { explained } from '../unit-path.ts';
 import { valueOf } from '../verb-spec.ts';
 
@@ -70,9 +72,17 @@ export async function runWait(context: Context): Promise<ExitCode> {
   if (exitCode !== EXIT.done) {
     const missing = last.filter((event) => verdictOn(event, goal) !== 'met');
     const states = missing.map(
-      ({ unit, to, reason }) => `  ${unit} ${to}${reason === '' ? '' : `: ${reason}`}\n`,
+      ({ unit, to, reason }) => `  ${unit} ${to}${reason === '' ? '' : `: ${printable(reason)}`}\n`,
     );
-    context.note(`not ${goal}: ${because}\n${states.join('')}`);
+    const { palette } = context.err;
+    context.note(`${palette.red('unitd:')} not ${goal}: ${because}\n${states.join('')}`);
+    if (goal !== 'stopped') {
+      await noteHolders(
+        context,
+        client,
+        missing.flatMap(({ unit, to }) => (to === 'waiting' ? unit : [])),
+      );
+    }
   }
   return exitCode;
 }

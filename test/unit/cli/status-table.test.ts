@@ -152,8 +152,6 @@ test('statusScreen() tells of a degraded daemon and what is wrong', async () => 
 ▲ degraded: 1 error in the unit files, their units stay as they were
   /etc/unitd/units.d/web.yaml:4:3: cannot read field "restart.polcy": no such
     field, did you mean "policy"
-
-no units, unit files go to /etc/unitd/units.d
 `,
   );
 });
