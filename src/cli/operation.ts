@@ -97,7 +97,7 @@ export async function reportOutcome(context: Context, client: Client, outcome: O
   const isAnswered = document.units.length > 0 || refused.length === 0;
   if (!context.json) {
     context.note(outcomeLines(context, document));
-    const stuck = document.units.filter(({ outcome, state }) => outcome === 'failed' && state === 'waiting');
+    const stuck = document.units.filter((unit) => unit.outcome === 'failed' && unit.state === 'waiting');
     if (stuck.length > 0) {
       const { noteHolders } = await import('./held-above.ts');
       await noteHolders(
