@@ -70,7 +70,7 @@ function daemonArguments({ paths, invocation, env }: Context): readonly string[]
   words.push('--runtime-dir', paths.runtime, '--socket', paths.socket);
   words.push('--state-dir', paths.state, '--log-dir', paths.logs);
   if (valueOf(invocation, 'units') !== undefined || env['UNITD_UNITS']) words.push('--units', paths.units);
-  for (const name of ['socket-group', 'usage-interval']) {
+  for (const name of ['socket-group', 'usage-interval', 'fence']) {
     const value = valueOf(invocation, name);
     if (value !== undefined) words.push(`--${name}`, value);
   }

@@ -8,6 +8,7 @@ export interface DaemonRequest {
   readonly insecurePermissions: boolean;
   /** null: usage is not measured. */
   readonly usageIntervalMs: number | null;
+  readonly fence: 'auto' | 'cgroup' | 'session';
   /** Nobody named the directory of the unit files: the standing one is made if it is missing. */
   readonly makesUnits: boolean;
 }

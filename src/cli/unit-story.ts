@@ -84,6 +84,7 @@ export async function storyText(
   if (Array.isArray(documentation)) tell('docs', ...documentation.map(String));
   const tree = processTree(story.processes, unit.pid, room, measure);
   if (tree.length > 0) tell('processes', ...tree.flatMap((root) => treeLines(root, screen)));
+  if (unit.fence !== null) tell('fence', fenceText(story));
   tell('usage', ...usageLines(story, screen));
   tell('needs', ...story.dependencies.map((other) => neighbour(other, screen)));
   tell('needed by', ...story.dependents.map((other) => neighbour(other, screen)));
@@ -93,6 +94,10 @@ export async function storyText(
     lines.push('', ...logLines.map((line) => logText(line, { times: 'clock', names: [] }, screen)));
   }
   return `${lines.join('\n')}\n`;
+}
+
+function fenceText({ unit, cgroup }: UnitDocument): string {
+  return cgroup === null ? String(unit.fence) : `${unit.fence} ${cgroup}`;
 }
 
 function sinceText({ unit }: UnitDocument, { palette }: Screen, nowMs: number): string {

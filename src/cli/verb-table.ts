@@ -262,6 +262,11 @@ export const VERBS: readonly VerbSpec[] = [
         help: 'measure what units use so often (default 5s); "infinity": never',
       },
       {
+        long: '--fence',
+        value: 'FENCE',
+        help: 'hold units by cgroup, session, or auto: by cgroup if possible (UNITD_FENCE)',
+      },
+      {
         long: '--insecure-permissions',
         help: 'as root: accept unit files that others own or may write (for containers)',
       },

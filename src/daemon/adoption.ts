@@ -5,6 +5,7 @@
 // - One whose spawn was not written down any more is found by the run that its environment names. Where there is none,
 //   nobody knows whether it was not started or has ended, and it counts as ended. The oldest one that leads a session
 //   is taken for it: what it forked into a session of its own is younger, and passes for it if it is gone already.
+// - What an earlier daemon spawned and had not moved to its unit's cgroup yet is moved there now.
 // - One that ended meanwhile ended nobody knows how: its unit hears of an end with status unknown, which restart
 //   policies take as an unclean exit code. One that ends from now on is reported with its status where the kernel
 //   tells it (a child of ours after reexec; else Linux 6.15 or newer).
@@ -116,6 +117,7 @@ function adoptProcesses(
         leaders.push(process);
       }
     }
+    if (run.process === null && written === null) processes.encloseLeft(tree, process);
     if (process !== null && processes.adopt(process)) living.set(run.id, process);
     else facts.push({ type: 'exited', run: run.id, status: { code: null, signal: null, coreDumped: false } });
   }

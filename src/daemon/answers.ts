@@ -6,6 +6,7 @@ import { isUp, needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
 import { operate } from '../core/operate.ts';
 import { publicState } from '../core/view.ts';
+import type { FenceKind } from '../model/process.ts';
 import { followLog } from '../logs/follow.ts';
 import { readLog } from '../logs/read.ts';
 import { processFacts } from '../os/process-nodes.ts';
@@ -90,7 +91,7 @@ export class Answers implements Control {
     const { paths, version, clock } = this.#parts;
     const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
     const units = [...this.#parts.supervisor.fleet.units.values()].map((unit) =>
-      unitStatus(unit, now, usageOf(this.#parts.sampler, unit)),
+      unitStatus(unit, now, usageOf(this.#parts.sampler, unit), this.#fenceOf(unit)),
     );
     return {
       apiVersion: API_VERSION,
@@ -102,7 +103,7 @@ export class Answers implements Control {
         units: paths.units,
         degraded: hasErrors(this.#parts.reloader.problems),
         problems: this.#parts.reloader.problems,
-        fence: 'session',
+        fence: this.#parts.processes.fence,
         usageSource: this.#parts.sampler.source,
       },
       units: byName(units),
@@ -119,10 +120,11 @@ export class Answers implements Control {
     const stats = this.#parts.outputs.stats(name);
     const document: UnitDocument = {
       apiVersion: API_VERSION,
-      unit: unitStatus(unit, now, usageOf(this.#parts.sampler, unit)),
+      unit: unitStatus(unit, now, usageOf(this.#parts.sampler, unit), this.#fenceOf(unit)),
       file: this.#parts.reloader.fileOf(name) ?? join(paths.units, `${name}.yaml`),
       effective: effectiveUnit(unit.spec),
       processes: processFacts(this.#parts.effects.members(name)),
+      cgroup: this.#parts.effects.treeOf(name).cgroup ?? null,
       history: unit.state.history.map(historyEntry),
       dependencies: dependenciesOf(fleet, unit),
       dependents: dependentsOf(fleet, unit),
@@ -255,6 +257,10 @@ export class Answers implements Control {
     const judged = units.map((unit) => (excused.includes(unit.name) ? excusedUnit(unit, wait) : unit));
     const ok = isGood(judged, wait);
     return { ok: true, value: { apiVersion: API_VERSION, verb, ok, units: judged, plan, problems } };
+  }
+
+  #fenceOf({ spec }: Unit): FenceKind {
+    return this.#parts.effects.treeOf(spec.name).cgroup === undefined ? 'session' : 'cgroup';
   }
 
   #signal(unit: Unit, request: UnitRequest): Goal | { readonly error: ProblemDetails } {

@@ -248,6 +248,10 @@ export class Daemon {
       this.#options.log.write('warning', 'state', warning);
     const left = this.#journal.read();
     this.#journal.open();
+    const trees = left === null ? [] : [...left.units.values()].map(({ tree }) => tree);
+    for (const cgroup of this.#options.processes.sweep(trees)) {
+      this.#options.log.write('warning', 'fence', `processes of nobody's are left in cgroup "${cgroup}"`);
+    }
     await this.#reloader.boot({
       lastGood,
       intents,

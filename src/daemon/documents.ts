@@ -4,6 +4,7 @@ import type { Fleet, Unit } from '../core/fleet.ts';
 import { publicState, reasonOf } from '../core/view.ts';
 import { DEPENDENCY_FIELDS } from '../model/unit.ts';
 import type { DependencyField } from '../model/unit.ts';
+import type { FenceKind } from '../model/process.ts';
 import type { ExitRecord } from '../model/state.ts';
 import { API_VERSION } from '../wire/v1.ts';
 import type { DependencyStatus, GraphDocument, HistoryEntry, UnitStatus, UsageFigures } from '../wire/v1.ts';
@@ -21,7 +22,8 @@ export function timestamp(wallMs: number): string {
   return new Date(wallMs).toISOString();
 }
 
-export function unitStatus(unit: Unit, now: Now, usage: UsageFigures | null): UnitStatus {
+/** `fence`: what holds the processes that it has, if it has any. */
+export function unitStatus(unit: Unit, now: Now, usage: UsageFigures | null, fence: FenceKind): UnitStatus {
   const { spec, state, verdict } = unit;
   const { phase } = state;
   const last = state.history.at(-1);
@@ -44,6 +46,7 @@ export function unitStatus(unit: Unit, now: Now, usage: UsageFigures | null): Un
         ? null
         : { code: last.code, signal: last.signal, at: timestamp(last.atWall), cause: last.cause },
     usage: isThere ? usage : null,
+    fence: isThere && spec.type !== 'target' ? fence : null,
   };
 }
 

@@ -63,9 +63,7 @@ export class Effects {
     const { send } = this.#ports;
     switch (effect.type) {
       case 'begin':
-        this.#trees.set(unit, { invocationId: randomBytes(16).toString('hex'), leaders: [] });
-        this.#inherited.delete(unit);
-        this.#pursuits.delete(unit);
+        this.#begin(unit);
         return;
       case 'spawn': {
         const result = this.#spawn(spec, effect);
@@ -88,6 +86,7 @@ export class Effects {
       case 'end':
         this.#surveying.delete(unit);
         this.#pursuits.delete(unit);
+        this.#release(unit);
         return;
       case 'record':
         return;
@@ -117,6 +116,7 @@ export class Effects {
   }
 
   forget(unit: string): void {
+    this.#release(unit);
     this.#trees.delete(unit);
     this.#inherited.delete(unit);
     this.#surveying.delete(unit);
@@ -127,6 +127,30 @@ export class Effects {
     const pursuit = this.#pursuits.get(unit);
     if (pursuit === undefined) return;
     this.#ports.processes.signalTree(this.treeOf(unit), pursuit.signal, pursuit.reached);
+  }
+
+  #begin(unit: string): void {
+    const { processes, onTrouble } = this.#ports;
+    // What could not go with the activation before may have ended since.
+    this.#release(unit);
+    const tree = { invocationId: randomBytes(16).toString('hex'), leaders: [] };
+    this.#inherited.delete(unit);
+    this.#pursuits.delete(unit);
+    try {
+      const cgroup = processes.enclose(unit);
+      this.#trees.set(unit, cgroup === null ? tree : { ...tree, cgroup });
+    } catch (error) {
+      this.#trees.set(unit, tree);
+      const reason = error instanceof Error ? error.message : String(error);
+      onTrouble(unit, `${reason}; its processes are held by session`);
+    }
+  }
+
+  /** The cgroup of an activation goes with the last of its processes. */
+  #release(unit: string): void {
+    const tree = this.#trees.get(unit);
+    if (tree?.cgroup === undefined || !this.#ports.processes.release(tree)) return;
+    this.#trees.set(unit, { invocationId: tree.invocationId, leaders: [] });
   }
 
   /** As systemd does, lets a stopped process go on, so that it acts on what it was sent. */
@@ -176,6 +200,7 @@ export class Effects {
       noNewPrivileges: spec.noNewPrivileges,
       stdoutFd: output.stdoutFd,
       stderrFd: output.stderrFd,
+      ...(tree.cgroup === undefined ? {} : { cgroup: tree.cgroup }),
     };
     this.#ports.onSpawning(unit);
     const result = this.#ports.processes.spawn(request);
@@ -217,7 +242,8 @@ export class Effects {
 
   #survey(unit: string): void {
     const members = this.members(unit);
-    if (this.#inherited.has(unit)) this.#watchAll(members);
+    const isTold = members.length > 0 && this.#ports.processes.tellWhenEmpty(this.treeOf(unit));
+    if (!isTold && this.#inherited.has(unit)) this.#watchAll(members);
     // Who was in the middle of fork or exec when the signal went round could not be found then.
     if (members.length > 0) this.#pursue(unit);
     else if (this.#ports.processes.isUnsure()) {

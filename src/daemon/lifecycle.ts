@@ -8,12 +8,15 @@
 // rest, and execve(2) puts that version here, with what handover.ts lists. Should the exec itself fail, this version
 // takes over from itself in the same way. A wish that comes meanwhile is handed over; only a signal that comes while
 // the next version is being loaded finds nobody, and does what it does to any process.
-import { closeSync } from 'node:fs';
+import { closeSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import type { FenceKind } from '../model/process.ts';
 import type { ReexecDocument } from '../wire/v1.ts';
 import { API_VERSION } from '../wire/v1.ts';
 import { currentBootId } from '../os/boot-id.ts';
 import { createClock } from '../os/clock.ts';
+import { openFence } from '../os/fence.ts';
+import type { Fence } from '../os/fence.ts';
 import { acquireLock, ensureDirectory, inheritLock } from '../os/files.ts';
 import type { Lock } from '../os/files.ts';
 import { openLogSink } from '../os/log-sink.ts';
@@ -65,10 +68,14 @@ export interface LifeOptions {
   readonly insecurePermissions: boolean;
   /** null: usage is not measured. */
   readonly usageIntervalMs: number | null;
+  readonly fence: FenceWish;
   /** Makes the directory of the unit files if it is missing. */
   readonly makesUnits: boolean;
   readonly serve: Serve;
 }
+
+/** auto: cgroups where they can be had, else sessions. */
+export type FenceWish = 'auto' | FenceKind;
 
 /** Exit code of a daemon that could not start. */
 const NOT_STARTED = 1;
@@ -114,8 +121,15 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     const holder = locked.holderPid === null ? 'another daemon' : `the daemon with pid ${locked.holderPid}`;
     return refuse(`cannot start daemon: ${holder} uses runtime directory "${paths.runtime}"`);
   }
+  const fenced = fenceFor(options.fence, paths.runtime);
+  if (!fenced.ok) {
+    locked.lock.close();
+    return refuse(`cannot start daemon: --fence is "cgroup", but ${fenced.reason}`);
+  }
+  log.write('info', 'fence', fenced.message);
   catchBugs(log);
-  const surroundings = { options, clock, log, lock: locked.lock, groupId: group?.gid ?? null };
+  const { fence } = fenced;
+  const surroundings = { options, clock, log, fence, lock: locked.lock, groupId: group?.gid ?? null };
   for (;;) {
     const end = await lifeOf(surroundings, handOver);
     if (typeof end === 'number') return end;
@@ -142,18 +156,19 @@ interface Surroundings {
   readonly options: LifeOptions;
   readonly clock: Clock;
   readonly log: DaemonLog;
+  readonly fence: Fence | null;
   readonly lock: Lock;
   readonly groupId: number | null;
 }
 
 /** Until the daemon has ended, with its exit code, or is to be replaced at once. */
 async function lifeOf(
-  { options, clock, log, lock, groupId }: Surroundings,
+  { options, clock, log, fence, lock, groupId }: Surroundings,
   handOver: HandOver | null,
 ): Promise<number | Departure> {
   const { paths, version } = options;
   const ending = new Ending();
-  const processes = createHeldProcesses();
+  const processes = createHeldProcesses(fence);
   const daemon = new Daemon({
     paths,
     version,
@@ -224,6 +239,21 @@ async function lifeOf(
   log.close();
   lock.close();
   return end.kind === 'end' ? end.code : NOT_STARTED;
+}
+
+type Fenced =
+  | { readonly ok: true; readonly fence: Fence | null; readonly message: string }
+  | { readonly ok: false; readonly reason: string };
+
+function fenceFor(wanted: FenceWish, runtimeDirectory: string): Fenced {
+  if (wanted === 'session') return { ok: true, fence: null, message: 'units are held by session' };
+  const opened = openFence(realpathSync(runtimeDirectory));
+  if (opened.ok) {
+    const message = `units are held by cgroup, below "${opened.fence.directory}"`;
+    return { ok: true, fence: opened.fence, message };
+  }
+  if (wanted === 'cgroup') return opened;
+  return { ok: true, fence: null, message: `units are held by session: ${opened.reason}` };
 }
 
 /** Tries the version on disk; if it can, has it take over. */

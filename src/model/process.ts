@@ -33,6 +33,8 @@ export interface SpawnRequest {
   /** Descriptors that become the child's 1 and 2; its 0 is /dev/null. They stay the caller's to close. */
   readonly stdoutFd: number;
   readonly stderrFd: number;
+  /** Directory of the cgroup to run in; absent: the daemon's own. */
+  readonly cgroup?: string;
 }
 
 /** Why a child could not be started. `reason` is a phrase for people: `"/srv/x" is not a directory`. */
@@ -49,4 +51,9 @@ export interface ProcessTree {
   readonly invocationId: string;
   /** Every process spawned for it (each leads its own session), dead or alive. */
   readonly leaders: readonly ProcessId[];
+  /** Directory of the cgroup that holds it; absent: sessions, groups and descent hold it. */
+  readonly cgroup?: string;
 }
+
+/** What holds the processes of a unit together, so that all of them are found. */
+export type FenceKind = 'cgroup' | 'session';

@@ -1,6 +1,13 @@
 // The doors between the daemon and the kernel. The daemon sees only these interfaces; the Linux adapters
 // beside this file and the fakes in test/support both pass the suites in test/contract.
-import type { ExitStatus, ProcessId, ProcessTree, SpawnFailure, SpawnRequest } from '../model/process.ts';
+import type {
+  ExitStatus,
+  FenceKind,
+  ProcessId,
+  ProcessTree,
+  SpawnFailure,
+  SpawnRequest,
+} from '../model/process.ts';
 import type { SignalName } from '../model/unit.ts';
 
 export interface Timer {
@@ -26,6 +33,19 @@ export type SignalResult = 'sent' | 'gone' | 'denied';
 export const RUN_VARIABLE = 'UNITD_RUN';
 
 export interface Processes {
+  /** What holds the processes of activations that begin now. */
+  readonly fence: FenceKind;
+  /** A new, empty cgroup for an activation of the unit; null where there are none. Throws where it cannot be made. */
+  enclose(unit: string): string | null;
+  /** The activation is over: its cgroup goes, unless something lives in it. False then. */
+  release(tree: ProcessTree): boolean;
+  /**
+   * Removes what earlier daemons left of cgroups, except those of `kept`, the trees that are still to be taken back.
+   * Gives the ones in which something lives.
+   */
+  sweep(kept: readonly ProcessTree[]): readonly string[];
+  /** Has the listener of onReaped() hear (of null) when the tree's cgroup has run empty; false where nobody can tell. */
+  tellWhenEmpty(tree: ProcessTree): boolean;
   /** Starts a child as the leader of a new session. Synchronous: a failed exec is reported here, by name. */
   spawn(request: SpawnRequest): SpawnResult;
   /**
@@ -34,6 +54,8 @@ export interface Processes {
    * learns how any more.
    */
   adopt(process: ProcessId): boolean;
+  /** Puts into the tree's cgroup what an earlier daemon had spawned, but not yet moved there when it was killed. */
+  encloseLeft(tree: ProcessTree, leader: ProcessId | null): void;
   /** The leader that was spawned for `run` of this tree, by what its environment says; null when there is none. */
   findLeader(invocationId: string, run: number): ProcessId | null;
   /**

@@ -1,13 +1,16 @@
 // The Linux adapter of the Processes port: puts spawning, reaping, signalling and tree search together and owns the
 // table of living children. Knows no units.
 import { constants } from 'node:os';
-import type { ExitStatus, ProcessId, ProcessTree } from '../model/process.ts';
+import type { ExitStatus, ProcessId, ProcessTree, SpawnRequest } from '../model/process.ts';
 import type { SignalName } from '../model/unit.ts';
+import { killCgroup, processesBelow, thawCgroup } from './cgroup.ts';
+import { removeInherited } from './fence.ts';
+import type { Fence } from './fence.ts';
 import { becomeSubreaper, errnoName, kill } from './libc.ts';
 import { RUN_VARIABLE } from './ports.ts';
-import type { Processes, SignalResult } from './ports.ts';
-import { allProcesses, environmentValue, processStat } from './procfs.ts';
-import { createReaper, type Reaped } from './reap.ts';
+import type { Processes, SignalResult, SpawnResult } from './ports.ts';
+import { allProcesses, environmentValue, isAlive, processStat } from './procfs.ts';
+import { createReaper, type Reaped, type Reaper } from './reap.ts';
 import { knownSignalNumber, signalProcess } from './signal.ts';
 import { createSpawner } from './spawn.ts';
 import { createTreeFinder } from './tree.ts';
@@ -42,6 +45,17 @@ function findLeader(invocationId: string, run: number): ProcessId | null {
   return oldest;
 }
 
+function lives({ pid, startTicks }: ProcessId): boolean {
+  const stat = processStat(pid);
+  return isAlive(stat) && stat.startTicks === startTicks;
+}
+
+const UNKNOWN: ExitStatus = { code: null, signal: null, coreDumped: false };
+
+function keyOf({ pid, startTicks }: ProcessId): string {
+  return `${pid} ${startTicks}`;
+}
+
 type ReapListener = (process: ProcessId | null, status: ExitStatus) => void;
 
 export interface HeldProcesses extends Processes {
@@ -49,24 +63,29 @@ export interface HeldProcesses extends Processes {
   beginReaping(): void;
 }
 
-/** Makes this process the reaper of all its descendants (PR_SET_CHILD_SUBREAPER), for good. */
-export function createProcesses(): Processes {
-  const processes = createHeldProcesses();
+/**
+ * Makes this process the reaper of all its descendants (PR_SET_CHILD_SUBREAPER), for good. `fence`: the cgroups to hold
+ * units with, closed with the rest; null: sessions hold them.
+ */
+export function createProcesses(fence: Fence | null = null): Processes {
+  const processes = createHeldProcesses(fence);
   processes.beginReaping();
   return processes;
 }
 
 /** The same, but nothing is reaped before it is asked for: a child that ended before it was adopted must wait. */
-export function createHeldProcesses(): HeldProcesses {
+export function createHeldProcesses(fence: Fence | null): HeldProcesses {
   const errno = becomeSubreaper();
   if (errno !== 0)
     throw new Error(`cannot become a subreaper: ${errnoName(errno)}, expected Linux 3.4 or newer`);
 
   const children = new Map<number, ProcessId>();
+  /** Invocations of which a leader was seen outside of its cgroup. */
+  const strayed = new Set<string>();
   const trees = createTreeFinder((pid) => children.has(pid));
   const spawner = createSpawner();
   let listener: ReapListener | null = null;
-  let reaper: { close(): void } | null = null;
+  let reaper: Reaper | null = null;
 
   const reaped = (ends: readonly Reaped[]): void => {
     // First all leave the table, then their owners hear of it: they ask for members and signal, and every pid in
@@ -95,6 +114,22 @@ export function createHeldProcesses(): HeldProcesses {
     listener?.(child, status);
   });
 
+  const spawn = (request: SpawnRequest): SpawnResult => {
+    const result = spawner.spawn(request);
+    if (!result.ok) return result;
+    const { cgroup = null } = request;
+    const isForeign = (pid: number): boolean => reaper?.isForeign(pid) ?? false;
+    const refused = fence?.enter(cgroup, result.process.pid, isForeign) ?? null;
+    if (refused !== null) {
+      if (cgroup !== null) killCgroup(cgroup);
+      kill(-result.process.pid, constants.signals.SIGKILL);
+      const reason = `its process could not be moved to its cgroup (${refused})`;
+      return { ok: false, failure: { stage: 'resources', errno: refused, reason } };
+    }
+    children.set(result.process.pid, result.process);
+    return result;
+  };
+
   const adopt = (adopted: ProcessId): boolean => {
     const stat = processStat(adopted.pid);
     if (stat === null || stat.startTicks !== adopted.startTicks) return false;
@@ -112,13 +147,31 @@ export function createHeldProcesses(): HeldProcesses {
     return kill(process.pid, knownSignalNumber(name)) === constants.errno.EPERM ? 'denied' : 'sent';
   };
 
+  /** Those of the tree that left its cgroup: a leader may, and then all that descends from it, also when it has ended. */
+  const outside = (tree: ProcessTree, inside: ReadonlySet<number>): readonly ProcessId[] => {
+    if (tree.leaders.some((leader) => !inside.has(leader.pid) && lives(leader)))
+      strayed.add(tree.invocationId);
+    if (!strayed.has(tree.invocationId)) return [];
+    return trees.members(tree).filter(({ pid }) => !inside.has(pid));
+  };
+
+  const members = (tree: ProcessTree): readonly ProcessId[] => {
+    if (tree.cgroup === undefined) return trees.members(tree);
+    const inside = new Map<number, ProcessId>();
+    for (const pid of processesBelow(tree.cgroup)) {
+      const stat = processStat(pid);
+      if (isAlive(stat)) inside.set(pid, { pid, startTicks: stat.startTicks });
+    }
+    return [...inside.values(), ...outside(tree, new Set(inside.keys()))];
+  };
+
   const pursue = ({ tree, signal: name, reached }: Pursuit): number => {
     let sent = 0;
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      const fresh = trees.members(tree).filter(({ pid, startTicks }) => !reached.has(`${pid} ${startTicks}`));
+      const fresh = members(tree).filter((member) => !reached.has(keyOf(member)));
       if (fresh.length === 0) break;
       for (const member of fresh) {
-        reached.add(`${member.pid} ${member.startTicks}`);
+        reached.add(keyOf(member));
         if (signal(member, name) !== 'sent') continue;
         sent++;
         if (!KEEPS_STOPPED.has(name)) signal(member, 'SIGCONT');
@@ -143,7 +196,21 @@ export function createHeldProcesses(): HeldProcesses {
     });
   };
 
+  /** All in the cgroup at once, and whoever forks at this moment too; who has left it, one by one. */
+  const killTree = (tree: ProcessTree, cgroup: string, reached: Set<string>): number => {
+    const fresh = members(tree).filter((member) => !reached.has(keyOf(member)));
+    if (fresh.length === 0) return 0;
+    killCgroup(cgroup);
+    for (const member of fresh) {
+      reached.add(keyOf(member));
+      signal(member, 'SIGKILL');
+    }
+    return fresh.length;
+  };
+
   const signalTree: Processes['signalTree'] = (tree, name, reached = new Set()) => {
+    if (tree.cgroup !== undefined && name === 'SIGKILL') return killTree(tree, tree.cgroup, reached);
+    if (tree.cgroup !== undefined && !KEEPS_STOPPED.has(name)) thawCgroup(tree.cgroup);
     const pursuit = { tree, signal: name, reached, looksLeft: MOST_LATER_LOOKS };
     const sent = pursue(pursuit);
     if (sent > 0) pursueLater(pursuit);
@@ -151,11 +218,27 @@ export function createHeldProcesses(): HeldProcesses {
   };
 
   return {
-    spawn: (request) => {
-      const result = spawner.spawn(request);
-      if (result.ok) children.set(result.process.pid, result.process);
-      return result;
+    fence: fence === null ? 'session' : 'cgroup',
+    enclose: (unit) => fence?.add(unit) ?? null,
+    release: ({ cgroup, invocationId }) => {
+      strayed.delete(invocationId);
+      if (cgroup === undefined) return true;
+      const isGone = (fence?.remove ?? removeInherited)(cgroup);
+      // The next activation's has the same name.
+      if (isGone) pursuits = pursuits.filter(({ tree }) => tree.cgroup !== cgroup);
+      return isGone;
     },
+    sweep: (kept) => fence?.sweep(new Set(kept.flatMap(({ cgroup }) => cgroup ?? []))) ?? [],
+    tellWhenEmpty: (tree) => {
+      const inside = tree.cgroup === undefined ? [] : processesBelow(tree.cgroup);
+      if (tree.cgroup === undefined || fence === null || inside.length === 0) return false;
+      const isTold = fence.whenEmpty(tree.cgroup, () => listener?.(null, UNKNOWN));
+      return isTold && outside(tree, new Set(inside)).length === 0;
+    },
+    encloseLeft: ({ cgroup }, leader) => {
+      if (cgroup !== undefined) fence?.enterLeft(cgroup, leader?.pid ?? null);
+    },
+    spawn,
     adopt,
     findLeader,
     onReaped: (added) => {
@@ -163,13 +246,14 @@ export function createHeldProcesses(): HeldProcesses {
       listener = added;
     },
     signal,
-    members: (tree) => trees.members(tree),
+    members,
     isUnsure: () => trees.sawNameless(),
     signalTree,
     beginReaping: () => {
       reaper ??= createReaper(reaped);
     },
     close: () => {
+      fence?.close();
       reaper?.close();
       watch.close();
       if (lookAgain !== null) clearImmediate(lookAgain);

@@ -21,10 +21,10 @@ export interface ProcessStat {
 let buffer = Buffer.allocUnsafe(8192);
 
 /**
- * The whole of a /proc file as text, one byte a character; null when it cannot be read (any more). A file that the
- * kernel writes as one record (single_open) comes whole with the first read that has room for it.
+ * The whole of a file that the kernel writes as text, one byte a character; null when it cannot be read (any more). A
+ * file that is one record (single_open) comes whole with the first read that has room for it.
  */
-function procText(path: string, isOneRecord = false): string | null {
+export function procText(path: string, isOneRecord = false): string | null {
   let fd: number;
   try {
     fd = openSync(path, 'r');

@@ -51,12 +51,18 @@ function watchForeignChildren(): ForeignChildren {
   };
 }
 
+export interface Reaper {
+  /** A child of node:child_process, which libuv reaps. */
+  isForeign(pid: number): boolean;
+  close(): void;
+}
+
 /**
  * Calls `reaped` from the event loop with up to 256 ends at once, all already reaped.
  * waitid(P_ALL) shows one dead child at a time, and one of libuv's at the head hides the rest: libuv has had the same
  * SIGCHLD and takes it away within this turn, so the next turn goes on behind it.
  */
-export function createReaper(reaped: (ends: readonly Reaped[]) => void): { close(): void } {
+export function createReaper(reaped: (ends: readonly Reaped[]) => void): Reaper {
   const foreign = watchForeignChildren();
   let next: NodeJS.Immediate | null = null;
 
@@ -87,6 +93,7 @@ export function createReaper(reaped: (ends: readonly Reaped[]) => void): { close
   // Whoever died before the handler stood has sent its signal to nobody.
   drainLater();
   return {
+    isForeign: (pid) => foreign.has(pid),
     close: () => {
       process.off('SIGCHLD', drain);
       if (next !== null) clearImmediate(next);

@@ -3,6 +3,7 @@
 import type { LogEntry } from './log-entry.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Problem } from '../model/problem.ts';
+import type { FenceKind } from '../model/process.ts';
 import type { ExitCause, State, Wanted } from '../model/state.ts';
 import type { DependencyField, UnitType } from '../model/unit.ts';
 
@@ -41,6 +42,8 @@ export interface UnitStatus {
   readonly lastExit: LastExit | null;
   /** null until it was measured, and while nothing runs. */
   readonly usage: UsageFigures | null;
+  /** What holds its processes together; null for a unit at rest, and for a target. */
+  readonly fence: FenceKind | null;
 }
 
 export interface DaemonStatus {
@@ -54,8 +57,8 @@ export interface DaemonStatus {
   /** Some unit runs an earlier form, because its file is not valid now. */
   readonly degraded: boolean;
   readonly problems: readonly Problem[];
-  /** What holds a unit's processes together: how a stop finds them all. */
-  readonly fence: 'cgroup' | 'session';
+  /** What holds the processes of units that start now: how a stop finds them all. */
+  readonly fence: FenceKind;
   readonly usageSource: 'pidusage' | 'cgroup';
 }
 
@@ -91,6 +94,8 @@ export interface UnitDocument {
   /** The unit in the form of a unit file, every default filled in. */
   readonly effective: Readonly<Record<string, unknown>>;
   readonly processes: readonly ProcessNode[];
+  /** Directory of the cgroup that holds them; null where there is none. */
+  readonly cgroup: string | null;
   /** Newest last, at most 50. */
   readonly history: readonly HistoryEntry[];
   readonly dependencies: readonly DependencyStatus[];

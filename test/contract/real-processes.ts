@@ -4,7 +4,9 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, type TestContext } from 'node:test';
-import type { ExitStatus, ProcessId, ProcessTree, SpawnRequest } from '../../src/model/process.ts';
+import type { ExitStatus, FenceKind, ProcessId, ProcessTree, SpawnRequest } from '../../src/model/process.ts';
+import { openFence } from '../../src/os/fence.ts';
+import type { Fence } from '../../src/os/fence.ts';
 import type { Processes } from '../../src/os/ports.ts';
 import { createProcesses } from '../../src/os/processes.ts';
 import { temporaryDirectory } from '../support/child.ts';
@@ -53,17 +55,32 @@ export function spawnRequest(request: Partial<SpawnRequest> & Pick<SpawnRequest,
   };
 }
 
-export function createRealProcesses(): RealProcesses {
-  const processes = createProcesses();
+/** Where a new activation's processes go. */
+export type Enclosed = Pick<SpawnRequest, 'cgroup'>;
+
+export function enclosed(processes: Processes): Enclosed {
+  const cgroup = processes.enclose('test');
+  return cgroup === null ? {} : { cgroup };
+}
+
+function realFence(): Fence {
+  const opened = openFence(randomUUID());
+  if (!opened.ok) throw new Error(opened.reason);
+  return opened.fence;
+}
+
+export function createRealProcesses(fence: FenceKind = 'session'): RealProcesses {
+  const processes = createProcesses(fence === 'cgroup' ? realFence() : null);
   const reports = new Arrivals<Report>('the reaper');
   processes.onReaped((process, status) => reports.add({ process, status }));
   after(() => processes.close());
 
   const start = (t: TestContext, request: SpawnRequest): Started => {
-    const result = processes.spawn(request);
+    const within = enclosed(processes);
+    const result = processes.spawn({ ...request, ...within });
     if (!result.ok) throw new Error(`cannot start ${request.argv.join(' ')}: ${result.failure.reason}`);
     const invocationId = request.environment['INVOCATION_ID'] ?? '';
-    const tree = { invocationId, leaders: [result.process] };
+    const tree = { invocationId, leaders: [result.process], ...within };
     cleanUp(t, () => void processes.signalTree(tree, 'SIGKILL'));
     return { process: result.process, tree };
   };

@@ -17,7 +17,7 @@ const USAGE = { cpuPercent: 1.5, memoryBytes: 4096, tasks: 2 };
 function statusOf(rig: Rig, name: string): UnitStatus {
   const unit = rig.supervisor.fleet.units.get(name);
   assert.ok(unit);
-  return unitStatus(unit, { nowMs: rig.clock.monotonicMs(), wallMs: rig.clock.wallMs() }, USAGE);
+  return unitStatus(unit, { nowMs: rig.clock.monotonicMs(), wallMs: rig.clock.wallMs() }, USAGE, 'session');
 }
 
 function complaintsAbout(unit: UnitStatus): readonly string[] {

@@ -285,3 +285,54 @@ test('Effects signal-tree: reaches every process of the activation and no other 
   assert.equal(effects.members('a').length, 0);
   assert.equal(effects.members('b').length, 3);
 });
+
+test('Effects: an activation has its cgroup from begin to its end, if nothing is left in it then', () => {
+  const processes = createFakeProcesses({ fence: 'cgroup', defer: () => undefined });
+  const { begin, spawn, effects } = createBench({ processes });
+  const web = unitSpec('web');
+  begin(web);
+  spawn(web, 1);
+  const { cgroup } = effects.treeOf('web');
+  assert.deepEqual([...processes.cgroups], [cgroup]);
+  const [main] = processes.spawned;
+  assert.equal(main?.request.cgroup, cgroup);
+
+  effects.perform(web, { type: 'end' });
+  assert.equal(effects.treeOf('web').cgroup, cgroup);
+  assert.equal(effects.members('web').length, 1);
+  effects.perform(web, { type: 'signal-tree', signal: 'SIGKILL' });
+  effects.perform(web, { type: 'end' });
+  assert.equal(effects.treeOf('web').cgroup, undefined);
+  assert.deepEqual([...processes.cgroups], []);
+});
+
+test('Effects begin: what an activation left behind keeps its cgroup, and loses it when its unit is forgotten', () => {
+  const processes = createFakeProcesses({ fence: 'cgroup', defer: () => undefined });
+  const { begin, spawn, effects } = createBench({ processes });
+  const web = unitSpec('web');
+  begin(web);
+  spawn(web, 1);
+  const first = effects.treeOf('web');
+  begin(web);
+  const second = effects.treeOf('web');
+  assert.deepEqual(new Set(processes.cgroups), new Set([first.cgroup, second.cgroup]));
+  assert.deepEqual(effects.members('web'), []);
+  effects.forget('web');
+  assert.deepEqual([...processes.cgroups], [first.cgroup]);
+});
+
+test('Effects begin: where no cgroup can be made the session holds the activation, and that is told', () => {
+  const processes = createFakeProcesses({ fence: 'cgroup' });
+  const full = (): never => {
+    throw new Error('cannot make cgroup "/fence/web": ENOSPC');
+  };
+  const { begin, spawn, effects, troubles } = createBench({ processes: { ...processes, enclose: full } });
+  const web = unitSpec('web');
+  begin(web);
+  spawn(web, 1);
+  assert.deepEqual(troubles, [
+    'web: cannot make cgroup "/fence/web": ENOSPC; its processes are held by session',
+  ]);
+  assert.equal(effects.treeOf('web').cgroup, undefined);
+  assert.equal(effects.members('web').length, 1);
+});

@@ -17,6 +17,8 @@
 //   child.flood N [CHANNEL]              prints `line 1` to `line N`, says `done PID`, then stays
 //   child.spin CHANNEL                    says `spinning PID`, then uses a processor until a signal ends it
 //   child.lone DIRECTORY WORD…            becomes WORD…; two of one unit at a time are noted in DIRECTORY/two
+//   child.bomb CHANNEL DEPTH             2^(DEPTH+1)-1 processes in as many sessions, deaf to TERM, each says `bomb PID`
+//   child.forget CHANNEL                 like doubleFork, but the grandchild has an empty environment: `escaped PID`
 //   child.cutLine                        prints `whole` and, without a newline, `cut`; then kills itself
 import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -45,6 +47,8 @@ export const child = {
   flood: fixture('flood'),
   spin: fixture('spin'),
   lone: fixture('lone'),
+  bomb: fixture('bomb'),
+  forget: fixture('forget'),
   cutLine: fixture('cut-line'),
 } as const;
 

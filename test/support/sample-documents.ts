@@ -28,6 +28,7 @@ const RESTING = {
   nextStartAt: null,
   lastExit: null,
   usage: null,
+  fence: null,
 } as const;
 
 /** A stopped service, but for what `fields` says. */
@@ -86,6 +87,7 @@ export const SAMPLE_UNITS: readonly UnitStatus[] = [
     restarts: 2,
     lastExit: { code: null, signal: 'SIGTERM', at: '2026-11-22T09:00:04.000Z', cause: 'signal' },
     usage: { cpuPercent: 1.5, memoryBytes: 7340032, tasks: 3 },
+    fence: 'cgroup',
   }),
 ];
 
@@ -183,6 +185,7 @@ export function sampleUnitDocument(
           { pid: unit.pid + 1, parentPid: unit.pid, command: '/usr/bin/node worker.js' },
         ]
       : [],
+    cgroup: running ? `/sys/fs/cgroup/unitd-0123456789ab/${unit.name}.unit` : null,
     history: unit.lastExit === null ? [] : [{ ...SAMPLE_EXIT, ...unit.lastExit }],
     dependencies,
     dependents: [],

@@ -32,6 +32,7 @@ import type { State } from '../../src/model/state.ts';
 import type { EventLine, StatusDocument, UnitDocument } from '../../src/wire/v1.ts';
 import { temporaryDirectory } from './child.ts';
 import { cleanUp } from './cleanup.ts';
+import { removeFence } from './cgroups.ts';
 import { dedent } from './dedent.ts';
 import { EventFeed, type Look } from './event-feed.ts';
 import { getJson, postJson } from './json-request.ts';
@@ -115,6 +116,11 @@ export class Unitd {
   /** What the latest daemon said on stderr, line by line. */
   get said(): readonly string[] {
     return this.#lastDaemon?.lines ?? [];
+  }
+
+  /** The cgroup that holds those of the latest daemon's units; null where sessions hold them. */
+  get fenceDirectory(): string | null {
+    return /units are held by cgroup, below \\"(.*?)\\"/.exec(this.said.join('\n'))?.[1] ?? null;
   }
 
   /** The first line of the running daemon's stderr that fits, of all since its start. */
@@ -291,6 +297,7 @@ export class Unitd {
       if (this.#stoppedCleanly) this.#assertNothingLeft();
     } finally {
       killMarked(this.#mark);
+      if (this.fenceDirectory !== null) await removeFence(this.fenceDirectory);
     }
   }
 
@@ -303,6 +310,9 @@ export class Unitd {
         )
       : [];
     assert.deepEqual(special, [], 'sockets and FIFOs left by a clean stop');
+    const { fenceDirectory } = this;
+    if (this.#options.leavesProcesses === true || fenceDirectory === null) return;
+    assert.ok(!existsSync(fenceDirectory), `cgroup "${fenceDirectory}" left by a clean stop`);
   }
 
   async #events(): Promise<EventFeed> {

@@ -1,10 +1,10 @@
 // unitd daemon: becomes the daemon, or with --detach leaves one in the background.
 import type { Context } from '../context.ts';
 import { parseDuration } from '../../base/duration.ts';
-import { usageFailure } from '../failure.ts';
+import { unknownChoice, usageFailure } from '../failure.ts';
 import type { Reply } from '../failure.ts';
 import { failed } from '../report.ts';
-import type { RunDaemon } from '../run-daemon.ts';
+import type { DaemonRequest, RunDaemon } from '../run-daemon.ts';
 import { given, valueOf } from '../verb-spec.ts';
 
 const SHORTEST_INTERVAL_MS = 100;
@@ -12,6 +12,8 @@ const SHORTEST_INTERVAL_MS = 100;
 export async function runDaemonVerb(context: Context, runDaemon: RunDaemon): Promise<number> {
   const interval = usageInterval(context);
   if (!interval.ok) return failed(context, interval.failure);
+  const fence = fenceOf(context);
+  if (!fence.ok) return failed(context, fence.failure);
   if (given(context.invocation, 'detach')) {
     const { detachDaemon } = await import('../detach.ts');
     return detachDaemon(context);
@@ -23,8 +25,17 @@ export async function runDaemonVerb(context: Context, runDaemon: RunDaemon): Pro
     socketGroup: valueOf(context.invocation, 'socket-group') ?? null,
     insecurePermissions: given(context.invocation, 'insecure-permissions'),
     usageIntervalMs: interval.value,
+    fence: fence.value,
     makesUnits: valueOf(context.invocation, 'units') === undefined && !context.env['UNITD_UNITS'],
   });
+}
+
+function fenceOf({ invocation, env }: Context): Reply<DaemonRequest['fence']> {
+  const option = valueOf(invocation, 'fence');
+  const text = option ?? (env['UNITD_FENCE'] || 'auto');
+  if (text === 'auto' || text === 'cgroup' || text === 'session') return { ok: true, value: text };
+  const name = option === undefined ? 'UNITD_FENCE' : '--fence';
+  return { ok: false, failure: usageFailure(unknownChoice(name, text, ['auto', 'cgroup', 'session'])) };
 }
 
 /** Milliseconds; null: never. */

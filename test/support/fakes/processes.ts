@@ -1,6 +1,7 @@
 // Processes that exist in a table only: programs do what the test says, and die when signalled as real ones do.
 import type {
   ExitStatus,
+  FenceKind,
   ProcessId,
   ProcessTree,
   SpawnFailure,
@@ -25,6 +26,7 @@ interface Row {
   readonly process: ProcessId;
   readonly request: SpawnRequest | null;
   readonly invocationId: string;
+  readonly cgroup: string | null;
   readonly ignores: readonly SignalName[];
   /** Whose end the daemon sees: its own children, and orphans. */
   parent: ProcessId | null;
@@ -50,6 +52,8 @@ export interface FakeProcesses extends Processes {
   /** All signals that reached a living process. */
   readonly signals: readonly SignalRecord[];
   readonly livingCount: number;
+  /** Those that were made and have not been removed. */
+  readonly cgroups: ReadonlySet<string>;
   /** What spawning `command` (argv[0]) does from now on. */
   define(command: string, program: FakeProgram): void;
   /** Lets the next spawn fail, whatever its command. */
@@ -79,6 +83,8 @@ const HARMLESS = new Set([
 export interface FakeProcessesOptions {
   /** How a report gets out of the call that caused it; a test that wants to step by hand passes its own queue. */
   readonly defer?: (deliver: () => void) => void;
+  /** `cgroup`: activations get cgroups, which are names only. */
+  readonly fence?: FenceKind;
 }
 
 export function createFakeProcesses(options: FakeProcessesOptions = {}): FakeProcesses {
@@ -90,6 +96,9 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
   const failures: SpawnFailure[] = [];
   let listener: ((process: ProcessId | null, status: ExitStatus) => void) | null = null;
   let lastPid = 1000;
+  const { fence = 'session' } = options;
+  const cgroups = new Set<string>();
+  let lastCgroup = 0;
 
   const rowOf = ({ pid, startTicks }: ProcessId): Row | null => {
     const row = rows.get(pid);
@@ -123,8 +132,8 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
   const fork = (parent: ProcessId): ProcessId => {
     const row = rowOf(parent);
     if (row === null) throw new Error(`cannot fork process ${parent.pid}: it is not alive`);
-    const { invocationId, ignores, isOurs } = row;
-    return add({ request: null, invocationId, ignores, parent, isOurs, isAdopted: false });
+    const { invocationId, cgroup, ignores, isOurs } = row;
+    return add({ request: null, invocationId, cgroup, ignores, parent, isOurs, isAdopted: false });
   };
 
   const spawn = (request: SpawnRequest): SpawnResult => {
@@ -133,7 +142,9 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
     if (failure !== undefined) return { ok: false, failure };
     const invocationId = request.environment['INVOCATION_ID'] ?? '';
     const { ignores = [] } = program;
-    const process = add({ request, invocationId, ignores, parent: null, isOurs: true, isAdopted: true });
+    const { cgroup = null } = request;
+    const own = { request, invocationId, cgroup, ignores };
+    const process = add({ ...own, parent: null, isOurs: true, isAdopted: true });
     spawned.push({ request, process });
     for (let count = program.children ?? 0; count > 0; count--) fork(process);
     if (program.exits !== undefined) exit(process, program.exits);
@@ -149,7 +160,11 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
     return 'sent';
   };
 
-  const members = ({ invocationId, leaders }: ProcessTree): readonly ProcessId[] => {
+  const membersOfCgroup = (cgroup: string): readonly ProcessId[] =>
+    [...rows.values()].filter((row) => row.cgroup === cgroup).map(({ process }) => process);
+
+  const members = ({ invocationId, leaders, cgroup }: ProcessTree): readonly ProcessId[] => {
+    if (cgroup !== undefined) return membersOfCgroup(cgroup);
     if (leaders.length === 0) return [];
     const isLeader = ({ pid, startTicks }: ProcessId): boolean =>
       leaders.some((leader) => leader.pid === pid && leader.startTicks === startTicks);
@@ -159,6 +174,27 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
   };
 
   return {
+    fence,
+    cgroups,
+    enclose: (unit) => {
+      if (fence === 'session') return null;
+      const cgroup = `/fence/${unit}.${++lastCgroup}`;
+      cgroups.add(cgroup);
+      return cgroup;
+    },
+    release: ({ cgroup }) => {
+      if (cgroup === undefined) return true;
+      if (membersOfCgroup(cgroup).length > 0) return false;
+      cgroups.delete(cgroup);
+      return true;
+    },
+    sweep: (kept) => {
+      const left = [...cgroups].filter((cgroup) => !kept.some((tree) => tree.cgroup === cgroup));
+      for (const cgroup of left) if (membersOfCgroup(cgroup).length === 0) cgroups.delete(cgroup);
+      return left.filter((cgroup) => cgroups.has(cgroup));
+    },
+    tellWhenEmpty: () => false,
+    encloseLeft: () => undefined,
     spawned,
     signals,
     get livingCount() {

@@ -1,0 +1,101 @@
+// One cgroup v2 directory: its processes, its controls, its removal. Plain file I/O (cgroup-v2.rst of the kernel);
+// decides nothing and knows no units. A directory that is gone counts as empty: it can go only without living
+// processes.
+import { closeSync, constants, openSync, readdirSync, rmdirSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { procText } from './procfs.ts';
+
+/** The name of the errno, `EBUSY`; rethrows what is none. */
+export function errnoOf(error: unknown): string {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  throw error;
+}
+
+/** null, or the name of the errno that the kernel refused with. */
+export function writeControl(cgroup: string, file: string, value: string): string | null {
+  let fd: number;
+  try {
+    // Neither created nor truncated: the kernel has the file or has it not. cgroup.kill may not be opened for reading.
+    fd = openSync(join(cgroup, file), constants.O_WRONLY);
+  } catch (error) {
+    return errnoOf(error);
+  }
+  try {
+    writeSync(fd, value);
+    return null;
+  } catch (error) {
+    return errnoOf(error);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * The content of a control file; null when the cgroup is gone, or has no such file. A threaded cgroup does not say who
+ * is in it, the one above that its processes belong to does.
+ */
+export function readControl(cgroup: string, file: string): string | null {
+  return procText(`${cgroup}/${file}`);
+}
+
+/** The number after `key` in a file of lines `key number`, such as cgroup.events; null when it is not there. */
+export function flatValue(text: string | null, key: string): number | null {
+  const line = text?.split('\n').find((entry) => entry.startsWith(`${key} `));
+  return line === undefined ? null : Number(line.slice(key.length + 1));
+}
+
+/** Living processes of this cgroup itself, without those below. */
+export function processesIn(cgroup: string): readonly number[] {
+  const text = readControl(cgroup, 'cgroup.procs');
+  if (text === null || text === '') return [];
+  // 0 stands for a process of another PID namespace.
+  return text
+    .split('\n')
+    .map(Number)
+    .filter((pid) => pid > 0);
+}
+
+/** The cgroups directly below. */
+export function subgroups(cgroup: string): readonly string[] {
+  try {
+    // The names of thirty control files are dear to list; kernfs counts directories as links, as Unix always did.
+    if (statSync(cgroup).nlink === 2) return [];
+    return readdirSync(cgroup, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => join(cgroup, name));
+  } catch (error) {
+    errnoOf(error);
+    return [];
+  }
+}
+
+/** Living processes of this cgroup and of all below it. */
+export function processesBelow(cgroup: string): readonly number[] {
+  return [...processesIn(cgroup), ...subgroups(cgroup).flatMap(processesBelow)];
+}
+
+/** Whether anything lives in it or below it. */
+export function isPopulated(cgroup: string): boolean {
+  return flatValue(readControl(cgroup, 'cgroup.events'), 'populated') === 1;
+}
+
+/** Removes it with all below it; false when something lives there, or the kernel refuses otherwise. */
+export function removeCgroup(cgroup: string): boolean {
+  for (const path of subgroups(cgroup)) removeCgroup(path);
+  try {
+    rmdirSync(cgroup);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT';
+  }
+}
+
+/** SIGKILL to every process in it and below, also to those that fork at this moment; frozen ones end too. */
+export function killCgroup(cgroup: string): void {
+  writeControl(cgroup, 'cgroup.kill', '1');
+}
+
+/** Lets processes go on that the freezer holds. */
+export function thawCgroup(cgroup: string): void {
+  writeControl(cgroup, 'cgroup.freeze', '0');
+}

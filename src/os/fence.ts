@@ -1,0 +1,222 @@
+// The fence of cgroups: one cgroup v2 for each activation of a unit, below one that is this daemon's alone. It makes
+// them, puts processes in, kills and removes them. Which process belongs to which unit is told by the kernel alone.
+//
+//   BASE                      the cgroup that the daemon was started in
+//     unitd-<id>              of one runtime directory: two daemons do not meet
+//       daemon                the daemon itself, and nobody else
+//       session               processes of activations that have no cgroup of their own
+//       web.unit              an activation of unit "web"
+//       web.unit.2            the next one, should something of the first live on (killMode process or none)
+//
+// Entering. A child of posix_spawn(3) begins in its parent's cgroup, and is moved to its unit's at once. Until then it
+// may have forked: but nobody beside the daemon is ever in the daemon's own cgroup, spawns come one at a time, and each
+// ends only when that cgroup is empty again but for the daemon. So whoever is met there belongs to the spawn that is
+// under way, and is moved after it. What a daemon that was killed left there belongs to the one spawn that was under
+// way then. (posix_spawnattr_setcgroup_np(3) of glibc 2.39 would spare the moves.)
+//
+// Removal. A cgroup goes as soon as it is empty at the end of its activation; whatever could not go then, with the next
+// activation or with the daemon.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, watch } from 'node:fs';
+import type { FSWatcher } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { errnoOf, isPopulated, processesIn, removeCgroup, subgroups, writeControl } from './cgroup.ts';
+import { ownCgroup } from './cgroup-hierarchy.ts';
+
+export interface Fence {
+  /** The cgroup that holds those of all units. */
+  readonly directory: string;
+  /** An empty cgroup for a new activation of the unit. Throws what the kernel says when there can be none. */
+  add(unit: string): string;
+  /**
+   * Moves a child that was just spawned, with all that it has forked meanwhile; to a cgroup of no unit if its own is
+   * null. `isForeign`: children of the daemon that no unit asked for. An errno's name when it cannot: then some of it
+   * may be inside and some not.
+   */
+  enter(cgroup: string | null, pid: number, isForeign: (pid: number) => boolean): string | null;
+  /** Moves what an earlier daemon had spawned and not moved yet. */
+  enterLeft(cgroup: string, leader: number | null): void;
+  /** Calls back once when nothing lives in it any more; false when that cannot be watched. */
+  whenEmpty(cgroup: string, callback: () => void): boolean;
+  /** False when something lives in it. */
+  remove(cgroup: string): boolean;
+  /** Removes every empty cgroup of an earlier daemon that is not among `kept`; gives those that are not empty. */
+  sweep(kept: ReadonlySet<string>): readonly string[];
+  /** The daemon goes back to where it was started, and the fence goes if no unit is left in it. */
+  close(): void;
+}
+
+export type FenceResult =
+  { readonly ok: true; readonly fence: Fence } | { readonly ok: false; readonly reason: string };
+
+const DAEMON = 'daemon';
+const SESSION = 'session';
+const FENCE_NAME = /^unitd-[0-9a-f]{12}$/;
+/** Moves that a bomb of forks may outrun before its spawn counts as failed. */
+const MOST_ROUNDS = 1000;
+
+/** `key`: what tells this daemon from others, its runtime directory. */
+export function openFence(key: string): FenceResult {
+  const own = ownCgroup(
+    readFileSync('/proc/self/mountinfo', 'utf8'),
+    readFileSync('/proc/self/cgroup', 'utf8'),
+  );
+  if (!own.ok) return own;
+  const base = baseOf(own.directory);
+  const id = createHash('sha256').update(key).digest('hex').slice(0, 12);
+  const directory = join(base, `unitd-${id}`);
+  const daemon = join(directory, DAEMON);
+  const refusal =
+    madeOrThere(directory) ??
+    madeOrThere(daemon) ??
+    (hasKill(daemon) ? null : 'the kernel has no cgroup.kill (Linux 5.14)');
+  const left = processesIn(daemon).filter((pid) => pid !== process.pid);
+  const refused = refusal ?? writeControl(daemon, 'cgroup.procs', '0');
+  if (refused === null) return { ok: true, fence: createFence({ base, directory, daemon, left }) };
+  removeEmpty(directory);
+  return { ok: false, reason: `cannot use cgroup "${directory}": ${refused}` };
+}
+
+/** A daemon that was started by exec in the place of another is in that one's cgroup already. */
+function baseOf(own: string): string {
+  const parent = dirname(own);
+  return basename(own) === DAEMON && FENCE_NAME.test(basename(parent)) ? dirname(parent) : own;
+}
+
+/** null, or the errno of mkdir(2). */
+function made(directory: string): string | null {
+  try {
+    mkdirSync(directory, { mode: 0o755 });
+    return null;
+  } catch (error) {
+    return errnoOf(error);
+  }
+}
+
+function madeOrThere(directory: string): string | null {
+  const errno = made(directory);
+  return errno === 'EEXIST' ? null : errno;
+}
+
+function hasKill(cgroup: string): boolean {
+  return existsSync(join(cgroup, 'cgroup.kill'));
+}
+
+/** Removes a fence that holds no unit; nothing when it does. */
+function removeEmpty(directory: string): void {
+  if (!isPopulated(directory)) removeCgroup(directory);
+}
+
+/**
+ * Removes a cgroup below the fence of an earlier daemon that was started elsewhere, or of one whose successor holds its
+ * units by session: the last to go takes that fence along. False when something lives in it.
+ */
+export function removeInherited(cgroup: string): boolean {
+  const isGone = removeCgroup(cgroup);
+  const parent = dirname(cgroup);
+  if (isGone && FENCE_NAME.test(basename(parent))) removeEmpty(parent);
+  return isGone;
+}
+
+interface Place {
+  readonly base: string;
+  readonly directory: string;
+  readonly daemon: string;
+  /** Processes that an earlier daemon left in the daemon's own cgroup. */
+  readonly left: readonly number[];
+}
+
+function move(pid: number, cgroup: string): string | null {
+  const errno = writeControl(cgroup, 'cgroup.procs', String(pid));
+  // It has ended meanwhile.
+  return errno === 'ESRCH' ? null : errno;
+}
+
+function createFence({ base, directory, daemon, left }: Place): Fence {
+  const strangers = new Set(left);
+  const watchers = new Map<string, FSWatcher>();
+
+  const enter: Fence['enter'] = (wanted, pid, isForeign) => {
+    const cgroup = wanted ?? join(directory, SESSION);
+    const errno = (wanted === null ? madeOrThere(cgroup) : null) ?? move(pid, cgroup);
+    if (errno !== null) return errno;
+    for (let round = 0; round < MOST_ROUNDS; round++) {
+      const forked = processesIn(daemon).filter(
+        (other) => other !== process.pid && !strangers.has(other) && !isForeign(other),
+      );
+      if (forked.length === 0) return null;
+      // A pid that is free again could only be a stranger's by now if all pids had been given out in between.
+      for (const other of forked) {
+        const refused = move(other, cgroup);
+        if (refused !== null) return refused;
+      }
+    }
+    return 'EAGAIN';
+  };
+
+  const forget = (cgroup: string): void => {
+    watchers.get(cgroup)?.close();
+    watchers.delete(cgroup);
+  };
+
+  const remove = (cgroup: string): boolean => {
+    forget(cgroup);
+    return dirname(cgroup) === directory ? removeCgroup(cgroup) : removeInherited(cgroup);
+  };
+
+  const sweep = (kept: ReadonlySet<string>): readonly string[] =>
+    unitsIn(directory).filter((cgroup) => !kept.has(cgroup) && !remove(cgroup));
+
+  return {
+    directory,
+    add: (unit) => {
+      for (let number = 1; ; number++) {
+        const cgroup = join(directory, number === 1 ? `${unit}.unit` : `${unit}.unit.${number}`);
+        let errno = made(cgroup);
+        // One that was left is made anew if nothing lives there: its limits and its counts are of another life.
+        if (errno === 'EEXIST' && remove(cgroup)) errno = made(cgroup);
+        if (errno === null) return cgroup;
+        if (errno !== 'EEXIST') throw new Error(`cannot make cgroup "${cgroup}": ${errno}`);
+      }
+    },
+    enter,
+    enterLeft: (cgroup, leader) => {
+      for (const pid of leader === null ? strangers : [leader, ...strangers]) move(pid, cgroup);
+      strangers.clear();
+    },
+    whenEmpty: (cgroup, callback) => {
+      if (watchers.has(cgroup)) return true;
+      const look = (): void => {
+        if (isPopulated(cgroup) || !watchers.has(cgroup)) return;
+        forget(cgroup);
+        callback();
+      };
+      try {
+        // The kernel tells of a change of `populated` as of a modification (cgroup-v2.rst, "Un-populated Notification").
+        const watcher = watch(join(cgroup, 'cgroup.events'), { persistent: false }, look);
+        watcher.on('error', () => forget(cgroup));
+        watchers.set(cgroup, watcher);
+      } catch (error) {
+        // It was removed, and so it is empty.
+        if (errnoOf(error) !== 'ENOENT') return false;
+        setImmediate(callback);
+        return true;
+      }
+      // It may have run empty before it was watched.
+      setImmediate(look);
+      return true;
+    },
+    remove,
+    sweep,
+    close: () => {
+      for (const cgroup of watchers.keys()) forget(cgroup);
+      sweep(new Set());
+      writeControl(base, 'cgroup.procs', '0');
+      removeEmpty(directory);
+    },
+  };
+}
+
+function unitsIn(directory: string): readonly string[] {
+  return subgroups(directory).filter((cgroup) => basename(cgroup) !== DAEMON);
+}

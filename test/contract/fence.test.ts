@@ -1,0 +1,157 @@
+// The fence of cgroups, on the kernel's own: who is put where, what is left behind, what goes when.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { killCgroup, processesBelow, processesIn, writeControl } from '../../src/os/cgroup.ts';
+import { type Fence, openFence } from '../../src/os/fence.ts';
+import { cannotUseCgroups, removeFence } from '../support/cgroups.ts';
+import { child, openChannel } from '../support/child.ts';
+import { cleanUp } from '../support/cleanup.ts';
+
+const skip = cannotUseCgroups();
+const nobody = (): boolean => false;
+
+/** This process is in it, as the daemon would be, until the test ends. */
+function openedFence(t: TestContext, key: string = randomUUID()): Fence {
+  const opened = openFence(key);
+  assert.ok(opened.ok, opened.ok ? '' : opened.reason);
+  cleanUp(t, async () => {
+    opened.fence.close();
+    if (existsSync(opened.fence.directory)) await removeFence(opened.fence.directory);
+  });
+  return opened.fence;
+}
+
+/** A child of libuv's with a grandchild in a session of its own: both begin in this process's cgroup. */
+async function forkedHere(t: TestContext): Promise<{ readonly main: number; readonly grandchild: number }> {
+  const channel = openChannel(t);
+  const forked = spawn(child.doubleFork, [channel.path], { stdio: 'ignore' });
+  cleanUp(t, () => void forked.kill('SIGKILL'));
+  const [main, grandchild] = await Promise.all([channel.next('main'), channel.next('grandchild')]);
+  cleanUp(t, () => void process.kill(grandchild.pid, 'SIGKILL'));
+  return { main: main.pid, grandchild: grandchild.pid };
+}
+
+const sorted = (pids: readonly number[]): readonly number[] => pids.toSorted((a, b) => a - b);
+
+test('openFence() puts the daemon alone into a cgroup, and close() takes it back', { skip }, (t) => {
+  const fence = openedFence(t);
+  assert.match(basename(fence.directory), /^unitd-[0-9a-f]{12}$/);
+  assert.deepEqual(processesIn(join(fence.directory, 'daemon')), [process.pid]);
+  fence.close();
+  assert.equal(existsSync(fence.directory), false);
+});
+
+test('openFence() of two keys gives two fences, of one key the same', { skip }, (t) => {
+  const one = openedFence(t, 'one key');
+  // It is in a daemon's cgroup already, as a daemon that was replaced by exec is.
+  const other = openedFence(t, 'another key');
+  assert.notEqual(one.directory, other.directory);
+  assert.equal(dirname(one.directory), dirname(other.directory));
+  assert.equal(openedFence(t, 'one key').directory, one.directory);
+});
+
+test('enter() moves a child with all that it has forked since it was spawned', { skip }, async (t) => {
+  const fence = openedFence(t);
+  const { main, grandchild } = await forkedHere(t);
+  const cgroup = fence.add('web');
+  assert.equal(fence.enter(cgroup, main, nobody), null);
+  assert.deepEqual(sorted(processesIn(cgroup)), sorted([main, grandchild]));
+  assert.deepEqual(processesIn(join(fence.directory, 'daemon')), [process.pid]);
+});
+
+test("enter() leaves the daemon's other children where they are", { skip }, async (t) => {
+  const fence = openedFence(t);
+  const foreign = await forkedHere(t);
+  const { main, grandchild } = await forkedHere(t);
+  const cgroup = fence.add('web');
+  const isForeign = (pid: number): boolean => pid === foreign.main || pid === foreign.grandchild;
+  assert.equal(fence.enter(cgroup, main, isForeign), null);
+  assert.deepEqual(sorted(processesIn(cgroup)), sorted([main, grandchild]));
+  assert.equal(fence.enter(null, foreign.main, nobody), null);
+  assert.deepEqual(processesIn(join(fence.directory, 'daemon')), [process.pid]);
+});
+
+test('enter() names the errno when the kernel refuses', { skip }, async (t) => {
+  const fence = openedFence(t);
+  const { main } = await forkedHere(t);
+  assert.equal(fence.enter(join(fence.directory, 'no such cgroup'), main, nobody), 'ENOENT');
+});
+
+test(
+  'enterLeft() moves what an earlier daemon had spawned and not moved, enter() does not',
+  { skip },
+  async (t) => {
+    const key = randomUUID();
+    const earlier = openedFence(t, key);
+    const left = await forkedHere(t);
+    earlier.close();
+    const fence = openedFence(t, key);
+    const { main, grandchild } = await forkedHere(t);
+    const [web, db] = [fence.add('web'), fence.add('db')];
+    assert.equal(fence.enter(web, main, nobody), null);
+    assert.deepEqual(sorted(processesIn(web)), sorted([main, grandchild]));
+    fence.enterLeft(db, left.main);
+    assert.deepEqual(sorted(processesIn(db)), sorted([left.main, left.grandchild]));
+  },
+);
+
+test('add() never gives a cgroup in which something lives, and an empty one again', { skip }, async (t) => {
+  const fence = openedFence(t);
+  const { main } = await forkedHere(t);
+  const first = fence.add('web');
+  assert.equal(basename(first), 'web.unit');
+  fence.enter(first, main, nobody);
+  assert.equal(basename(fence.add('web')), 'web.unit.2');
+  await emptied(fence, first);
+  assert.equal(fence.add('web'), first);
+});
+
+test('add() makes cgroups for every name that a unit may have', { skip }, (t) => {
+  const fence = openedFence(t);
+  for (const name of ['daemon', 'session', 'cgroup.procs', 'memory.max', 'a.unit', 'x'.repeat(128)]) {
+    assert.equal(basename(fence.add(name)), `${name}.unit`);
+  }
+  assert.deepEqual(fence.sweep(new Set()), []);
+});
+
+test(
+  'whenEmpty() tells when the last process of a cgroup and of those below has ended',
+  { skip },
+  async (t) => {
+    const fence = openedFence(t);
+    const { main } = await forkedHere(t);
+    const cgroup = fence.add('web');
+    fence.enter(cgroup, main, nobody);
+    const inner = join(cgroup, 'inner');
+    mkdirSync(inner);
+    writeControl(inner, 'cgroup.procs', String(main));
+    assert.equal(processesBelow(cgroup).length, 2);
+    const isEmpty = emptied(fence, cgroup);
+    await isEmpty;
+    assert.deepEqual(processesBelow(cgroup), []);
+    assert.equal(fence.remove(cgroup), true);
+    assert.equal(existsSync(cgroup), false);
+    // What is gone is empty.
+    await new Promise<void>((resolve) => fence.whenEmpty(cgroup, resolve));
+  },
+);
+
+test('sweep() removes what is empty and not kept, and gives what is not', { skip }, async (t) => {
+  const fence = openedFence(t);
+  const { main } = await forkedHere(t);
+  const [web, db, cache] = [fence.add('web'), fence.add('db'), fence.add('cache')];
+  fence.enter(web, main, nobody);
+  assert.deepEqual(fence.sweep(new Set([db])), [web]);
+  assert.deepEqual([existsSync(db), existsSync(cache)], [true, false]);
+});
+
+async function emptied(fence: Fence, cgroup: string): Promise<void> {
+  await new Promise<void>((resolve) => {
+    assert.equal(fence.whenEmpty(cgroup, resolve), true);
+    killCgroup(cgroup);
+  });
+}
