@@ -84,6 +84,7 @@ export class Daemon {
   readonly #startedWall: number;
   readonly #sources = new WeakMap<UnitSpec, GoodFile>();
   #onAllDown: (() => void) | null = null;
+  #hasTakenUp = false;
   #isHurried = false;
 
   constructor(options: DaemonOptions) {
@@ -188,6 +189,7 @@ export class Daemon {
       intents,
       history: this.#history,
       adopt: (earlier, fleet, instant, outputs) => {
+        this.#hasTakenUp = earlier.units.size > 0;
         takeUp(
           earlier,
           fleet,
@@ -258,6 +260,11 @@ export class Daemon {
       left,
       standing: this.#options.handOver?.standing ?? null,
     });
+  }
+
+  /** An earlier daemon had left units, and this one took them up. */
+  get hasTakenUp(): boolean {
+    return this.#hasTakenUp;
   }
 
   announceReady(): void {

@@ -223,6 +223,16 @@ async function lifeOf(
     ending.end(NOT_STARTED);
   }
   const end = await ending.ended;
+  if (!served.ok && daemon.hasTakenUp) {
+    // A next daemon, one that clients can reach, takes them back.
+    log.write('warning', 'start', 'all units are left running');
+    await daemon.close();
+    processes.close();
+    signals.close();
+    log.close();
+    lock.close();
+    return NOT_STARTED;
+  }
   if (end.kind === 'replace' && served.ok) {
     log.write('info', 'reexec', `version ${end.version} takes over from version ${version}`);
     await daemon.prepareToLeave();

@@ -73,6 +73,22 @@ test('a socket that a killed daemon left is replaced; other files and live serve
   assert(statSync(unitd.socket).isSocket(), 'it is left alone');
 });
 
+test('a daemon that cannot open the socket leaves the units that it took up running, for the next one', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, { 'web.yaml': `command: ${child.announce} ${channel.path}` });
+  const { pid } = await channel.next('up');
+  await unitd.until({ web: 'running' });
+  await unitd.kill('SIGKILL');
+  rmSync(unitd.socket);
+  writeFileSync(unitd.socket, 'precious');
+  const refused = await unitd.cli('daemon');
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /another kind of file[^]*all units are left running/);
+  rmSync(unitd.socket);
+  await unitd.start();
+  assert.equal((await unitd.unit('web')).unit.pid, pid);
+});
+
 test('a second daemon on the runtime directory refuses with the pid of the first, which goes on', async (t) => {
   const channel = openChannel(t);
   const unitd = await startUnitd(t, { 'web.yaml': `command: ${child.announce} ${channel.path}` });
