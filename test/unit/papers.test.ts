@@ -18,6 +18,7 @@ function read(path: string): string {
 interface Manifest {
   readonly version: string;
   readonly man: readonly string[];
+  readonly files: readonly string[];
   readonly scripts: Readonly<Record<string, string>>;
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
@@ -104,12 +105,19 @@ test('package.json installs every manual page', () => {
   );
 });
 
-const samples = readdirSync(join(root, 'units.d')).map((file) => ({
-  name: basename(file, '.yaml'),
-  file: join('units.d', file),
-  bytes: readFileSync(join(root, 'units.d', file)),
-}));
+// Those of the package: whoever works in a clone may have units of their own there.
+const samples = manifest.files
+  .filter((path) => path.startsWith('units.d/'))
+  .map((file) => ({ name: basename(file, '.yaml'), file, bytes: readFileSync(join(root, file)) }));
 const { specs, problems } = loadSet(samples);
+
+test('package.json packs the samples by their names, and not what else lies in units.d', () => {
+  assert.deepEqual(
+    manifest.files.filter((path) => /^units\.d(?:\/|$)/.test(path) && !/^units\.d\/[\w-]+\.yaml$/.test(path)),
+    [],
+  );
+  assert.notDeepEqual(samples, []);
+});
 
 test('units.d is a valid set', () => {
   assert.deepEqual(problems, []);
