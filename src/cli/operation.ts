@@ -13,7 +13,7 @@ import { catchInterrupt } from './interrupt.ts';
 import { progressView } from './progress.ts';
 import type { Screen } from './screen.ts';
 import { isUp, statePaint, stateSymbol } from './state-look.ts';
-import { printable } from './text-width.ts';
+import { nameColumns, printable } from './text-width.ts';
 import { explained } from './unit-path.ts';
 import { given } from './verb-spec.ts';
 
@@ -117,7 +117,7 @@ export async function reportOutcome(context: Context, client: Client, outcome: O
 
 function outcomeLines({ err }: Context, { units, verb }: OperationDocument): string {
   const { palette } = err;
-  const width = Math.max(0, ...units.map(({ name }) => name.length));
+  const width = nameColumns(units);
   return units
     .map((unit) => {
       const { outcome } = unit;

@@ -2,7 +2,7 @@
 import type { FieldChange, Plan, PlanAction, PlannedUnit } from '../model/plan.ts';
 import type { Palette } from './palette.ts';
 import type { Screen } from './screen.ts';
-import { printable } from './text-width.ts';
+import { nameColumns, printable } from './text-width.ts';
 
 interface Look {
   readonly symbol: string;
@@ -28,7 +28,7 @@ const EFFECTS: Readonly<Record<FieldChange['effect'], string>> = {
 /** Line feeds included. */
 export function planText(plan: Plan, screen: Screen): string {
   const { palette } = screen;
-  const width = Math.max(0, ...plan.units.map(({ name }) => name.length));
+  const width = nameColumns(plan.units);
   const lines = plan.units.flatMap((unit) => unitLines(unit, width, screen));
   if (lines.length > 0) lines.push('');
   lines.push(`${palette.bold('plan')} ${plan.id}: ${planSummary(plan, palette)}`);
@@ -52,7 +52,7 @@ function unitLines(unit: PlannedUnit, width: number, screen: Screen): readonly s
   const look = LOOKS[unit.action];
   const paint = palette[look.color];
   const symbol = paint(screen.unicode ? look.symbol : look.ascii);
-  const head = `${symbol} ${palette.bold(unit.name)}${' '.repeat(width - unit.name.length)}  ${paint(look.word.padEnd(7))}`;
+  const head = `${symbol} ${palette.bold(unit.name.padEnd(width))}  ${paint(look.word.padEnd(7))}`;
   const fieldWidth = Math.max(0, ...unit.changes.map(({ field }) => field.length));
   return [
     `${head}  ${printable(unit.reason)}`.trimEnd(),

@@ -5,12 +5,14 @@ import { shortSpan } from '../base/relative-time.ts';
 import type { ProgressLine } from './client.ts';
 import type { Context } from './context.ts';
 import { statePaint, stateSymbol } from './state-look.ts';
-import { oneColumnEach, printable, truncated } from './text-width.ts';
+import { middleTruncated, printable, truncated, twoColumnsAtMost } from './text-width.ts';
 
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const ASCII_FRAMES = ['|', '/', '-', '\\'];
 const FRAME_MS = 100;
 const MOST_LINES = 8;
+/** Columns for what stands beside a name. A line that the terminal wraps would not be erased whole. */
+const BESIDE_NAME = 25;
 
 export interface ProgressView {
   update(line: ProgressLine): void;
@@ -41,13 +43,14 @@ export function progressView(context: Context, verb: string, asked: readonly str
       const count = latest.size === 0 ? '' : ` ${done}/${latest.size} units`;
       return [`${spinner} ${verb}${count} ${elapsed}`];
     }
-    return [...latest].map(([name, line]) => {
+    return [...latest].map(([unit, line]) => {
+      const name = middleTruncated(unit, width - BESIDE_NAME);
       if (line === null) return `${spinner} ${name} ${palette.dim(verb)} ${elapsed}`;
       const look = { state: line.state, ready: line.state === 'running' };
       const paint = statePaint(look, palette);
       const sign = settled(line) ? paint(stateSymbol(look, err)) : spinner;
       const left = width - name.length - line.state.length - 14;
-      const reason = left > 8 ? truncated(printable(line.reason), left, oneColumnEach) : '';
+      const reason = left > 8 ? truncated(printable(line.reason), left, twoColumnsAtMost) : '';
       return `${sign} ${name} ${paint(line.state)} ${palette.dim(reason)} ${settled(line) ? '' : elapsed}`;
     });
   };

@@ -22,6 +22,18 @@ export function oneColumnEach(text: string): number {
   return text.length;
 }
 
+/** Never less than what is shown, for where a line must not be wrapped and nothing can be loaded first. */
+export function twoColumnsAtMost(text: string): number {
+  return text.length + (text.match(/[^\x20-\x7e]/g)?.length ?? 0);
+}
+
+const NAME_COLUMNS = 32;
+
+/** To align what follows the names; one that is longer sticks out alone. */
+export function nameColumns(units: readonly { readonly name: string }[]): number {
+  return Math.max(0, ...units.map(({ name }) => name.length).filter((length) => length <= NAME_COLUMNS));
+}
+
 /** Control characters made visible: what a unit wrote must not steer the terminal of the one who looks. */
 export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex

@@ -200,7 +200,7 @@ function historyLines(
 }
 
 function logFacts({ logs }: UnitDocument, { palette }: Screen): readonly string[] {
-  const amount = `${shortBytes(logs.bytes)}, ${grouped(logs.lines)} lines`;
+  const amount = `${shortBytes(logs.bytes)}, ${grouped(logs.lines)} ${logs.lines === 1 ? 'line' : 'lines'}`;
   const lines = [`${logs.directory} ${palette.dim(`(${amount})`)}`];
   if (logs.droppedLines > 0) {
     lines.push(
