@@ -74,8 +74,7 @@ function unreachable(message: string, hint?: string): Failure {
 
 /** What a refusal by the daemon means, by its HTTP status. */
 export function refusal(details: ProblemDetails): Failure {
-  const hints =
-    details.plan === undefined ? [] : [`the plan is ${details.plan.id} now, see it with: unitd plan`];
+  const hints = details.plan === undefined ? [] : ['see: unitd plan'];
   return { exitCode: exitCodeOf(details), message: details.detail || details.title, hints, details };
 }
 

@@ -280,7 +280,7 @@ function moved(asked: string, now: Plan): ProblemDetails {
     type: 'tag:unitd,2026:plan-moved',
     title: 'the world has moved',
     status: 409,
-    detail: `cannot apply plan "${asked}": files or units have changed since, the plan is "${now.id}" now`,
+    detail: `cannot apply plan "${asked}": a reload would do something else now, expected plan "${now.id}"`,
     plan: now,
   };
 }
