@@ -56,7 +56,11 @@ export class BenchDaemon {
       'restart: { delay: 0s, jitter: 0 }',
       '',
     ].join('\n');
-    writeFileSync(join(this.#units, `${unit}.yaml`), text, { mode: 0o644 });
+    this.writeFile(`${unit}.yaml`, text);
+  }
+
+  writeFile(file: string, text: string): void {
+    writeFileSync(join(this.#units, file), text, { mode: 0o644 });
   }
 
   writeAll(count: number): void {

@@ -1,5 +1,6 @@
 // npm run bench: runs the measures, all or those named, prints a table and writes the figures as JSON.
 //   npm run bench -- [--json PATH] [NAME...]
+//   npm run bench -- soak [--minutes N]      runs only when it is named
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -13,9 +14,11 @@ import type { Result } from './report.ts';
 import { documentOf, tableOf } from './report.ts';
 import { restart } from './restart.ts';
 import { Scope } from './scope.ts';
+import { soak } from './soak.ts';
 import { status } from './status.ts';
 
-const MEASURES: readonly Measure[] = [coreEvent, fleet, restart, idle, status];
+const STANDARD: readonly Measure[] = [coreEvent, fleet, restart, idle, status];
+const SOAK_MINUTES = '3';
 const USAGE = 64;
 /** A run that takes longer is broken: it is cleaned up and fails. */
 const RUN_LIMIT_MS = 300_000;
@@ -39,14 +42,14 @@ interface Watch {
 }
 
 /** Ends the run early, by a signal or after too long: what the measure works on is taken away, and so it fails. */
-function watchOver(current: () => Scope): Watch {
+function watchOver(current: () => Scope, limitMs: number): Watch {
   let isOver = false;
   const leave = (why: string): void => {
     isOver = true;
     console.error(`unitd bench: ${why}`);
     void current().close();
   };
-  const limit = setTimeout(() => leave(`not done after ${RUN_LIMIT_MS / 1000} s`), RUN_LIMIT_MS);
+  const limit = setTimeout(() => leave(`not done after ${limitMs / 1000} s`), limitMs);
   const interrupted = (): void => leave('interrupted');
   process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
   return {
@@ -62,20 +65,30 @@ function watchOver(current: () => Scope): Watch {
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { json: { type: 'string', default: join(packageRoot(), 'build/bench.json') } },
+    options: {
+      json: { type: 'string', default: join(packageRoot(), 'build/bench.json') },
+      minutes: { type: 'string', default: SOAK_MINUTES },
+    },
     allowPositionals: true,
   });
-  const unknown = positionals.filter((name) => !MEASURES.some((measure) => measure.name === name));
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0)) {
+    console.error(`cannot soak for "${values.minutes}" minutes, expected a number above 0`);
+    return USAGE;
+  }
+  const measures = [...STANDARD, soak(minutes)];
+  const unknown = positionals.filter((name) => !measures.some((measure) => measure.name === name));
   if (unknown.length > 0) {
-    const known = MEASURES.map(({ name }) => name).join(', ');
+    const known = measures.map(({ name }) => name).join(', ');
     console.error(`cannot run measure "${unknown.join('", "')}": expected ${known}`);
     return USAGE;
   }
-  const wanted = MEASURES.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const wanted =
+    positionals.length === 0 ? STANDARD : measures.filter(({ name }) => positionals.includes(name));
   const load = loadavg();
   const results: Result[] = [];
   let scope = new Scope();
-  const watch = watchOver(() => scope);
+  const watch = watchOver(() => scope, RUN_LIMIT_MS + (positionals.includes('soak') ? minutes * 60_000 : 0));
   const failed: string[] = [];
   for (const measure of wanted) {
     if (watch.isOver) break;
