@@ -4,11 +4,10 @@
 import { join } from 'node:path';
 import { needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
-import type { ProcessId } from '../model/process.ts';
 import type { State } from '../model/state.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { removeUnusedPipes } from '../os/fifo.ts';
-import type { Clock, Meter, Processes } from '../os/ports.ts';
+import type { Clock, Member, Meter, Processes } from '../os/ports.ts';
 import { takeUp } from './adoption.ts';
 import { Answers } from './answers.ts';
 import type { Answer, Control } from './control.ts';
@@ -408,8 +407,8 @@ export class Daemon {
     return true;
   }
 
-  #livingTrees(): ReadonlyMap<string, readonly ProcessId[]> {
-    const trees = new Map<string, readonly ProcessId[]>();
+  #livingTrees(): ReadonlyMap<string, readonly Member[]> {
+    const trees = new Map<string, readonly Member[]>();
     for (const [name, unit] of this.#supervisor.fleet.units) {
       if (!needsStop(unit)) continue;
       const members = this.#effects.members(name);

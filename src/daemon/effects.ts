@@ -6,7 +6,7 @@ import type { MachineEffect, MachineEvent } from '../core/machine-state.ts';
 import type { ExitStatus, ProcessId, ProcessTree, SpawnFailure, SpawnRequest } from '../model/process.ts';
 import type { SignalName, UnitSpec } from '../model/unit.ts';
 import { RUN_VARIABLE } from '../os/ports.ts';
-import type { Processes } from '../os/ports.ts';
+import type { Member, Processes } from '../os/ports.ts';
 import { environmentOf } from './environment.ts';
 import type { Output } from './output.ts';
 
@@ -110,7 +110,7 @@ export class Effects {
     return this.#trees.get(unit) ?? EMPTY_TREE;
   }
 
-  members(unit: string): readonly ProcessId[] {
+  members(unit: string): readonly Member[] {
     const tree = this.treeOf(unit);
     return tree.leaders.length === 0 ? [] : this.#ports.processes.members(tree);
   }

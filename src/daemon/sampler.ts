@@ -1,7 +1,6 @@
 // Measures what the units' process trees use, at a fixed interval, while anything runs. Keeps the latest figures, the
 // peaks and a short history of each unit.
-import type { ProcessId } from '../model/process.ts';
-import type { Clock, Meter, Timer, Usage } from '../os/ports.ts';
+import type { Clock, Member, Meter, Timer, Usage } from '../os/ports.ts';
 import type { UsageSample } from '../wire/v1.ts';
 import { timestamp } from './documents.ts';
 
@@ -23,7 +22,7 @@ export interface SamplerOptions {
   /** null: never measure. */
   readonly intervalMs: number | null;
   /** The living processes of each unit that has any. */
-  readonly trees: () => ReadonlyMap<string, readonly ProcessId[]>;
+  readonly trees: () => ReadonlyMap<string, readonly Member[]>;
   readonly onSample: (unit: string, usage: Usage) => void;
   readonly onTrouble: (message: string) => void;
 }
@@ -90,7 +89,7 @@ export class Sampler {
     if (isWanted || this.#isWoken) this.wake();
   }
 
-  async #take(living: ReadonlyMap<string, readonly ProcessId[]>): Promise<void> {
+  async #take(living: ReadonlyMap<string, readonly Member[]>): Promise<void> {
     const { meter, onSample, clock } = this.#options;
     this.#forgotten.clear();
     const usages = await meter.sample(living);

@@ -2,11 +2,11 @@
 //
 // pidusage reads the times and the resident memory. The percentage is reckoned here: its own is kept by bare pid, and
 // its memory of one pid cannot be dropped without leaking descriptors (clear() forgets them open). It is asked for the
-// processes that have moved: of one whose line in /proc says the same as last time, it would say the same too.
+// processes that have moved since: of one whose line in /proc, as it was found, says the same as last time, it would say
+// the same too.
 import pidusage from 'pidusage';
 import type { ProcessId } from '../model/process.ts';
-import type { Meter, Usage } from './ports.ts';
-import { processStat, type ProcessStat } from './procfs.ts';
+import type { Member, Meter, Usage } from './ports.ts';
 
 /** What pidusage said of a process, and the line in /proc that it said it of. */
 interface Reading {
@@ -35,17 +35,17 @@ async function readStats(pids: number[]): Promise<Readonly<Record<string, pidusa
   return await pidusage(pids, { maxage: PIDUSAGE_MEMORY_MS }).catch(() => ({}));
 }
 
-function stillHolds(reading: Reading | undefined, stat: ProcessStat): boolean {
-  return reading?.cpuTicks === stat.cpuTicks && reading.residentPages === stat.residentPages;
+function stillHolds(reading: Reading | undefined, member: Member): boolean {
+  return reading?.cpuTicks === member.cpuTicks && reading.residentPages === member.residentPages;
 }
 
 function readingOf(
-  stat: ProcessStat,
+  member: Member,
   fresh: pidusage.Status | undefined,
   before: Reading | undefined,
 ): Reading | undefined {
-  if (fresh === undefined) return stillHolds(before, stat) ? before : undefined;
-  const { cpuTicks, residentPages } = stat;
+  if (fresh === undefined) return stillHolds(before, member) ? before : undefined;
+  const { cpuTicks, residentPages } = member;
   return { cpuTicks, residentPages, cpuMs: fresh.ctime, memoryBytes: fresh.memory };
 }
 
@@ -57,38 +57,33 @@ export function createMeter(monotonicMs: () => number): Meter {
   const samples = new Map<string, Sample>();
 
   const sample = async (
-    trees: ReadonlyMap<string, readonly ProcessId[]>,
+    trees: ReadonlyMap<string, readonly Member[]>,
   ): Promise<ReadonlyMap<string, Usage>> => {
-    const stats = new Map<string, ProcessStat>();
     const moved = new Set<number>();
-    for (const [key, processes] of trees) {
+    for (const [key, members] of trees) {
       const last = samples.get(key)?.readings;
-      for (const process of processes) {
-        const stat = processStat(process.pid);
-        if (stat === null || stat.startTicks !== process.startTicks) continue;
-        stats.set(identity(process), stat);
-        if (!stillHolds(last?.get(identity(process)), stat)) moved.add(process.pid);
+      for (const member of members) {
+        if (!stillHolds(last?.get(identity(member)), member)) moved.add(member.pid);
       }
     }
     const atMs = monotonicMs();
     const read = await readStats([...moved]);
 
     const usages = new Map<string, Usage>();
-    for (const [key, processes] of trees) {
+    for (const [key, members] of trees) {
       const last = samples.get(key);
       const readings = new Map<string, Reading>();
       let [usedMs, memoryBytes, tasks] = [0, 0, 0];
-      for (const process of processes) {
-        const id = identity(process);
-        const stat = stats.get(id);
+      for (const member of members) {
+        const id = identity(member);
         const before = last?.readings.get(id);
-        const reading = stat === undefined ? undefined : readingOf(stat, read[process.pid], before);
+        const reading = readingOf(member, read[member.pid], before);
         // pidusage leaves out those that ended before it came to them.
-        if (stat === undefined || reading === undefined) continue;
+        if (reading === undefined) continue;
         readings.set(id, reading);
         usedMs += reading.cpuMs - (before?.cpuMs ?? 0);
         memoryBytes += reading.memoryBytes;
-        tasks += stat.threads;
+        tasks += member.threads;
       }
       const spanMs = last === undefined ? 0 : atMs - last.atMs;
       samples.set(key, { atMs, readings });

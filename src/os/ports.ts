@@ -32,6 +32,13 @@ export type SignalResult = 'sent' | 'gone' | 'denied';
 /** Names the run in the environment of everything spawned for it, so that it can be found again. */
 export const RUN_VARIABLE = 'UNITD_RUN';
 
+/** A living process of a tree, and what it has used as of the moment it was found. */
+export interface Member extends ProcessId {
+  readonly cpuTicks: number;
+  readonly residentPages: number;
+  readonly threads: number;
+}
+
 export interface Processes {
   /** What holds the processes of activations that begin now. */
   readonly fence: FenceKind;
@@ -67,7 +74,7 @@ export interface Processes {
   /** Signals exactly this process, never one that reuses its pid. */
   signal(process: ProcessId, signal: SignalName): SignalResult;
   /** Living (not zombie) processes of the tree, cheapest test first: an empty tree costs O(its leaders). */
-  members(tree: ProcessTree): readonly ProcessId[];
+  members(tree: ProcessTree): readonly Member[];
   /**
    * Whether what members() said just now may be wrong: some process is in the middle of execve(2), shows nothing, and
    * may be of any tree. It is worth another look in a few milliseconds.
@@ -104,7 +111,7 @@ export interface Meter {
   /** `pidusage` or `cgroup`: where the figures come from. */
   readonly source: 'pidusage' | 'cgroup';
   /** Sums the living among `pids`, keyed so that CPU is measured against that key's last sample. */
-  sample(trees: ReadonlyMap<string, readonly ProcessId[]>): Promise<ReadonlyMap<string, Usage>>;
+  sample(trees: ReadonlyMap<string, readonly Member[]>): Promise<ReadonlyMap<string, Usage>>;
   /** Drops what is remembered of `key`. */
   forget(key: string): void;
 }

@@ -8,7 +8,7 @@ import { removeInherited } from './fence.ts';
 import type { Fence } from './fence.ts';
 import { becomeSubreaper, errnoName, kill } from './libc.ts';
 import { RUN_VARIABLE } from './ports.ts';
-import type { Processes, SignalResult, SpawnResult } from './ports.ts';
+import type { Member, Processes, SignalResult, SpawnResult } from './ports.ts';
 import { allProcesses, environmentValue, isAlive, processStat } from './procfs.ts';
 import { createReaper, type Reaped, type Reaper } from './reap.ts';
 import { knownSignalNumber, signalProcess } from './signal.ts';
@@ -148,19 +148,19 @@ export function createHeldProcesses(fence: Fence | null): HeldProcesses {
   };
 
   /** Those of the tree that left its cgroup: a leader may, and then all that descends from it, also when it has ended. */
-  const outside = (tree: ProcessTree, inside: ReadonlySet<number>): readonly ProcessId[] => {
+  const outside = (tree: ProcessTree, inside: ReadonlySet<number>): readonly Member[] => {
     if (tree.leaders.some((leader) => !inside.has(leader.pid) && lives(leader)))
       strayed.add(tree.invocationId);
     if (!strayed.has(tree.invocationId)) return [];
     return trees.members(tree).filter(({ pid }) => !inside.has(pid));
   };
 
-  const members = (tree: ProcessTree): readonly ProcessId[] => {
+  const members = (tree: ProcessTree): readonly Member[] => {
     if (tree.cgroup === undefined) return trees.members(tree);
-    const inside = new Map<number, ProcessId>();
+    const inside = new Map<number, Member>();
     for (const pid of processesBelow(tree.cgroup)) {
       const stat = processStat(pid);
-      if (isAlive(stat)) inside.set(pid, { pid, startTicks: stat.startTicks });
+      if (isAlive(stat)) inside.set(pid, stat);
     }
     return [...inside.values(), ...outside(tree, new Set(inside.keys()))];
   };

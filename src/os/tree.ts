@@ -8,7 +8,7 @@
 // The orphans of a tree that an earlier daemon spawned went to another subreaper when that daemon died, so such a tree
 // is looked for among all processes of the machine.
 import { constants } from 'node:os';
-import type { ProcessId, ProcessTree } from '../model/process.ts';
+import type { ProcessTree } from '../model/process.ts';
 import { kill } from './libc.ts';
 import {
   allProcesses,
@@ -31,17 +31,13 @@ const INVOCATION_VARIABLE = 'INVOCATION_ID';
 
 export interface TreeFinder {
   /** Living processes of the tree. Calls within one synchronous run may share one reading of the process list. */
-  members(tree: ProcessTree): readonly ProcessId[];
+  members(tree: ProcessTree): readonly ProcessStat[];
   /** In this run some process could not be told to be anybody's: it is in the middle of execve(2). */
   sawNameless(): boolean;
   /** Makes the next call read anew. */
   refresh(): void;
   /** A child was reaped: its pid means nothing any more. */
   forget(pid: number): void;
-}
-
-function processId(stat: ProcessStat): ProcessId {
-  return { pid: stat.pid, startTicks: stat.startTicks };
 }
 
 /**
@@ -62,11 +58,11 @@ function isLeader(tree: ProcessTree, stat: ProcessStat): boolean {
 }
 
 /** Adds the process and all that descend from it, by asking each for its children. */
-function descend(root: ProcessStat, found: Map<number, ProcessId>): void {
+function descend(root: ProcessStat, found: Map<number, ProcessStat>): void {
   const stack = [root];
   for (let stat = stack.pop(); stat !== undefined; stat = stack.pop()) {
     if (!isAlive(stat) || found.has(stat.pid)) continue;
-    found.set(stat.pid, processId(stat));
+    found.set(stat.pid, stat);
     for (const pid of childrenOf(stat)) {
       const child = processStat(pid);
       if (child !== null && child.parentPid === stat.pid) stack.push(child);
@@ -171,8 +167,8 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
     return everyone;
   };
 
-  const fromAbove = (tree: ProcessTree): readonly ProcessId[] => {
-    const found = new Map<number, ProcessId>();
+  const fromAbove = (tree: ProcessTree): readonly ProcessStat[] => {
+    const found = new Map<number, ProcessStat>();
     for (const { pid } of tree.leaders) {
       if (kill(-pid, 0) === constants.errno.ESRCH) continue;
       const stat = processStat(pid);
@@ -183,11 +179,11 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
     return [...found.values()];
   };
 
-  const amongAll = (tree: ProcessTree): readonly ProcessId[] => {
+  const amongAll = (tree: ProcessTree): readonly ProcessStat[] => {
     const stats = allStats();
     const oldest = Math.min(...tree.leaders.map(({ startTicks }) => startTicks));
     // Without a reaper's knowledge a session or group of a leader that is gone may be a stranger's by now.
-    const standing = stats.filter((stat) => isLeader(tree, stat)).map(processId);
+    const standing = stats.filter((stat) => isLeader(tree, stat));
     const provable: ProcessTree = { invocationId: tree.invocationId, leaders: standing };
     const children = byParent(stats);
     const members = new Map<number, ProcessStat>();
@@ -200,7 +196,7 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
       if (stat.startTicks < oldest || stat.pid === process.pid || members.has(stat.pid)) continue;
       if (isLeader(tree, stat) || belongs(provable, stat, invocationOf(stat))) add(stat);
     }
-    return [...members.values()].map(processId);
+    return [...members.values()];
   };
 
   return {

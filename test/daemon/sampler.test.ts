@@ -3,12 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Sampler } from '../../src/daemon/sampler.ts';
-import type { ProcessId } from '../../src/model/process.ts';
-import type { Meter, Usage } from '../../src/os/ports.ts';
+import type { Member, Meter, Usage } from '../../src/os/ports.ts';
 import { createFakeClock } from '../support/fakes/clock.ts';
 import type { FakeClock } from '../support/fakes/clock.ts';
 
-const PROCESS: ProcessId = { pid: 7, startTicks: 1 };
+const PROCESS: Member = { pid: 7, startTicks: 1, cpuTicks: 0, residentPages: 0, threads: 1 };
 
 interface Bench {
   readonly clock: FakeClock;

@@ -9,7 +9,7 @@ import type {
 } from '../../../src/model/process.ts';
 import type { SignalName } from '../../../src/model/unit.ts';
 import { RUN_VARIABLE } from '../../../src/os/ports.ts';
-import type { Processes, SignalResult, SpawnResult } from '../../../src/os/ports.ts';
+import type { Member, Processes, SignalResult, SpawnResult } from '../../../src/os/ports.ts';
 
 /** What a program does when it is spawned; one that is not described runs until it is signalled or told to end. */
 export interface FakeProgram {
@@ -160,17 +160,20 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
     return 'sent';
   };
 
-  const membersOfCgroup = (cgroup: string): readonly ProcessId[] =>
-    [...rows.values()].filter((row) => row.cgroup === cgroup).map(({ process }) => process);
+  /** None of them has used anything. */
+  const memberOf = ({ process }: Row): Member => ({ ...process, cpuTicks: 0, residentPages: 0, threads: 1 });
 
-  const members = ({ invocationId, leaders, cgroup }: ProcessTree): readonly ProcessId[] => {
+  const membersOfCgroup = (cgroup: string): readonly Member[] =>
+    [...rows.values()].filter((row) => row.cgroup === cgroup).map(memberOf);
+
+  const members = ({ invocationId, leaders, cgroup }: ProcessTree): readonly Member[] => {
     if (cgroup !== undefined) return membersOfCgroup(cgroup);
     if (leaders.length === 0) return [];
     const isLeader = ({ pid, startTicks }: ProcessId): boolean =>
       leaders.some((leader) => leader.pid === pid && leader.startTicks === startTicks);
     return [...rows.values()]
       .filter((row) => isLeader(row.process) || row.invocationId === invocationId)
-      .map(({ process }) => process);
+      .map(memberOf);
   };
 
   return {

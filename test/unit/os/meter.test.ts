@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import type { ProcessId } from '../../../src/model/process.ts';
 import { createMeter } from '../../../src/os/meter.ts';
+import type { Member } from '../../../src/os/ports.ts';
 import { processStat } from '../../../src/os/procfs.ts';
 
-function self(): ProcessId {
+/** This process, as it is now. */
+function self(): ReadonlyMap<string, readonly Member[]> {
   const stat = processStat(process.pid);
   assert.ok(stat !== null);
-  return stat;
+  return new Map([['self', [stat]]]);
 }
 
 /** Uses processor time until the kernel has counted so many ms of it. */
@@ -25,46 +26,43 @@ function burn(ms: number): void {
 test('Meter.sample() sums memory and threads, and measures processor time from the last sample', async () => {
   let nowMs = 0;
   const meter = createMeter(() => nowMs);
-  const trees = new Map([['self', [self()]]]);
   // Node starts threads when it needs them: what is counted lies between a look before and one after.
   const threads = (): number => processStat(process.pid)?.threads ?? 0;
   const before = threads();
-  const first = (await meter.sample(trees)).get('self');
+  const first = (await meter.sample(self())).get('self');
   assert.equal(first?.cpuPercent, 0);
   assert.ok(first.memoryBytes > 10e6 && first.memoryBytes < 2e9);
   assert.ok(first.tasks >= before && first.tasks <= threads(), `${first.tasks} of ${before} to ${threads()}`);
   burn(100);
   nowMs = 1000;
-  const second = (await meter.sample(trees)).get('self');
+  const second = (await meter.sample(self())).get('self');
   assert.ok(
     second !== undefined && second.cpuPercent >= 8 && second.cpuPercent < 100,
     String(second?.cpuPercent),
   );
 });
 
-test('Meter.sample() is all zero for the dead, for a reused pid, and for nobody', async () => {
+test('Meter.sample() is all zero for the dead and for nobody', async () => {
   const meter = createMeter(() => 0);
   const nothing = { cpuPercent: 0, memoryBytes: 0, tasks: 0 };
   const usages = await meter.sample(
     new Map([
-      ['dead', [{ pid: 2 ** 22 + 1, startTicks: 1 }]],
-      ['reused', [{ pid: process.pid, startTicks: 1 }]],
+      ['dead', [{ pid: 2 ** 22 + 1, startTicks: 1, cpuTicks: 1, residentPages: 1, threads: 1 }]],
       ['empty', []],
     ]),
   );
-  assert.deepEqual(Object.fromEntries(usages), { dead: nothing, reused: nothing, empty: nothing });
+  assert.deepEqual(Object.fromEntries(usages), { dead: nothing, empty: nothing });
   assert.equal((await meter.sample(new Map())).size, 0);
 });
 
 test('Meter.forget() makes the next sample a first one', async () => {
   let nowMs = 0;
   const meter = createMeter(() => nowMs);
-  const trees = new Map([['self', [self()]]]);
-  await meter.sample(trees);
+  await meter.sample(self());
   burn(30);
   meter.forget('self');
   nowMs = 1000;
-  assert.equal((await meter.sample(trees)).get('self')?.cpuPercent, 0);
+  assert.equal((await meter.sample(self())).get('self')?.cpuPercent, 0);
 });
 
 test('Meter.sample() keeps the figures of a process that has not moved since', async (t) => {
