@@ -19,16 +19,20 @@ export async function explained(client: Client, failure: Failure): Promise<Failu
   const graph = await client.get<GraphDocument>('/v1/units');
   if (!graph.ok) return failure;
   const names = graph.value.units.map((unit) => unit.name);
-  return { ...failure, hints: [await hint(name, names), ...failure.hints] };
+  return { ...failure, hints: [...(await hintsOn(name, names)), ...failure.hints] };
 }
 
-async function hint(name: string, names: readonly string[]): Promise<string> {
-  if (names.length === 0) return 'there are no units: unitd status';
+const NEW_FILE = 'if its file is new: unitd reload';
+
+async function hintsOn(name: string, names: readonly string[]): Promise<readonly string[]> {
+  if (names.length === 0) return ['there are no units: unitd status', NEW_FILE];
   // The name of its file, as a shell completes it.
   const bare = (name.split('/').at(-1) ?? '').replace(FILE_ENDING, '');
-  if (names.includes(bare)) return `did you mean ${bare}?`;
+  if (names.includes(bare)) return [`did you mean ${bare}?`];
   const { nearNames } = await import('./near-name.ts');
   const { either } = await import('./verb-spec.ts');
   const near = nearNames(bare, names);
-  return near.length === 0 ? 'the units there are: unitd status' : `did you mean ${either(near)}?`;
+  return near.length === 0
+    ? ['the units there are: unitd status', NEW_FILE]
+    : [`did you mean ${either(near)}?`, NEW_FILE];
 }

@@ -13,7 +13,10 @@ test('status and deps of an empty set say that there are no units, and where the
   assert.deepEqual(await unitd.cli('deps'), quiet('no units\n'));
   const missing = await unitd.cli('status', 'web');
   assert.deepEqual([missing.code, missing.stdout], [4, '']);
-  assert.match(missing.stderr, /\n {2}there are no units: unitd status\n$/);
+  assert.match(
+    missing.stderr,
+    /\n {2}there are no units: unitd status\n {2}if its file is new: unitd reload\n$/,
+  );
 });
 
 test('deps says that no unit names another one, or not this one', async (t) => {
