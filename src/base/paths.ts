@@ -61,7 +61,7 @@ const SYSTEM: Preset = {
 };
 
 function userDirectories(uid: number, env: PathSources['env'], exists: (path: string) => boolean): Preset {
-  const home = (): string => xdg(env['HOME']) ?? homedir();
+  const home = (): string => xdg(env['HOME']) ?? homeOfUser();
   const state = (): string => join(xdg(env['XDG_STATE_HOME']) ?? join(home(), '.local/state'), 'unitd');
   return {
     units: () => join(xdg(env['XDG_CONFIG_HOME']) ?? join(home(), '.config'), 'unitd/units.d'),
@@ -69,6 +69,15 @@ function userDirectories(uid: number, env: PathSources['env'], exists: (path: st
     state,
     logs: () => join(state(), 'log'),
   };
+}
+
+// A user that no database knows has none: a container's, whose HOME is the root of its file system where it has one.
+function homeOfUser(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/';
+  }
 }
 
 // cron and sudo leave XDG_RUNTIME_DIR out although the directory is there: a client run by them has to find the

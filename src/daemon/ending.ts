@@ -57,6 +57,16 @@ export class Ending {
   }
 }
 
+const STOPS = ['SIGTERM', 'SIGINT'] as const;
+/**
+ * What container managers send to a first process beside these: SIGPWR is LXC's, SIGQUIT the STOPSIGNAL of many images.
+ * The kernel drops what a first process does not handle; anybody else may mean SIGQUIT as an end without a farewell.
+ */
+const STOPS_OF_INIT = ['SIGQUIT', 'SIGPWR'] as const;
+/** Node would open its debugger for the first, and end by the second. */
+const IGNORED = ['SIGUSR1', 'SIGUSR2'] as const;
+const ignore = (): void => undefined;
+
 /** Stop signals closer together than this are one. */
 const SAME_WISH_MS = 250;
 
@@ -95,10 +105,15 @@ export function listenToSignals(daemon: Daemon, log: DaemonLog, ending: Ending):
     if (ending.first?.kind === 'replace') ending.reloadLater();
     else reloadQuietly(daemon, log);
   };
-  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload);
+  const stops = process.pid === 1 ? [...STOPS, ...STOPS_OF_INIT] : STOPS;
+  for (const signal of stops) process.on(signal, stop);
+  for (const signal of IGNORED) process.on(signal, ignore);
+  process.on('SIGHUP', reload);
   return {
     close: () => {
-      process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', reload);
+      for (const signal of stops) process.off(signal, stop);
+      for (const signal of IGNORED) process.off(signal, ignore);
+      process.off('SIGHUP', reload);
     },
   };
 }

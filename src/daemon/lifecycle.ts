@@ -8,7 +8,7 @@
 // rest, and execve(2) puts that version here, with what handover.ts lists. Should the exec itself fail, this version
 // takes over from itself in the same way. A wish that comes meanwhile is handed over; only a signal that comes while
 // the next version is being loaded finds nobody, and does what it does to any process.
-import { closeSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FenceKind } from '../model/process.ts';
 import type { ReexecDocument } from '../wire/v1.ts';
@@ -17,7 +17,7 @@ import { currentBootId } from '../os/boot-id.ts';
 import { createClock } from '../os/clock.ts';
 import { openFence } from '../os/fence.ts';
 import type { Fence } from '../os/fence.ts';
-import { acquireLock, ensureDirectory, inheritLock } from '../os/files.ts';
+import { acquireLock, cannotHaveDirectory, ensureDirectory, inheritLock } from '../os/files.ts';
 import type { Lock } from '../os/files.ts';
 import { openLogSink } from '../os/log-sink.ts';
 import { createMeter } from '../os/meter.ts';
@@ -106,13 +106,20 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   };
   if (noGroup) return refuse(`cannot start daemon: ${groupMissing}`);
   let handOver = arrival.kind === 'handed-over' ? arrival.handOver : null;
+  // A first process has nobody to tell that it could not start, and a read-only system is nobody's mistake.
+  const haveIfPossible = (name: string, path: string, mode: number): void => {
+    const trouble = cannotHaveDirectory(path, mode);
+    if (trouble === null) return;
+    if (!trouble.isReadOnly && process.pid !== 1) throw new Error(trouble.message);
+    log.write('warning', 'start', `going on without ${name} directory "${path}": ${trouble.message}`);
+  };
   const lockPath = join(paths.runtime, 'unitd.pid');
   try {
     ensureDirectory(paths.runtime, 0o700);
     ensureDirectory(join(paths.runtime, 'fifo'), 0o700);
-    ensureDirectory(paths.state, 0o700);
-    ensureDirectory(paths.logs, 0o750);
-    if (options.makesUnits) ensureDirectory(paths.units, 0o755);
+    haveIfPossible('state', paths.state, 0o700);
+    haveIfPossible('log', paths.logs, 0o750);
+    if (options.makesUnits && !existsSync(paths.units)) haveIfPossible('units', paths.units, 0o755);
   } catch (error) {
     return refuse(`cannot start daemon: ${messageOf(error)}`);
   }

@@ -1,5 +1,6 @@
 // Files of the daemon's own: written whole or not at all, locked while it lives, in directories nobody else writes.
 import {
+  accessSync,
   chmodSync,
   closeSync,
   constants as fsConstants,
@@ -132,5 +133,42 @@ export function ensureDirectory(path: string, mode: number): void {
   }
   if ((before.mode & 0o1002) === 0o0002) {
     throw cannot('everybody may write in it', 'a directory that others cannot write in');
+  }
+}
+
+export interface DirectoryTrouble {
+  /** The file system is: nobody's mistake, and nothing that could be mended. */
+  readonly isReadOnly: boolean;
+  readonly message: string;
+}
+
+/** The same for a directory that can be done without: why it cannot be had, or null. */
+export function cannotHaveDirectory(path: string, mode: number): DirectoryTrouble | null {
+  let message: string | null = null;
+  try {
+    ensureDirectory(path, mode);
+  } catch (error) {
+    message = error instanceof Error ? error.message : String(error);
+  }
+  const barrier = barrierTo(path);
+  if (barrier?.code === 'EROFS') return { isReadOnly: true, message: 'the file system is read-only' };
+  // Whoever may not write to one that is there learns so when it writes.
+  if (message === null) return null;
+  // mkdir says ENOENT of parents that it could not make.
+  if (barrier !== null && barrier.path !== path) {
+    const what = `${barrier.code} at ${JSON.stringify(barrier.path)}`;
+    message = `cannot make directory ${JSON.stringify(path)}: ${what}, expected one to write to`;
+  }
+  return { isReadOnly: false, message };
+}
+
+/** Why nothing can be written to the path, or to what there is of it; null when nothing is in the way. */
+function barrierTo(path: string): { readonly code: string; readonly path: string } | null {
+  try {
+    accessSync(path, fsConstants.W_OK);
+    return null;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    return code === 'ENOENT' && dirname(path) !== path ? barrierTo(dirname(path)) : { code, path };
   }
 }

@@ -15,6 +15,8 @@ export interface Launch {
   /** Default: the built program, and the node that runs the tests. */
   readonly program?: string | undefined;
   readonly node?: string | undefined;
+  /** Words before node, which run what follows them: `unshare`, `env`. */
+  readonly within?: readonly string[] | undefined;
 }
 
 export interface Ended {
@@ -101,12 +103,13 @@ function switchTo(user: string): string[] {
   return [`--reuid=${uid}`, `--regid=${gid}`, '--init-groups'];
 }
 
-function start({ args, env, cwd, asUser, program = PROGRAM, node = process.execPath }: Launch): ChildProcess {
-  const words = [program, ...args];
+function start(launch: Launch): ChildProcess {
+  const { args, env, cwd, asUser, program = PROGRAM, node = process.execPath, within = [] } = launch;
+  const [first = '', ...words] = [...within, node, program, ...args];
   const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
   return asUser === undefined
-    ? spawn(node, words, { cwd, env, stdio })
-    : spawn('setpriv', [...switchTo(asUser), node, ...words], { cwd, env, stdio });
+    ? spawn(first, words, { cwd, env, stdio })
+    : spawn('setpriv', [...switchTo(asUser), first, ...words], { cwd, env, stdio });
 }
 
 function matcher(wanted: string | RegExp | ((line: string) => boolean)): (line: string) => boolean {

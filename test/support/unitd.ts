@@ -38,7 +38,7 @@ import { EventFeed, type Look } from './event-feed.ts';
 import { getJson, postJson } from './json-request.ts';
 import { follow, idsOf, run, type Ended, type Following, type Launch, type Ran } from './launch.ts';
 import { Arrivals, WAIT_LIMIT_MS } from './lines.ts';
-import { killMarked, processesWith, type Mark, type ProcessFact } from './processes.ts';
+import { childrenOf, killMarked, processesWith, type Mark, type ProcessFact } from './processes.ts';
 
 export interface StartOptions {
   /** Added to the environment of the daemon and of every `cli`. */
@@ -50,6 +50,8 @@ export interface StartOptions {
   /** What runs the daemon, in place of the built program and the node of the tests. */
   readonly program?: string;
   readonly node?: string;
+  /** Words before those two that run what follows them as their one child, in a PID namespace of its own. */
+  readonly within?: readonly string[];
   /** A clean stop may leave processes (killMode none or process): they are killed, not complained of. */
   readonly leavesProcesses?: boolean;
 }
@@ -110,7 +112,11 @@ export class Unitd {
 
   /** Of the running daemon. */
   get pid(): number {
-    return this.#running().pid;
+    const { pid } = this.#running();
+    if (this.#options.within === undefined) return pid;
+    const [daemon] = childrenOf(pid);
+    assert(daemon !== undefined, 'the daemon has ended');
+    return daemon.pid;
   }
 
   /** What the latest daemon said on stderr, line by line. */
@@ -130,8 +136,13 @@ export class Unitd {
 
   async start(...args: string[]): Promise<void> {
     assert(this.#daemon === undefined, 'the daemon runs already');
-    const { program, node } = this.#options;
-    const launch = { ...this.#launch('daemon', ...(this.#options.args ?? []), ...args), program, node };
+    const { program, node, within } = this.#options;
+    const launch = {
+      ...this.#launch('daemon', ...(this.#options.args ?? []), ...args),
+      program,
+      node,
+      within,
+    };
     this.#daemon = follow(launch, 'the daemon', 'stderr');
     this.#lastDaemon = this.#daemon;
     this.#stoppedCleanly = false;
