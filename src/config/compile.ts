@@ -48,6 +48,9 @@ export function compileUnit(
       'expected startTimeout, which limits its run',
     );
   }
+  if (file.type !== 'forking' && file.pidFile !== undefined) {
+    report(['pidFile'], 'not-for-type', `is set on a ${file.type}`, 'expected type forking');
+  }
   checkDependencies(name, file, report);
   once(['documentation'], file.documentation, report);
   once(['environmentFiles'], file.environmentFiles, report);
@@ -59,6 +62,7 @@ export function compileUnit(
     type: file.type,
     enabled: file.enabled,
     command: file.command === undefined ? null : strictCommand(['command'], file.command, report),
+    pidFile: file.pidFile ?? null,
     environment: file.environment,
     environmentFiles: file.environmentFiles.map(environmentFile),
     workingDirectory: file.workingDirectory ?? null,

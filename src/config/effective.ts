@@ -24,6 +24,7 @@ function processFields(spec: UnitSpec): Record<string, unknown> {
   });
   return {
     ...(spec.command === null ? {} : { command: commandText(spec.command) }),
+    ...(spec.pidFile === null ? {} : { pidFile: spec.pidFile }),
     environment: spec.environment,
     environmentFiles: spec.environmentFiles.map(({ path, optional }) => (optional ? `-${path}` : path)),
     ...(spec.workingDirectory === null ? {} : { workingDirectory: spec.workingDirectory }),

@@ -50,6 +50,7 @@ export interface UnitFile extends Readonly<Record<DependencyField, readonly stri
   readonly type: UnitType;
   readonly enabled: boolean;
   readonly command?: CommandText;
+  readonly pidFile?: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly environmentFiles: readonly string[];
   readonly workingDirectory?: string;

@@ -118,7 +118,7 @@ function worded(root: SourceNode, error: ErrorObject, path: readonly Step[]): Fi
         at: keyOffset(root, path),
         path,
         actual,
-        expected: 'expected type service or oneshot',
+        expected: 'expected type service, forking or oneshot',
       };
     }
     default:

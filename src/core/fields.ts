@@ -18,6 +18,7 @@ export const FIELDS = {
   type: { field: 'type', effect: 'restart' },
   enabled: { field: 'enabled', effect: 'in-place' },
   command: { field: 'command', effect: 'restart' },
+  pidFile: { field: 'pidFile', effect: 'next-start' },
   environment: { field: 'environment', effect: 'restart' },
   environmentFiles: { field: 'environmentFiles', effect: 'restart' },
   workingDirectory: { field: 'workingDirectory', effect: 'restart' },

@@ -11,12 +11,20 @@ export interface Run {
   readonly process: ProcessId | null;
 }
 
-export type CommandRole = 'startPre' | 'startPost' | 'stop' | 'stopPost';
+/** `start`: the command of a forking unit, which leaves the main process behind. */
+export type CommandRole = 'startPre' | 'start' | 'startPost' | 'stop' | 'stopPost';
 
 /** A command beside the main process, and its place in its list. */
 export interface Helper extends Run {
   readonly role: CommandRole;
   readonly index: number;
+}
+
+/** The main process of a forking unit, which is still to be found; it will have this run id. */
+export interface Seeking {
+  readonly id: number;
+  /** What is wanting as yet, for people; null when nobody has looked. */
+  readonly text: string | null;
 }
 
 /** Monotonic milliseconds; null: this wait has no bound, because the unit's file says so. */
@@ -59,6 +67,8 @@ export type Phase =
       readonly at: 'starting';
       readonly main: Run | null;
       readonly helper: Helper | null;
+      /** Of a forking unit, between its command's end and main. */
+      readonly seeking: Seeking | null;
       /** Of a oneshot's main, when that has ended cleanly and startPost runs. */
       readonly ending: Ending | null;
       readonly deadline: Deadline;
@@ -111,6 +121,10 @@ export type MachineEvent =
   | { readonly type: 'spawned'; readonly run: number; readonly process: ProcessId }
   | { readonly type: 'spawn-failed'; readonly run: number; readonly failure: SpawnFailure }
   | { readonly type: 'exited'; readonly run: number; readonly status: ExitStatus }
+  /** Answers to the effect `seek-main`: what it was, what is wanting as yet, or that no process is left. */
+  | { readonly type: 'main-found'; readonly run: number; readonly process: ProcessId }
+  | { readonly type: 'main-unknown'; readonly run: number; readonly text: string }
+  | { readonly type: 'main-lost'; readonly run: number }
   /** Answer to the effect `survey`, and news whenever something of the tree ended. */
   | { readonly type: 'surveyed'; readonly survivors: boolean }
   | { readonly type: 'deadline-passed'; readonly deadline: number };
@@ -126,6 +140,8 @@ export type MachineEffect =
       /** Beside the unit's own environment. */
       readonly variables: Readonly<Record<string, string>>;
     }
+  /** Find the main process that a forking unit's command has left behind. */
+  | { readonly type: 'seek-main'; readonly run: number }
   | { readonly type: 'signal'; readonly process: ProcessId; readonly signal: SignalName }
   | { readonly type: 'signal-tree'; readonly signal: SignalName }
   /** Look whether the tree has living members, and answer with `surveyed`. */

@@ -17,8 +17,11 @@
 // backoff    Its deadline makes it stopped, which is to say due: reconcile starts it when nothing is in the way.
 //            stop-requested makes it stopped at once, cleared likewise.
 // starting   startPre in order, then main. A service is running once main is there and startPost is done; a oneshot is
-//            completed once main has exited cleanly and startPost is done. One startTimeout bounds all of it. Whatever
-//            fails here leads to stopping, without stop.command, since it never came up.
+//            completed once main has exited cleanly and startPost is done. A forking unit's command is no main, but a
+//            helper that leaves one behind: when it has exited cleanly, main is sought. main-found makes it main,
+//            main-unknown says what is wanting as yet, main-lost that there is none any more; then it is as with a
+//            service. One startTimeout bounds all of it. Whatever fails here leads to stopping, without stop.command,
+//            since it never came up.
 // running    main's own end, runtimeMax or stop-requested lead to stopping. A target has no main and nothing to stop.
 // stopping   command -> signal -> final -> post -> sweep, each skipped where there is nothing to do. It is over when
 //            main, the current helper and (killMode control-group and mixed) the whole tree are gone. `requested`
@@ -30,24 +33,16 @@
 // again is found by arithmetic at the end of the run, not by a timer.
 import { formatDuration } from '../base/duration.ts';
 import type { UnitSpec } from '../model/unit.ts';
-import { bound, clearTally, ended, enter, mainPid, record, spawnHelper, spawnRun } from './draft.ts';
+import { bound, clearTally, ended, enter } from './draft.ts';
 import type { Draft } from './draft.ts';
-import type {
-  Helper,
-  MachineEvent,
-  MachineState,
-  Phase,
-  Step,
-  StepFacts,
-  Stopping,
-} from './machine-state.ts';
-import { endingOf, statusText } from './restart.ts';
+import type { MachineEvent, MachineState, Phase, Step, StepFacts, Stopping } from './machine-state.ts';
+import { endingOf } from './restart.ts';
 import type { Ending } from './restart.ts';
+import { begin, stepStarting } from './starting.ts';
 import { beginStop, hurry, stepStopping } from './stopping.ts';
 
-type Starting = Extract<Phase, { at: 'starting' }>;
 type Running = Extract<Phase, { at: 'running' }>;
-type AtRest = Exclude<Phase, Starting | Running | Stopping>;
+type AtRest = Exclude<Phase, Extract<Phase, { at: 'starting' }> | Running | Stopping>;
 
 export function step(spec: UnitSpec, state: MachineState, event: MachineEvent, facts: StepFacts): Step {
   const draft: Draft = { spec, facts, state, effects: [] };
@@ -106,129 +101,12 @@ function stepAtRest(draft: Draft, phase: AtRest, event: MachineEvent): void {
     case 'spawned':
     case 'spawn-failed':
     case 'exited':
+    case 'main-found':
+    case 'main-unknown':
+    case 'main-lost':
     case 'surveyed':
       return;
   }
-}
-
-function begin(draft: Draft): void {
-  const { spec, facts } = draft;
-  draft.state = { ...draft.state, activation: draft.state.activation + 1 };
-  if (spec.command === null) {
-    enter(draft, { at: 'running', main: null, deadline: null, readyAt: facts.nowMs });
-    draft.state = { ...draft.state, startedWall: facts.wallMs };
-    return;
-  }
-  draft.effects.push({ type: 'begin' });
-  const deadline = bound(facts.nowMs, spec.startTimeoutMs);
-  startNext(
-    draft,
-    { at: 'starting', main: null, helper: null, ending: null, deadline, startedAt: facts.nowMs },
-    0,
-  );
-}
-
-/** startPre from `index` on, or else main. */
-function startNext(draft: Draft, phase: Starting, index: number): void {
-  const { spec, facts } = draft;
-  const command = spec.startPre[index];
-  if (command !== undefined) {
-    enter(draft, { ...phase, helper: spawnHelper(draft, 'startPre', index, command, {}) });
-  } else if (spec.command !== null) {
-    const main = spawnRun(draft, 'main', spec.command, {});
-    enter(draft, { ...phase, helper: null, main });
-    draft.state = { ...draft.state, startedWall: facts.wallMs };
-  } else {
-    // A reload has made a target of it meanwhile: what was started of the old unit goes first.
-    beginStop(draft, { ...phase, helper: null, ending: null, requested: true, readyAt: null, wasUp: false });
-  }
-}
-
-/** startPost from `index` on, or else the unit is up. A oneshot comes here without its main, which has exited. */
-function startPostNext(draft: Draft, phase: Starting, index: number): void {
-  const { spec, facts } = draft;
-  const command = spec.startPost[index];
-  if (command !== undefined) {
-    enter(draft, { ...phase, helper: spawnHelper(draft, 'startPost', index, command, mainPid(phase.main)) });
-  } else if (phase.main === null) {
-    if (phase.ending !== null) record(draft, phase.ending, { requested: false, readyAt: null });
-    draft.effects.push({ type: 'end' });
-    enter(draft, { at: 'completed', swept: false });
-  } else {
-    const deadline = bound(facts.nowMs, spec.runtimeMaxMs);
-    enter(draft, { at: 'running', main: phase.main, deadline, readyAt: facts.nowMs });
-  }
-}
-
-function stepStarting(draft: Draft, phase: Starting, event: MachineEvent): void {
-  const { spec } = draft;
-  switch (event.type) {
-    case 'spawned':
-      if (phase.main?.id === event.run) {
-        const next = { ...phase, main: { ...phase.main, process: event.process } };
-        if (spec.type === 'oneshot') enter(draft, next);
-        else startPostNext(draft, next, 0);
-      } else if (phase.helper?.id === event.run) {
-        enter(draft, { ...phase, helper: { ...phase.helper, process: event.process } });
-      }
-      return;
-    case 'spawn-failed':
-      if (phase.main?.id === event.run) {
-        const text = `could not be started: ${event.failure.reason}`;
-        failStart(draft, { ...phase, main: null }, ended('spawn', text));
-      } else if (phase.helper?.id === event.run) {
-        helperEnded(draft, phase, phase.helper, `could not be started: ${event.failure.reason}`);
-      }
-      return;
-    case 'exited':
-      if (phase.main?.id === event.run) {
-        const ending = endingOf(event.status, spec);
-        const left = { ...phase, main: null };
-        if (spec.type === 'oneshot' && ending.kind === 'clean') startPostNext(draft, { ...left, ending }, 0);
-        else failStart(draft, left, ending);
-      } else if (phase.helper?.id === event.run) {
-        helperEnded(draft, phase, phase.helper, event.status.code === 0 ? null : statusText(event.status));
-      }
-      return;
-    case 'deadline-passed':
-      if (phase.deadline === event.deadline) {
-        const text = `did not start within ${formatDuration(spec.startTimeoutMs ?? 0)}`;
-        failStart(draft, phase, { ...ended('start-timeout', text), kind: 'timeout' });
-      }
-      return;
-    case 'stop-requested':
-      beginStop(draft, { ...phase, ending: null, requested: true, readyAt: null, wasUp: false });
-      return;
-    case 'hurried':
-      beginStop(draft, { ...phase, ending: null, requested: true, readyAt: null, wasUp: false });
-      hurry(draft);
-      return;
-    case 'respecified':
-      enter(draft, { ...phase, deadline: bound(phase.startedAt, spec.startTimeoutMs) });
-      return;
-    case 'cleared':
-      clearTally(draft, event.counts);
-      return;
-    case 'start-requested':
-    case 'start-refused':
-    case 'surveyed':
-      return;
-  }
-}
-
-/** A startPre or startPost is over; `trouble` says how it failed. */
-function helperEnded(draft: Draft, phase: Starting, helper: Helper, trouble: string | null): void {
-  const commands = helper.role === 'startPre' ? draft.spec.startPre : draft.spec.startPost;
-  const left = { ...phase, helper: null };
-  if (trouble !== null && commands[helper.index]?.ignoreFailure !== true) {
-    const cause = helper.role === 'startPre' ? 'start-pre' : 'start-post';
-    failStart(draft, left, ended(cause, `${helper.role}[${helper.index}] ${trouble}`));
-  } else if (helper.role === 'startPre') startNext(draft, left, helper.index + 1);
-  else startPostNext(draft, left, helper.index + 1);
-}
-
-function failStart(draft: Draft, phase: Starting, ending: Ending): void {
-  beginStop(draft, { ...phase, ending, requested: false, readyAt: null, wasUp: false });
 }
 
 function stepRunning(draft: Draft, phase: Running, event: MachineEvent): void {
@@ -270,6 +148,9 @@ function stepRunning(draft: Draft, phase: Running, event: MachineEvent): void {
     case 'start-refused':
     case 'spawned':
     case 'spawn-failed':
+    case 'main-found':
+    case 'main-unknown':
+    case 'main-lost':
     case 'surveyed':
       return;
   }

@@ -122,6 +122,9 @@ export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent)
       return;
     case 'start-requested':
     case 'start-refused':
+    case 'main-found':
+    case 'main-unknown':
+    case 'main-lost':
       return;
   }
 }

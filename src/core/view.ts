@@ -26,7 +26,11 @@ export function reasonOf(unit: Unit): string {
     case 'backoff':
       return `${phase.ending.text}; attempt ${tally.attempt + 1} is due`;
     case 'starting':
+      if (phase.helper?.role === 'start') return 'running its command';
       if (phase.helper !== null) return `running ${phase.helper.role}[${phase.helper.index}]`;
+      // A record of an earlier version has no such field.
+      if (phase.seeking)
+        return `its command has ended; ${phase.seeking.text ?? 'its main process is sought'}`;
       return spec.type === 'oneshot' ? 'running its command' : 'starting';
     case 'running':
       if (verdict.down !== null) return `to be stopped: ${verdict.down}`;

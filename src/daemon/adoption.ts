@@ -61,7 +61,11 @@ export function takeUp(
     for (const fact of facts) deliver(fleet, name, fact, instant, outputs);
     const pids = processes.map(({ pid }) => pid).join(', ');
     if (pids !== '') ports.log.write('info', 'adopted', `adopted, pid ${pids}`, { unit: name });
-    if (fleet.units.get(name)?.state.phase.at === 'stopping') ports.effects.watch(name);
+    const phase = fleet.units.get(name)?.state.phase;
+    if (phase?.at === 'stopping') ports.effects.watch(name);
+    if (unit !== undefined && phase?.at === 'starting' && phase.seeking) {
+      ports.effects.perform(unit.spec, { type: 'seek-main', run: phase.seeking.id });
+    }
   }
 }
 

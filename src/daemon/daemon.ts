@@ -1,6 +1,7 @@
 // Puts the parts of the daemon together (supervisor, effects, outputs, reloader, sampler, events, store) and passes on
 // what they report to each other, to subscribers and to the daemon's own log. What it answers to clients stands in
 // answers.ts; what a signal or the end of the program does, in lifecycle.ts.
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
@@ -22,6 +23,7 @@ import { History } from './history.ts';
 import { Intents } from './intents.ts';
 import { Journal } from './journal.ts';
 import type { Look } from './look.ts';
+import { MainSeeker } from './main-seeker.ts';
 import { Operations } from './operations.ts';
 import { Outputs } from './outputs.ts';
 import type { DaemonPaths } from './paths.ts';
@@ -75,6 +77,7 @@ export class Daemon {
   readonly #journal: Journal;
   readonly #supervisor: Supervisor;
   readonly #effects: Effects;
+  readonly #seeker: MainSeeker;
   readonly #operations: Operations;
   readonly #reloader: Reloader;
   readonly #sampler: Sampler;
@@ -116,7 +119,7 @@ export class Daemon {
         random: options.random,
         perform: (unit, effect) => {
           this.#effects.perform(unit.spec, effect);
-          if (effect.type === 'end') this.#outputs.settle(unit.spec.name);
+          if (effect.type === 'end') this.#ended(unit.spec);
         },
       },
       {
@@ -171,8 +174,21 @@ export class Daemon {
       onSpawned: (unit, run, process) => {
         this.#journal.spawned(unit, { run, process });
       },
+      seekMain: (spec, run) => {
+        this.#seeker.seek(spec, run);
+      },
       onTrouble: (unit, message) => {
         log.write('warning', 'unit', message, { unit });
+      },
+    });
+    this.#seeker = new MainSeeker({
+      clock,
+      members: (unit) => this.#effects.members(unit),
+      send: (unit, event) => {
+        this.#supervisor.send(unit, event);
+      },
+      onFound: (unit, run, process) => {
+        this.#effects.takeMain(unit, run, process);
       },
     });
     const intents = new Intents(this.#store);
@@ -338,6 +354,7 @@ export class Daemon {
 
   /** Writes down what is to be kept and lets go of everything; units that still run, run on. */
   async close(): Promise<void> {
+    this.#seeker.close();
     this.#sampler.close();
     this.#operations.close();
     this.#supervisor.close();
@@ -347,6 +364,17 @@ export class Daemon {
     // An earlier daemon may have been killed between making them and writing down for whom.
     if (isAllDown) removeUnusedPipes(join(this.#options.paths.runtime, 'fifo'));
     await Promise.all([this.#store.written(), this.#history.written()]);
+  }
+
+  #ended({ name, pidFile }: UnitSpec): void {
+    this.#outputs.settle(name);
+    this.#seeker.giveUp(name);
+    if (pidFile === null) return;
+    try {
+      rmSync(pidFile, { force: true });
+    } catch (error) {
+      this.#options.log.write('warning', 'unit', `cannot remove pidFile: ${String(error)}`, { unit: name });
+    }
   }
 
   #looked(name: string, from: Look | null, to: Look): void {

@@ -18,6 +18,8 @@ export interface EffectPorts {
   readonly send: (unit: string, event: MachineEvent) => void;
   /** A process of the unit is about to be there. */
   readonly onSpawning: (unit: string) => void;
+  /** Begins to look for the main process that a forking unit's command has left behind. */
+  readonly seekMain: (spec: UnitSpec, run: number) => void;
   readonly onSpawned: (unit: string, run: number, process: ProcessId) => void;
   /** A settle that failed, or a signal that the kernel refused. */
   readonly onTrouble: (unit: string, message: string) => void;
@@ -72,6 +74,9 @@ export class Effects {
         else send(unit, { type: 'spawned', run: effect.run, process: result.process });
         return;
       }
+      case 'seek-main':
+        this.#ports.seekMain(spec, effect.run);
+        return;
       case 'signal':
         this.#signal(unit, effect.process, effect.signal);
         return;
@@ -98,6 +103,21 @@ export class Effects {
     this.#trees.set(unit, tree);
     this.#inherited.add(unit);
     for (const [run, { pid }] of runs) this.#runs.set(pid, { unit, run });
+  }
+
+  /** Takes a process of the unit that was not spawned, but is its main process from now on. */
+  takeMain(unit: string, run: number, process: ProcessId): void {
+    const tree = this.treeOf(unit);
+    this.#ports.onSpawned(unit, run, process);
+    this.#runs.set(process.pid, { unit, run });
+    const others = tree.leaders.filter(({ pid }) => pid !== process.pid);
+    this.#trees.set(unit, { ...tree, leaders: [...others, process] });
+    if (!this.#ports.processes.adopt(process)) {
+      // It has ended since it was found, and nobody learns how any more.
+      this.#runs.delete(process.pid);
+      const status = { code: null, signal: null, coreDumped: false };
+      queueMicrotask(() => this.#ports.send(unit, { type: 'exited', run, status }));
+    }
   }
 
   /** Looks whether anything of the unit lives, and again whenever something ends. */

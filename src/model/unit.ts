@@ -1,7 +1,7 @@
 // The unit as the rest of the program knows it: parsed, checked, defaults filled in.
 // config/compile makes these from a file; nothing downstream validates again.
 
-export type UnitType = 'service' | 'oneshot' | 'target';
+export type UnitType = 'service' | 'forking' | 'oneshot' | 'target';
 
 /** Words of one command, before `${VAR}` expansion, which happens at each spawn. */
 export interface Command {
@@ -99,6 +99,8 @@ export interface UnitSpec {
   readonly enabled: boolean;
   /** null only for a target. */
   readonly command: Command | null;
+  /** Of a forking unit: where its main process writes its pid. null: it is found without. */
+  readonly pidFile: string | null;
   readonly environment: Readonly<Record<string, string>>;
   readonly environmentFiles: readonly EnvironmentFile[];
   readonly workingDirectory: string | null;

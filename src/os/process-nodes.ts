@@ -18,6 +18,12 @@ export function processFacts(processes: readonly ProcessId[]): readonly ProcessF
   });
 }
 
+/** Pid of its parent now; null when it is gone. */
+export function parentOf({ pid, startTicks }: ProcessId): number | null {
+  const stat = processStat(pid);
+  return stat?.startTicks === startTicks ? stat.parentPid : null;
+}
+
 function commandLine(pid: number): string {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8')

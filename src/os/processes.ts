@@ -80,6 +80,8 @@ export function createHeldProcesses(fence: Fence | null): HeldProcesses {
     throw new Error(`cannot become a subreaper: ${errnoName(errno)}, expected Linux 3.4 or newer`);
 
   const children = new Map<number, ProcessId>();
+  /** Adopted, and not ours to reap. */
+  const watched = new Map<number, ProcessId>();
   /** Invocations of which a leader was seen outside of its cgroup. */
   const strayed = new Set<string>();
   const trees = createTreeFinder((pid) => children.has(pid));
@@ -91,8 +93,10 @@ export function createHeldProcesses(fence: Fence | null): HeldProcesses {
     // First all leave the table, then their owners hear of it: they ask for members and signal, and every pid in
     // the table must still be held by an unreaped child.
     const facts = ends.map(({ pid, status }) => {
-      const process = children.get(pid) ?? null;
+      // One that was watched until now has become our child since, as its parent has ended.
+      const process = children.get(pid) ?? watched.get(pid) ?? null;
       children.delete(pid);
+      watched.delete(pid);
       trees.forget(pid);
       return { process, status };
     });
@@ -110,6 +114,7 @@ export function createHeldProcesses(fence: Fence | null): HeldProcesses {
   };
 
   const watch = createProcessWatch((child, status) => {
+    if (!watched.delete(child.pid)) return;
     trees.refresh();
     listener?.(child, status);
   });
@@ -138,7 +143,9 @@ export function createHeldProcesses(fence: Fence | null): HeldProcesses {
       children.set(adopted.pid, adopted);
       return true;
     }
-    return watch.add(adopted);
+    const isWatched = watch.add(adopted);
+    if (isWatched) watched.set(adopted.pid, adopted);
+    return isWatched;
   };
 
   const signal = (process: ProcessId, name: SignalName): SignalResult => {

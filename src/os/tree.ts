@@ -170,7 +170,8 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
   const fromAbove = (tree: ProcessTree): readonly ProcessStat[] => {
     const found = new Map<number, ProcessStat>();
     for (const { pid } of tree.leaders) {
-      if (kill(-pid, 0) === constants.errno.ESRCH) continue;
+      // Whom this daemon has as a child is there, also one that was adopted and leads no group.
+      if (!isSpawned(pid) && kill(-pid, 0) === constants.errno.ESRCH) continue;
       const stat = processStat(pid);
       if (stat !== null && isLeader(tree, stat)) descend(stat, found);
     }

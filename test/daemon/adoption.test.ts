@@ -35,6 +35,7 @@ function starting(id: number): Phase {
     at: 'starting',
     main: { id, process: null },
     helper: null,
+    seeking: null,
     ending: null,
     deadline: 90_000,
     startedAt: 0,
@@ -64,6 +65,7 @@ function take(processes: FakeProcesses, left: Left): Taken {
     outputFor: () => FAKE_OUTPUT,
     send: (unit, event) => sent.push([unit, event]),
     onSpawning: () => undefined,
+    seekMain: () => undefined,
     onSpawned: () => undefined,
     onTrouble: () => undefined,
   });
@@ -188,6 +190,7 @@ test('adopt: main and helper of one unit are taken each for itself', () => {
       at: 'starting',
       main: { id: 6, process: main },
       helper: { id: 7, process: helper, role: 'startPost', index: 0 },
+      seeking: null,
       ending: null,
       deadline: null,
       startedAt: 0,

@@ -35,6 +35,7 @@ function createBench(ports: Partial<EffectPorts> = {}): Bench {
     outputFor: () => FAKE_OUTPUT,
     send: (unit, event) => facts.push([unit, event]),
     onSpawning: () => undefined,
+    seekMain: () => undefined,
     onSpawned: () => undefined,
     onTrouble: (unit, message) => troubles.push(`${unit}: ${message}`),
     ...ports,

@@ -130,6 +130,7 @@ export function createRig(options: RigOptions = {}): Rig {
     outputFor: () => FAKE_OUTPUT,
     send: (unit, event) => supervisor.send(unit, event),
     onSpawning: () => undefined,
+    seekMain: () => undefined,
     onSpawned: () => undefined,
     onTrouble: (unit, message) => bugs.push([unit, message]),
   });

@@ -15,6 +15,8 @@ interface Edit {
   readonly after: string;
   /** The unit is started by hand. */
   readonly byHand?: true;
+  /** The command leaves the process behind. */
+  readonly forks?: true;
   /** Needs privileges that only root has. */
   readonly root?: true;
 }
@@ -30,6 +32,7 @@ const EDITS = {
   // enabled: true -> false would stop it, by what it means: the other way round it stays.
   enabled: { before: 'enabled: false', after: 'enabled: true', byHand: true },
   command: { after: '' },
+  pidFile: { before: 'type: forking', after: 'type: forking\npidFile: /nonexistent/pid', forks: true },
   environment: { before: 'environment: { A: "1" }', after: 'environment: { A: "2" }' },
   environmentFiles: { after: 'environmentFiles: [-/nonexistent/defaults]' },
   workingDirectory: { after: 'workingDirectory: /tmp' },
@@ -78,7 +81,7 @@ test('reload keeps or replaces the process of a unit by the field that changed, 
   );
   const channel = openChannel(t);
   const text = (row: (typeof rows)[number], lines = '', word = row.unit): string =>
-    `command: ${child.announce} ${channel.path} ${word}\n${lines}\n`;
+    `command: ${row.forks === true ? `sh -c '"$@" &' sh ` : ''}${child.announce} ${channel.path} ${word}\n${lines}\n`;
   const unitd = await startUnitd(t, {
     'other.yaml': 'command: sleep infinity',
     'resting.yaml': 'command: sleep infinity\nenabled: false',

@@ -141,7 +141,9 @@ test('effectiveUnit() gives a file that parses to the same unit', () => {
   let good = 0;
   fc.assert(
     fc.property(examplesOf(unitSchema()), words, texts, (fields, argv, text) => {
-      const file = { command: argv, environment: { TEXT: text }, ...fields };
+      const known = { command: argv, environment: { TEXT: text }, ...fields };
+      // For the one type that has it, or half of the files would be refused.
+      const file = 'pidFile' in fields ? { ...known, type: 'forking' } : known;
       const first = parseUnit({ name: 'web', file: 'web.yaml', bytes: new TextEncoder().encode(dump(file)) });
       if (first.spec === null) return;
       good += 1;

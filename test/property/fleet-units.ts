@@ -63,7 +63,7 @@ function randomUnit(random: Random, index: number, size: number): UnitSpec {
     values[Math.floor(random() * values.length)] ?? values[0];
   const commands = (): readonly Command[] =>
     chance(0.7) ? [] : [command('/bin/first'), ...(chance(0.4) ? [command('-/bin/second')] : [])];
-  const type = among('service', 'service', 'service', 'oneshot', 'target');
+  const type = among('service', 'service', 'service', 'forking', 'oneshot', 'target');
   const spec = unitSpec(unitName(index), {
     type,
     enabled: chance(0.75),

@@ -268,6 +268,9 @@ function perform(world: World, name: string, effect: MachineEffect): void {
     case 'survey':
       news(world, name, { type: 'survey' });
       return;
+    case 'seek-main':
+      seekMain(world, name, effect.run);
+      return;
     case 'begin':
     case 'end':
     case 'record':
@@ -290,6 +293,16 @@ function spawn(world: World, name: string, effect: Extract<MachineEffect, { type
   const isDaemon = role === 'main' && typeOf(world, name) === 'service';
   if (world.random() < (isDaemon ? 1 - faults.exitsBadly / 2 : faults.hangs)) return;
   end(world, process, isDaemon || world.random() < faults.exitsBadly ? statusDrawn(world) : SUCCESS);
+}
+
+/** What a forking unit's command left behind becomes its main process, if it left anything. */
+function seekMain(world: World, name: string, run: number): void {
+  if (world.random() < world.faults.exitsBadly / 2) {
+    news(world, name, { type: 'event', event: { type: 'main-lost', run } });
+    return;
+  }
+  const { pid, startTicks } = fork(world, name, run, 'fork');
+  news(world, name, { type: 'event', event: { type: 'main-found', run, process: { pid, startTicks } } });
 }
 
 function fork(world: World, name: string, run: number | null, role: string): Process {

@@ -39,6 +39,13 @@ function eventsFor(state: MachineState, status: number): readonly MachineEvent[]
     })),
     ...runs.map((run): MachineEvent => ({ type: 'spawn-failed', run, failure })),
     ...runs.map((run): MachineEvent => ({ type: 'exited', run, status: exit })),
+    ...runs.map((run): MachineEvent => ({
+      type: 'main-found',
+      run,
+      process: { pid: run + 100, startTicks: run },
+    })),
+    ...runs.map((run): MachineEvent => ({ type: 'main-unknown', run, text: 'its pidFile is not there yet' })),
+    ...runs.map((run): MachineEvent => ({ type: 'main-lost', run })),
   ];
 }
 
@@ -53,7 +60,9 @@ function checkStep(spec: UnitSpec, before: MachineState, event: MachineEvent, no
   const { state, effects } = step(spec, before, event, { nowMs, wallMs: nowMs, random: 0.3, upheld: false });
   const what = `${before.phase.at} ${event.type}`;
 
-  const spawns = effects.flatMap((effect) => (effect.type === 'spawn' ? [effect.run] : []));
+  const spawns = effects.flatMap((effect) =>
+    effect.type === 'spawn' || effect.type === 'seek-main' ? [effect.run] : [],
+  );
   assert.deepEqual(
     spawns,
     spawns.map((_, index) => before.runs + 1 + index),
@@ -64,8 +73,11 @@ function checkStep(spec: UnitSpec, before: MachineState, event: MachineEvent, no
   const isStale =
     (event.type === 'spawned' || event.type === 'spawn-failed' || event.type === 'exited') &&
     !heldRuns(before).includes(event.run);
+  const isUnsought =
+    (event.type === 'main-found' || event.type === 'main-unknown' || event.type === 'main-lost') &&
+    !(before.phase.at === 'starting' && before.phase.seeking?.id === event.run);
   const isLate = event.type === 'deadline-passed' && event.deadline !== deadlineOf(before.phase);
-  if (isStale || isLate) {
+  if (isStale || isLate || isUnsought) {
     assert.equal(state, before, `${what}: stale, and changed something`);
     assert.deepEqual(effects, [], what);
   }
@@ -78,6 +90,11 @@ function checkStep(spec: UnitSpec, before: MachineState, event: MachineEvent, no
     const isLeft =
       event.type === 'deadline-passed' || (event.type === 'hurried' && spec.stop.killMode === 'none');
     assert.equal(hasEnded || isLeft, true, `${what}: main was forgotten`);
+  }
+
+  // A forking unit is up with the main process that was found, and with no other.
+  if (spec.type === 'forking' && state.phase.at === 'running' && before.phase.at !== 'running') {
+    assert.notEqual(state.phase.main?.process ?? null, null, `${what}: up without a main process`);
   }
 
   const { phase } = state;

@@ -19,6 +19,7 @@
 //   child.lone DIRECTORY WORD…            becomes WORD…; two of one unit at a time are noted in DIRECTORY/two
 //   child.bomb CHANNEL DEPTH             2^(DEPTH+1)-1 processes in as many sessions, deaf to TERM, each says `bomb PID`
 //   child.forget CHANNEL                 like doubleFork, but the grandchild has an empty environment: `escaped PID`
+//   child.daemonize CHANNEL [PIDFILE]    exits 0, and leaves a daemon with a worker that says `daemon PID`; USR1: exit 3
 //   child.cutLine                        prints `whole` and, without a newline, `cut`; then kills itself
 import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
@@ -49,6 +50,7 @@ export const child = {
   lone: fixture('lone'),
   bomb: fixture('bomb'),
   forget: fixture('forget'),
+  daemonize: fixture('daemonize'),
   cutLine: fixture('cut-line'),
 } as const;
 

@@ -32,6 +32,7 @@ test('compileUnit() fills a service with the documented defaults', () => {
     limits: {},
     nice: null,
     oomScoreAdjust: null,
+    pidFile: null,
     noNewPrivileges: false,
     startPre: [],
     startPost: [],

@@ -186,15 +186,15 @@ const fields: readonly Row[] = [
     title: 'process fields on a target',
     file: 'type: target\ncommand: a\nrestart: {delay: 5}\nrequires: [db]\n',
     lines: [
-      '2:1 command is set on a target, which runs no process, expected type service or oneshot',
-      '3:1 restart is set on a target, which runs no process, expected type service or oneshot',
+      '2:1 command is set on a target, which runs no process, expected type service, forking or oneshot',
+      '3:1 restart is set on a target, which runs no process, expected type service, forking or oneshot',
       '3:18 restart.delay is 5, expected a duration such as "250ms", "5s" or "1m30s"',
     ],
   },
   {
     title: 'an unknown type, once',
     file: 'type: servce\n',
-    lines: ['1:7 type is "servce", expected service, oneshot or target, did you mean service?'],
+    lines: ['1:7 type is "servce", expected service, forking, oneshot or target, did you mean service?'],
   },
   {
     title: 'values of other types',

@@ -82,6 +82,7 @@ test('schemaText() is the schema as JSON, refers to 2020-12 and closes every map
 /** Fields whose absence means "as the daemon" or "none". */
 const WITHOUT_DEFAULT = new Set([
   'command',
+  'pidFile',
   'workingDirectory',
   'user',
   'group',
@@ -108,8 +109,9 @@ for (const { path, own, schema } of FIELDS) {
   test(`each example of ${name} compiles, and changes the unit unless it is the default`, () => {
     for (const example of own.examples ?? []) {
       const isTarget = name === 'type' && example === 'target';
-      const spec = compiled({ ...(isTarget ? {} : BASE), ...nested(path, example) });
-      const base = compiled(BASE);
+      const ofType = name === 'pidFile' ? { ...BASE, type: 'forking' } : BASE;
+      const spec = compiled({ ...(isTarget ? {} : ofType), ...nested(path, example) });
+      const base = compiled(ofType);
       if (JSON.stringify(example) === JSON.stringify(schema.default)) assert.deepEqual(spec, base);
       else assert.notDeepEqual(spec, base, JSON.stringify(example));
     }

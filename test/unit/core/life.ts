@@ -17,7 +17,8 @@ export interface Life {
 /**
  * The words: `start`, `stop`, `hurry`, `clear`, `respecify`, `refuse TEXT`, `wait 5s` (the clock goes on), `deadline`
  * (to the armed one, which passes), `deadline 123` (that number passes), `there N`, `lacks N` (run N could not be
- * spawned), `exit N CODE`, `exit N SIGNAL`, `exit N SIGNAL core`, `exit N unknown`, `tree empty`, `tree alive`.
+ * spawned), `exit N CODE`, `exit N SIGNAL`, `exit N SIGNAL core`, `exit N unknown`, `tree empty`, `tree alive`; of a
+ * forking unit's main process `main N` (found), `unknown N TEXT` and `lost N`.
  */
 export function live(spec: UnitSpec, script: readonly string[], upheld = false): Life {
   let state = NEW_STATE;
@@ -75,6 +76,12 @@ function eventOf(line: string, state: MachineState): MachineEvent {
           coreDumped: third === 'core',
         },
       };
+    case 'main':
+      return { type: 'main-found', run, process: { pid: 100 + run, startTicks: run } };
+    case 'unknown':
+      return { type: 'main-unknown', run, text: line.slice(`unknown ${first} `.length) };
+    case 'lost':
+      return { type: 'main-lost', run };
     case 'tree':
       return { type: 'surveyed', survivors: first === 'alive' };
     default:
@@ -93,6 +100,7 @@ function phaseText({ phase }: MachineState, nowMs: number): string {
     case 'backoff':
       return `backoff ${formatDuration(phase.deadline - nowMs)}: ${phase.ending.text}`;
     case 'starting':
+      if (phase.seeking !== null) return `starting, main ${phase.seeking.id} sought`;
       return `starting ${phase.helper === null ? 'main' : `${phase.helper.role}[${phase.helper.index}]`}`;
     case 'running':
       return 'running';
@@ -109,6 +117,8 @@ function effectText(effect: MachineEffect): string {
     }
     case 'signal':
       return `signal ${effect.process.pid} ${effect.signal}`;
+    case 'seek-main':
+      return `seek main ${effect.run}`;
     case 'signal-tree':
       return `signal tree ${effect.signal}`;
     case 'record':

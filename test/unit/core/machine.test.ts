@@ -122,6 +122,82 @@ table('the start of a service', [
   { name: 'a second start changes nothing', events: [...UP, 'start'], phase: 'running', effects: [] },
 ]);
 
+const FORKING: SpecChange = { type: 'forking' };
+const FORKED = ['start', 'there 1', 'exit 1 0'];
+
+table('the start of a forking unit', [
+  {
+    name: 'spawns its command as no main process',
+    given: FORKING,
+    events: ['start', 'there 1'],
+    phase: 'starting start[0]',
+  },
+  {
+    name: 'seeks main when the command has ended cleanly',
+    given: FORKING,
+    events: FORKED,
+    phase: 'starting, main 2 sought',
+    effects: ['seek main 2'],
+  },
+  {
+    name: 'is running with the main that was found',
+    given: FORKING,
+    events: [...FORKED, 'main 2'],
+    phase: 'running',
+  },
+  {
+    name: 'runs startPost with the main that was found',
+    given: { ...FORKING, startPost: [command('/bin/post')] },
+    events: [...FORKED, 'main 2'],
+    phase: 'starting startPost[0]',
+    effects: ['spawn 3 startPost /bin/post MAINPID=102'],
+  },
+  {
+    name: 'a main of another search is nobody',
+    given: FORKING,
+    events: [...FORKED, 'main 1'],
+    phase: 'starting, main 2 sought',
+  },
+  {
+    name: 'ends as its command does, if that fails',
+    given: { ...FORKING, restart: { policy: 'on-abort' } },
+    events: ['start', 'there 1', 'exit 1 SIGSEGV', 'tree empty'],
+    phase: 'backoff 1s: was killed by SIGSEGV',
+    effects: ['record signal: was killed by SIGSEGV', 'end'],
+  },
+  {
+    name: 'ends when its command cannot be spawned',
+    given: FORKING,
+    events: ['start', 'lacks 1', 'tree empty'],
+    phase: 'backoff 1s: could not be started: no such file',
+  },
+  {
+    name: 'ends when its command has left nobody',
+    given: FORKING,
+    events: [...FORKED, 'lost 2', 'tree empty'],
+    phase: 'backoff 1s: its command has ended and left no process',
+  },
+  {
+    name: 'ends at startTimeout, and says what was wanting',
+    given: { ...FORKING, startTimeoutMs: 5_000 },
+    events: [...FORKED, 'unknown 2 its pidFile is not there yet', 'deadline', 'tree empty'],
+    phase: 'backoff 1s: did not start within 5s: its pidFile is not there yet',
+  },
+  {
+    name: 'a stop in the search ends what the command left',
+    given: FORKING,
+    events: [...FORKED, 'stop', 'tree alive'],
+    phase: 'stopping signal',
+    effects: ['signal tree SIGTERM', 'survey'],
+  },
+  {
+    name: 'the end of main is the end of the run',
+    given: FORKING,
+    events: [...FORKED, 'main 2', 'exit 2 1', 'tree empty'],
+    phase: 'backoff 1s: exited with code 1',
+  },
+]);
+
 table('startTimeout', [
   {
     name: 'ends a start that takes longer',

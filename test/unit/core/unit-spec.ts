@@ -30,6 +30,7 @@ const SERVICE: Omit<UnitSpec, 'name'> = {
   type: 'service',
   enabled: true,
   command: command('/bin/main'),
+  pidFile: null,
   environment: {},
   environmentFiles: [],
   workingDirectory: null,

@@ -1,0 +1,165 @@
+// The start of a unit: from the first startPre until it is up, or has failed to be. machine.ts says the rules of it.
+// Pure.
+import { formatDuration } from '../base/duration.ts';
+import { bound, clearTally, ended, enter, mainPid, record, spawnHelper, spawnRun } from './draft.ts';
+import type { Draft } from './draft.ts';
+import type { Helper, MachineEvent, Phase } from './machine-state.ts';
+import { endingOf, statusText } from './restart.ts';
+import type { Ending } from './restart.ts';
+import { beginStop, hurry } from './stopping.ts';
+
+type Starting = Extract<Phase, { at: 'starting' }>;
+
+export function begin(draft: Draft): void {
+  const { spec, facts } = draft;
+  draft.state = { ...draft.state, activation: draft.state.activation + 1 };
+  if (spec.command === null) {
+    enter(draft, { at: 'running', main: null, deadline: null, readyAt: facts.nowMs });
+    draft.state = { ...draft.state, startedWall: facts.wallMs };
+    return;
+  }
+  draft.effects.push({ type: 'begin' });
+  const deadline = bound(facts.nowMs, spec.startTimeoutMs);
+  const nobody = { main: null, helper: null, seeking: null, ending: null };
+  startNext(draft, { at: 'starting', ...nobody, deadline, startedAt: facts.nowMs }, 0);
+}
+
+/** startPre from `index` on, or else main. */
+function startNext(draft: Draft, phase: Starting, index: number): void {
+  const { spec, facts } = draft;
+  const command = spec.startPre[index];
+  if (command !== undefined) {
+    enter(draft, { ...phase, helper: spawnHelper(draft, 'startPre', index, command, {}) });
+  } else if (spec.command !== null && spec.type === 'forking') {
+    enter(draft, { ...phase, helper: spawnHelper(draft, 'start', 0, spec.command, {}) });
+    draft.state = { ...draft.state, startedWall: facts.wallMs };
+  } else if (spec.command !== null) {
+    const main = spawnRun(draft, 'main', spec.command, {});
+    enter(draft, { ...phase, helper: null, main });
+    draft.state = { ...draft.state, startedWall: facts.wallMs };
+  } else {
+    // A reload has made a target of it meanwhile: what was started of the old unit goes first.
+    beginStop(draft, { ...phase, helper: null, ending: null, requested: true, readyAt: null, wasUp: false });
+  }
+}
+
+/** startPost from `index` on, or else the unit is up. A oneshot comes here without its main, which has exited. */
+function startPostNext(draft: Draft, phase: Starting, index: number): void {
+  const { spec, facts } = draft;
+  const command = spec.startPost[index];
+  if (command !== undefined) {
+    enter(draft, { ...phase, helper: spawnHelper(draft, 'startPost', index, command, mainPid(phase.main)) });
+  } else if (phase.main === null) {
+    if (phase.ending !== null) record(draft, phase.ending, { requested: false, readyAt: null });
+    draft.effects.push({ type: 'end' });
+    enter(draft, { at: 'completed', swept: false });
+  } else {
+    const deadline = bound(facts.nowMs, spec.runtimeMaxMs);
+    enter(draft, { at: 'running', main: phase.main, deadline, readyAt: facts.nowMs });
+  }
+}
+
+export function stepStarting(draft: Draft, phase: Starting, event: MachineEvent): void {
+  const { spec } = draft;
+  switch (event.type) {
+    case 'spawned':
+      if (phase.main?.id === event.run) {
+        const next = { ...phase, main: { ...phase.main, process: event.process } };
+        if (spec.type === 'oneshot') enter(draft, next);
+        else startPostNext(draft, next, 0);
+      } else if (phase.helper?.id === event.run) {
+        enter(draft, { ...phase, helper: { ...phase.helper, process: event.process } });
+      }
+      return;
+    case 'spawn-failed':
+      if (phase.main?.id === event.run) {
+        const text = `could not be started: ${event.failure.reason}`;
+        failStart(draft, { ...phase, main: null }, ended('spawn', text));
+      } else if (phase.helper?.id === event.run) {
+        const text = `could not be started: ${event.failure.reason}`;
+        if (phase.helper.role === 'start') failStart(draft, { ...phase, helper: null }, ended('spawn', text));
+        else helperEnded(draft, phase, phase.helper, text);
+      }
+      return;
+    case 'exited':
+      if (phase.helper?.id === event.run && phase.helper.role === 'start') {
+        const ending = endingOf(event.status, spec);
+        const left = { ...phase, helper: null };
+        if (ending.kind === 'clean') seekMain(draft, left);
+        else failStart(draft, left, ending);
+      } else if (phase.main?.id === event.run) {
+        const ending = endingOf(event.status, spec);
+        const left = { ...phase, main: null };
+        if (spec.type === 'oneshot' && ending.kind === 'clean') startPostNext(draft, { ...left, ending }, 0);
+        else failStart(draft, left, ending);
+      } else if (phase.helper?.id === event.run) {
+        helperEnded(draft, phase, phase.helper, event.status.code === 0 ? null : statusText(event.status));
+      }
+      return;
+    case 'deadline-passed':
+      if (phase.deadline === event.deadline) {
+        const why = phase.seeking?.text ?? null;
+        const late = `did not start within ${formatDuration(spec.startTimeoutMs ?? 0)}`;
+        const text = why === null ? late : `${late}: ${why}`;
+        failStart(draft, phase, { ...ended('start-timeout', text), kind: 'timeout' });
+      }
+      return;
+    case 'stop-requested':
+      beginStop(draft, { ...phase, ending: null, requested: true, readyAt: null, wasUp: false });
+      return;
+    case 'hurried':
+      beginStop(draft, { ...phase, ending: null, requested: true, readyAt: null, wasUp: false });
+      hurry(draft);
+      return;
+    case 'respecified':
+      enter(draft, { ...phase, deadline: bound(phase.startedAt, spec.startTimeoutMs) });
+      return;
+    case 'cleared':
+      clearTally(draft, event.counts);
+      return;
+    case 'main-found':
+      if (phase.seeking?.id === event.run) {
+        const main = { id: event.run, process: event.process };
+        startPostNext(draft, { ...phase, seeking: null, main }, 0);
+      }
+      return;
+    case 'main-unknown':
+      if (phase.seeking?.id === event.run) {
+        enter(draft, { ...phase, seeking: { id: event.run, text: event.text } });
+      }
+      return;
+    case 'main-lost':
+      if (phase.seeking?.id === event.run) {
+        const text = 'its command has ended and left no process';
+        failStart(draft, { ...phase, seeking: null }, ended('exit', text));
+      }
+      return;
+    case 'start-requested':
+    case 'start-refused':
+    case 'surveyed':
+      return;
+  }
+}
+
+/** The command of a forking unit has done its part. */
+function seekMain(draft: Draft, phase: Starting): void {
+  const id = draft.state.runs + 1;
+  draft.state = { ...draft.state, runs: id };
+  draft.effects.push({ type: 'seek-main', run: id });
+  enter(draft, { ...phase, seeking: { id, text: null } });
+}
+
+/** A startPre or startPost is over; `trouble` says how it failed. */
+function helperEnded(draft: Draft, phase: Starting, helper: Helper, trouble: string | null): void {
+  const commands = helper.role === 'startPre' ? draft.spec.startPre : draft.spec.startPost;
+  const left = { ...phase, helper: null };
+  if (trouble !== null && commands[helper.index]?.ignoreFailure !== true) {
+    const cause = helper.role === 'startPre' ? 'start-pre' : 'start-post';
+    failStart(draft, left, ended(cause, `${helper.role}[${helper.index}] ${trouble}`));
+  } else if (helper.role === 'startPre') startNext(draft, left, helper.index + 1);
+  else startPostNext(draft, left, helper.index + 1);
+}
+
+function failStart(draft: Draft, phase: Starting, ending: Ending): void {
+  beginStop(draft, { ...phase, ending, requested: false, readyAt: null, wasUp: false });
+}

@@ -1,0 +1,138 @@
+// MainSeeker on processes of the kernel's and a clock of the test's: whom it takes for the main process, what it waits
+// for, when it gives up.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { MachineEvent } from '../../src/core/machine-state.ts';
+import { MainSeeker } from '../../src/daemon/main-seeker.ts';
+import type { ProcessId } from '../../src/model/process.ts';
+import { processStat } from '../../src/os/procfs.ts';
+import { child, openChannel, temporaryDirectory } from '../support/child.ts';
+import { cleanUp } from '../support/cleanup.ts';
+import { createFakeClock } from '../support/fakes/clock.ts';
+import { unitSpec } from '../unit/core/unit-spec.ts';
+
+interface Bench {
+  readonly events: MachineEvent[];
+  readonly found: ProcessId[];
+  readonly seeker: MainSeeker;
+  members: readonly ProcessId[];
+  /** Lets the next look happen. */
+  look(): void;
+}
+
+function createBench(pidFile: string | null): Bench {
+  const clock = createFakeClock();
+  const spec = unitSpec('web', { type: 'forking', pidFile });
+  const bench: Bench = {
+    events: [],
+    found: [],
+    members: [],
+    look: () => clock.advance(20),
+    seeker: new MainSeeker({
+      clock,
+      members: () => bench.members,
+      send: (_unit, event) => bench.events.push(event),
+      onFound: (_unit, _run, process) => bench.found.push(process),
+    }),
+  };
+  bench.seeker.seek(spec, 7);
+  return bench;
+}
+
+function idOf(pid: number): ProcessId {
+  return { pid, startTicks: processStat(pid)?.startTicks ?? assert.fail(`no process ${pid}`) };
+}
+
+/** A shell and its child: the child has its parent among the two. */
+async function family(t: TestContext): Promise<{ readonly parent: ProcessId; readonly worker: ProcessId }> {
+  const channel = openChannel(t);
+  const script = '"$1" "$0" worker & echo "parent $$" >"$0"; wait';
+  const shell = spawn('sh', ['-c', script, channel.path, child.announce], { stdio: 'ignore' });
+  const [parent, worker] = await Promise.all([channel.next('parent'), channel.next('worker')]);
+  cleanUp(t, () => {
+    shell.kill('SIGKILL');
+    process.kill(worker.pid, 'SIGKILL');
+  });
+  return { parent: idOf(parent.pid), worker: idOf(worker.pid) };
+}
+
+test('MainSeeker without a pidFile: the only one whose parent is none of the unit', async (t) => {
+  const { parent, worker } = await family(t);
+  const bench = createBench(null);
+  bench.members = [worker, parent];
+  bench.look();
+  assert.deepEqual(bench.events, [{ type: 'main-found', run: 7, process: parent }]);
+  assert.deepEqual(bench.found, [parent]);
+  bench.look();
+  assert.equal(bench.events.length, 1);
+});
+
+test('MainSeeker without a pidFile: of two it waits until one is left, and says so once', async (t) => {
+  const [one, other] = [await family(t), await family(t)];
+  const bench = createBench(null);
+  bench.members = [one.parent, other.parent, other.worker];
+  bench.look();
+  bench.look();
+  const text = '2 of its processes could be the main one, expected one, or a pidFile';
+  assert.deepEqual(bench.events, [{ type: 'main-unknown', run: 7, text }]);
+  bench.members = [other.parent, other.worker];
+  bench.look();
+  assert.deepEqual(bench.events.at(-1), { type: 'main-found', run: 7, process: other.parent });
+});
+
+test('MainSeeker with a pidFile: waits for the file, for a pid in it, and for one of the unit', async (t) => {
+  const { parent, worker } = await family(t);
+  const path = join(temporaryDirectory(t), 'pid');
+  const bench = createBench(path);
+  bench.members = [parent, worker];
+  bench.look();
+  writeFileSync(path, '');
+  bench.look();
+  writeFileSync(path, `${process.pid}\n`);
+  bench.look();
+  writeFileSync(path, ` ${worker.pid}\n`);
+  bench.look();
+  assert.deepEqual(
+    bench.events.map((event) => ('text' in event ? event.text : event)),
+    [
+      `its pidFile "${path}" is not there yet`,
+      `its pidFile "${path}" has no pid in it`,
+      `its pidFile "${path}" names pid ${process.pid}, which is none of its processes`,
+      { type: 'main-found', run: 7, process: worker },
+    ],
+  );
+});
+
+test('MainSeeker with a pidFile that is a FIFO or a directory waits like for one that is not there', (t) => {
+  const directory = temporaryDirectory(t);
+  const fifo = join(directory, 'fifo');
+  assert.equal(spawnSync('mkfifo', [fifo]).status, 0);
+  for (const path of [fifo, directory]) {
+    const bench = createBench(path);
+    bench.members = [idOf(process.pid)];
+    bench.look();
+    assert.equal(bench.events[0]?.type, 'main-unknown');
+  }
+});
+
+test('MainSeeker: no process is left', () => {
+  const bench = createBench('/nonexistent/pid');
+  bench.look();
+  assert.deepEqual(bench.events, [{ type: 'main-lost', run: 7 }]);
+});
+
+test('MainSeeker giveUp() ends the search', () => {
+  const bench = createBench('/nonexistent/pid');
+  bench.members = [idOf(process.pid)];
+  bench.look();
+  bench.seeker.giveUp('web');
+  bench.members = [];
+  bench.look();
+  assert.deepEqual(
+    bench.events.map(({ type }) => type),
+    ['main-unknown'],
+  );
+});

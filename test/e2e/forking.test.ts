@@ -1,0 +1,206 @@
+// type: forking: commands that leave their main process behind, with and without a pidFile, by cgroup and by session.
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { cannotUseCgroups } from '../support/cgroups.ts';
+import { child, openChannel, temporaryDirectory } from '../support/child.ts';
+import { cannotRunAs } from '../support/launch.ts';
+import { processFact } from '../support/processes.ts';
+import { freePorts, locate } from '../support/services.ts';
+import { startUnitd } from '../support/unitd.ts';
+
+function isAlive(pid: number): boolean {
+  const fact = processFact(pid);
+  return fact !== null && fact.state !== 'Z';
+}
+
+const tellsExits = ((): boolean => {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  return major > 6 || (major === 6 && minor >= 15);
+})();
+
+const fences = [
+  { fence: 'cgroup', skip: cannotUseCgroups(), asUser: {} },
+  { fence: 'session', skip: false, asUser: {} },
+  { fence: 'session', skip: cannotRunAs('nobody'), asUser: { asUser: 'nobody' } },
+] as const;
+
+for (const { fence, skip, asUser } of fences) {
+  const by = 'asUser' in asUser ? `by ${fence}, as ${asUser.asUser}` : `by ${fence}`;
+  const options = { args: ['--fence', fence], ...asUser };
+
+  for (const isNamed of [true, false]) {
+    const how = isNamed ? 'named by its pidFile' : 'that its command left';
+    test(`${by}: main is the process ${how}; its end is told, and a stop ends all`, { skip }, async (t) => {
+      const channel = openChannel(t);
+      const directory = temporaryDirectory(t);
+      const state = join(directory, 'run');
+      mkdirSync(state);
+      chmodSync(state, 0o777);
+      const pidFile = join(state, 'pid');
+      const unitd = await startUnitd(
+        t,
+        {
+          'old.yaml': `
+            type: forking
+            command: [sh, -c, 'umask 0; exec "$@"', sh, ${child.daemonize}, ${channel.path}, ${isNamed ? pidFile : ''}]
+            ${isNamed ? `pidFile: ${pidFile}` : ''}
+            restart: { delay: 10ms }
+            stop: { timeout: 1h }`,
+        },
+        options,
+      );
+      const first = await channel.next('daemon');
+      await unitd.until({ old: 'running' });
+      const { unit, processes } = await unitd.unit('old');
+      assert.equal(unit.pid, first.pid);
+      assert.equal(processes.length, 2);
+
+      process.kill(first.pid, 'SIGUSR1');
+      const second = await channel.next('daemon', 1);
+      await unitd.until((look) => look('old')?.to === 'running' && look('old')?.pid === second.pid);
+      const again = (await unitd.unit('old')).unit;
+      assert.deepEqual([again.lastExit?.code, again.restarts], [3, 1]);
+
+      assert.equal((await unitd.cli('stop', 'old')).code, 0);
+      assert.equal((await unitd.unit('old')).unit.state, 'stopped');
+      assert.deepEqual(unitd.processes(), []);
+      assert.equal(existsSync(pidFile), false);
+    });
+  }
+
+  test(`${by}: the next daemon takes a forking unit back`, { skip }, async (t) => {
+    const channel = openChannel(t);
+    const unitd = await startUnitd(
+      t,
+      {
+        'old.yaml': `
+          type: forking
+          command: ${child.daemonize} ${channel.path}
+          restart: { delay: 10ms }
+          stop: { timeout: 1h }`,
+      },
+      options,
+    );
+    const { pid } = await channel.next('daemon');
+    await unitd.until({ old: 'running' });
+    await unitd.kill('SIGKILL');
+    await unitd.start();
+    const { unit } = await unitd.unit('old');
+    assert.deepEqual([unit.state, unit.pid, unit.restarts], ['running', pid, 0]);
+    process.kill(pid, 'SIGUSR1');
+    const next = await channel.next('daemon', 1);
+    await unitd.until((look) => look('old')?.to === 'running' && look('old')?.pid === next.pid);
+    const { lastExit } = (await unitd.unit('old')).unit;
+    assert.ok(
+      lastExit?.code === 3 || (!tellsExits && lastExit?.cause === 'unknown'),
+      JSON.stringify(lastExit),
+    );
+    assert.equal((await unitd.cli('stop', 'old')).code, 0);
+    assert.deepEqual(unitd.processes(), []);
+  });
+}
+
+test('a daemon that is killed while main is sought goes on seeking when it is back', async (t) => {
+  const channel = openChannel(t);
+  const pidFile = join(temporaryDirectory(t), 'pid');
+  const unitd = await startUnitd(t, {
+    'old.yaml': `
+      type: forking
+      command: ${child.daemonize} ${channel.path}
+      pidFile: ${pidFile}
+      startTimeout: 1h`,
+  });
+  const { pid } = await channel.next('daemon');
+  await unitd.until((look) => look('old')?.reason.includes('is not there yet') === true);
+  await unitd.kill('SIGKILL');
+  await unitd.start();
+  await unitd.until({ old: 'starting' });
+  writeFileSync(pidFile, `${pid}\n`);
+  await unitd.until({ old: 'running' });
+  assert.equal((await unitd.unit('old')).unit.pid, pid);
+});
+
+test('a pidFile that names a stranger is refused until startTimeout, which says so; the stranger lives', async (t) => {
+  const channel = openChannel(t);
+  const pidFile = join(temporaryDirectory(t), 'pid');
+  writeFileSync(pidFile, `${process.pid}\n`);
+  const unitd = await startUnitd(t, {
+    'old.yaml': `
+      type: forking
+      command: ${child.daemonize} ${channel.path}
+      pidFile: ${pidFile}
+      startTimeout: 2s
+      restart: { policy: no }`,
+  });
+  const { pid } = await channel.next('daemon');
+  await unitd.until({ old: 'failed' });
+  const { unit } = await unitd.unit('old');
+  const why = `did not start within 2s: its pidFile "${pidFile}" names pid ${process.pid}, which is none of its processes`;
+  assert.equal(unit.reason, why);
+  assert.equal(unit.lastExit?.cause, 'start-timeout');
+  assert.equal(isAlive(pid), false);
+});
+
+test('a command that fails, and one that leaves nobody, fail the start', async (t) => {
+  const unitd = await startUnitd(t, {
+    'fails.yaml': `type: forking\ncommand: ${child.exit} 3\nrestart: { policy: no }`,
+    'nobody.yaml': `type: forking\ncommand: 'true'\nrestart: { policy: no }`,
+  });
+  await unitd.until({ fails: 'failed', nobody: 'failed' });
+  const reasons = (await unitd.status()).units.map(({ reason }) => reason);
+  assert.deepEqual(reasons, ['exited with code 3', 'its command has ended and left no process']);
+});
+
+const servers = locate('redis-server', 'redis-cli', 'nginx', 'curl');
+for (const isNamed of [true, false]) {
+  const how = isNamed ? 'with a pidFile' : 'without a pidFile';
+  test(`redis and nginx as daemons of their own, ${how}`, { skip: servers.skip }, async (t) => {
+    const [redisPort, nginxPort] = await freePorts(2);
+    const directory = temporaryDirectory(t);
+    const [redisPid, nginxPid] = [join(directory, 'redis.pid'), join(directory, 'nginx.pid')];
+    writeFileSync(
+      join(directory, 'nginx.conf'),
+      `worker_processes 2; pid ${nginxPid}; error_log ${directory}/error.log;
+       events { worker_connections 64; }
+       http { access_log off; server { listen 127.0.0.1:${nginxPort}; return 200 "hello"; } }`,
+    );
+    const named = (path: string): string => (isNamed ? `pidFile: ${path}` : '');
+    const unitd = await startUnitd(t, {
+      'redis.yaml': `
+        type: forking
+        command: ${servers.path('redis-server')} --port ${redisPort} --bind 127.0.0.1 --dir ${directory} --save "" --daemonize yes --pidfile ${redisPid}
+        ${named(redisPid)}
+        restart: { delay: 10ms }`,
+      'nginx.yaml': `
+        type: forking
+        command: ${servers.path('nginx')} -p ${directory} -c ${directory}/nginx.conf
+        ${named(nginxPid)}
+        stop: { signal: QUIT }
+        restart: { delay: 10ms }`,
+    });
+    await unitd.until({ redis: 'running', nginx: 'running' });
+    const pidOf = async (unit: string): Promise<number> => (await unitd.unit(unit)).unit.pid ?? 0;
+    assert.match(processFact(await pidOf('redis'))?.command ?? '', /redis-server/);
+    const master = await pidOf('nginx');
+    assert.match(processFact(master)?.command ?? '', /nginx: master/);
+    assert.equal((await unitd.unit('nginx')).processes.length, 3);
+
+    process.kill(master, 'SIGKILL');
+    await unitd.until((look) => look('nginx')?.to === 'running' && look('nginx')?.pid !== master);
+    const { lastExit } = (await unitd.unit('nginx')).unit;
+    assert.equal(lastExit?.signal, 'SIGKILL');
+    assert.equal((await unitd.cli('stop', 'redis', 'nginx')).code, 0);
+    assert.deepEqual(unitd.processes(), []);
+    const { units } = await unitd.status();
+    assert.deepEqual(
+      units.map((unit) => [unit.name, unit.state, unit.lastExit?.code]),
+      [
+        ['nginx', 'stopped', 0],
+        ['redis', 'stopped', 0],
+      ],
+    );
+  });
+}
