@@ -8,7 +8,7 @@ import type { Unit } from '../core/fleet.ts';
 import type { State } from '../model/state.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { removeUnusedPipes } from '../os/fifo.ts';
-import type { Clock, Member, Meter, Processes } from '../os/ports.ts';
+import type { Clock, Member, Meter, Processes, Readiness } from '../os/ports.ts';
 import { takeUp } from './adoption.ts';
 import { Answers } from './answers.ts';
 import type { Answer, Control } from './control.ts';
@@ -49,6 +49,8 @@ export interface DaemonOptions {
   readonly bootId: string;
   readonly clock: Clock;
   readonly processes: Processes;
+  /** For the units' output; the caller closes it after the daemon. */
+  readonly readiness: Readiness;
   readonly meter: Meter;
   readonly random: () => number;
   readonly inherited: Readonly<Record<string, string>>;
@@ -152,7 +154,9 @@ export class Daemon {
     this.#outputs = new Outputs({
       fifoDirectory: join(paths.runtime, 'fifo'),
       logDirectory: paths.logs,
+      bootId: options.bootId,
       clock,
+      readiness: options.readiness,
       onProblem: (unit, problem) => {
         this.#logProblem(unit, problem);
       },

@@ -23,6 +23,7 @@ import { openLogSink } from '../os/log-sink.ts';
 import { createMeter } from '../os/meter.ts';
 import type { Clock } from '../os/ports.ts';
 import { createHeldProcesses } from '../os/processes.ts';
+import { createReadiness } from '../os/readiness.ts';
 import { heldThroughExec, letterTo, replaceProcess } from '../os/replace.ts';
 import { lookupGroup } from '../os/users.ts';
 import type { Answer, Control } from './control.ts';
@@ -176,12 +177,14 @@ async function lifeOf(
   const { paths, version } = options;
   const ending = new Ending();
   const processes = createHeldProcesses(fence);
+  const readiness = createReadiness();
   const daemon = new Daemon({
     paths,
     version,
     bootId: currentBootId(),
     clock,
     processes,
+    readiness,
     meter: createMeter(() => clock.monotonicMs()),
     random: Math.random,
     inherited: inheritedEnvironment(process.env),
@@ -202,6 +205,7 @@ async function lifeOf(
     // Nothing was touched: what an earlier daemon left runs on.
     log.write('error', 'start', messageOf(error));
     processes.close();
+    readiness.close();
     signals.close();
     log.close();
     lock.close();
@@ -244,13 +248,16 @@ async function lifeOf(
     log.write('info', 'reexec', `version ${end.version} takes over from version ${version}`);
     await daemon.prepareToLeave();
     const listenFd = await served.value.leave();
-    return { ending, signals, left: { listenFd, ...(await daemon.leave()) } };
+    const left = { listenFd, ...(await daemon.leave()) };
+    readiness.close();
+    return { ending, signals, left };
   }
   log.write('info', 'stopping', 'stopping all units');
   await daemon.stopAll();
   if (served.ok) await served.value.close();
   await daemon.close();
   processes.close();
+  readiness.close();
   signals.close();
   log.write('info', 'stopped', 'all units are down');
   log.close();

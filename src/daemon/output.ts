@@ -1,4 +1,5 @@
-// Where a unit's output goes: two named pipes in the runtime directory and the capture that reads them. One Output a
+// Where a unit's output goes: two named pipes in the runtime directory, the capture that reads them, and beside them the
+// spool of what it has read and not yet written. One Output a
 // unit, made at its first start, closed when the unit is forgotten or the daemon ends.
 import { chownSync, closeSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import type { LogSpec, UnitSpec } from '../model/unit.ts';
 import { createCapture } from '../logs/capture.ts';
 import type { Capture, CaptureStats } from '../logs/capture.ts';
 import { openOutputPipe } from '../os/fifo.ts';
-import type { Clock, OutputPipe } from '../os/ports.ts';
+import type { Clock, OutputPipe, Readiness } from '../os/ports.ts';
 import { lookupGroup, lookupUser } from '../os/users.ts';
 
 export interface Output {
@@ -27,8 +28,12 @@ export interface Output {
 export interface OutputOptions {
   readonly fifoDirectory: string;
   readonly logDirectory: string;
+  readonly bootId: string;
   readonly clock: Clock;
+  readonly readiness: Readiness;
   readonly onProblem: (unit: string, problem: string | null) => void;
+  /** Something of a unit's output is not as safe as it should be, or could not be completed or closed. */
+  readonly onTrouble: (unit: string, message: string) => void;
 }
 
 /**
@@ -56,9 +61,15 @@ export function openOutput(spec: UnitSpec, options: OutputOptions): Output {
       spec: spec.logs,
       stdoutFd: stdout.readFd,
       stderrFd: stderr.readFd,
+      readiness: options.readiness,
+      spoolPath: join(options.fifoDirectory, `${name}.spool`),
+      bootId: options.bootId,
       clock: options.clock,
       onProblem: (problem) => {
         options.onProblem(name, problem);
+      },
+      onRisk: (message) => {
+        options.onTrouble(name, message);
       },
     });
     return new CapturedOutput(spec, stdout, stderr, capture, paths);
@@ -142,7 +153,7 @@ class CapturedOutput implements Output {
     if (forget) for (const path of this.#paths) removePipe(path);
     this.#stdout.close();
     this.#stderr.close();
-    await this.#capture.close();
+    await this.#capture.close(forget);
   }
 }
 

@@ -6,20 +6,15 @@ import { heldThroughExec } from '../os/replace.ts';
 import { openOutput } from './output.ts';
 import type { Output, OutputOptions } from './output.ts';
 
-export interface OutputsOptions extends OutputOptions {
-  /** Something of a unit's log could not be completed or closed. */
-  readonly onTrouble: (unit: string, message: string) => void;
-}
-
 const NOTHING: CaptureStats = { bytes: 0, lines: 0, droppedLines: 0, droppedBytes: 0, problem: null };
 
 export class Outputs {
-  readonly #options: OutputsOptions;
+  readonly #options: OutputOptions;
   readonly #open = new Map<string, Output>();
   /** Of forgotten units, as long as they write what they hold. */
   readonly #closing = new Set<Promise<void>>();
 
-  constructor(options: OutputsOptions) {
+  constructor(options: OutputOptions) {
     this.#options = options;
   }
 

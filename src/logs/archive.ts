@@ -21,11 +21,14 @@ const compressions = new Turns();
 export interface ArchiveOptions {
   readonly directory: string;
   readonly wallMs: () => number;
+  /** Resolves when of all appends that have begun it is known that they are done. */
+  readonly settled: () => Promise<void>;
 }
 
 export class Archive {
   readonly #directory: string;
   readonly #wallMs: () => number;
+  readonly #settled: () => Promise<void>;
   readonly #turns = new Turns();
   #spec: LogSpec;
   #lastStampMs = 0;
@@ -38,6 +41,7 @@ export class Archive {
   constructor(options: ArchiveOptions, spec: LogSpec) {
     this.#directory = options.directory;
     this.#wallMs = options.wallMs;
+    this.#settled = options.settled;
     this.#spec = spec;
   }
 
@@ -114,6 +118,8 @@ export class Archive {
     const { maxFiles, maxAgeMs } = this.#spec;
     const now = this.#wallMs();
     const files = await rotatedFiles(this.#directory);
+    // Of a file that is gone or compressed nobody could tell any more whether its last append was done.
+    await this.#settled();
     const kept: RotatedFile[] = [];
     this.#expiryMs = null;
     for (const [index, file] of files.entries()) {

@@ -1,6 +1,7 @@
 // Output on its way to a log file: one growing buffer of formatted lines with what they stand for.
 // Does no I/O and knows no format.
 import type { LogFormat } from '../model/unit.ts';
+import type { Positions, StreamIndex } from './positions.ts';
 
 const NEWLINE = 10;
 const SMALL_BYTES = 8 * 1024;
@@ -11,16 +12,36 @@ const freeSlabs: Buffer[] = [];
 
 const EMPTY = Buffer.alloc(0);
 
+/** Up to `end` of the batch, the stream is in it up to `position`. */
+export interface Mark {
+  readonly end: number;
+  readonly stream: StreamIndex;
+  readonly position: number;
+}
+
 export class Batch {
   readonly format: LogFormat;
+  /** Where the streams stood before it. */
+  readonly from: Positions;
   /** Bytes and lines of the unit's own output that the formatted bytes hold. */
   payloadBytes = 0;
   lines = 0;
   #buffer: Buffer = EMPTY;
   #length = 0;
+  readonly #marks: Mark[] = [];
 
-  constructor(format: LogFormat) {
+  constructor(format: LogFormat, from: Positions) {
     this.format = format;
+    this.from = from;
+  }
+
+  get marks(): readonly Mark[] {
+    return this.#marks;
+  }
+
+  /** To be called after each chunk: all of `stream` up to `position` is in here or was before. */
+  mark(stream: StreamIndex, position: number): void {
+    this.#marks.push({ end: this.#length, stream, position });
   }
 
   get length(): number {

@@ -1,23 +1,33 @@
 // Takes a unit's output from its two pipes to its log, and stands between a service and a failing disk: whatever the
 // log does, the pipes are read on, and what cannot be written is counted.
 //
+// What it has in hand is in the unit's spool as well, until it is in the log: a daemon that is killed leaves it to the
+// next, which goes on from there as if it were still in the pipe.
+//
 // At most one write is on its way and a bounded batch behind it; then reading stops until the write has
 // ended. So a slow disk costs no memory (the service feels the full pipe as it would a slow file), what is unread stays
 // in the kernel and survives this process, and lines that came meanwhile are written together.
+import { closeSync } from 'node:fs';
 import { NOTHING_CARRIED, newlinesIn } from '../core/lines.ts';
 import type { LogSpec } from '../model/unit.ts';
-import type { Clock } from '../os/ports.ts';
+import type { Clock, Readiness } from '../os/ports.ts';
+import { isAppended } from './append.ts';
 import { Backlog } from './backlog.ts';
 import { Batch } from './batch.ts';
+import { coverageOf } from './coverage.ts';
 import { encodeBreak, encodeChunk, encodeNotice, encodeRest, newStreamState, payloadOf } from './format.ts';
 import type { StreamState } from './format.ts';
 import { Outage } from './outage.ts';
+import { STREAM_NAMES } from './positions.ts';
+import type { Positions, StreamIndex } from './positions.ts';
 import { LogWriter } from './rotate.ts';
+import type { AppendWitness } from './rotate.ts';
 import { Source } from './source.ts';
+import { Spool } from './spool.ts';
 import { Stamper } from './stamp.ts';
 import { Turns } from './turns.ts';
 
-// What a crash of the daemon can lose of a unit that writes faster than the disk; less costs throughput.
+// What waits for a write that is on its way; less costs throughput.
 const PAUSE_AT_BYTES = 256 * 1024;
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 30_000;
@@ -29,12 +39,19 @@ export interface CaptureOptions {
   /** LOGDIR/NAME; made when the first output comes. */
   readonly directory: string;
   readonly spec: LogSpec;
-  /** Non-blocking; the capture owns and closes both. */
+  /** Non-blocking; the capture owns and closes both, also when it cannot be made. */
   readonly stdoutFd: number;
   readonly stderrFd: number;
+  readonly readiness: Readiness;
+  /** The file for what has been read and is not in the log; what an earlier daemon left in it comes first. */
+  readonly spoolPath: string;
+  /** Of the kernel's boot. */
+  readonly bootId: string;
   readonly clock: Clock;
   /** Called when the log cannot be written, with the reason, and with null when it can again. */
   readonly onProblem: (problem: string | null) => void;
+  /** Called when a kill of the daemon would cost output, with the reason. */
+  readonly onRisk: (message: string) => void;
 }
 
 export interface CaptureStats {
@@ -54,14 +71,18 @@ export interface Capture {
   settle(): Promise<void>;
   /**
    * Writes what the pipes hold and ends the log. Of a line whose end has not come the beginning is written as a piece:
-   * its writer may live on, and the next capture of the same pipe writes the rest.
+   * its writer may live on, and the next capture of the same pipe writes the rest. `forget`: the spool's path may
+   * belong to another capture from now on.
    */
-  close(): Promise<void>;
+  close(forget: boolean): Promise<void>;
 }
 
 interface Input {
+  readonly index: StreamIndex;
   readonly source: Source;
   readonly state: StreamState;
+  /** Up to where the stream has been dealt with: taken from the spool, if not written yet. */
+  position: number;
   /** The line that comes next has lost its beginning: it is dropped to its end. */
   headless: boolean;
 }
@@ -74,7 +95,9 @@ class OutputCapture implements Capture {
   readonly #unit: string;
   readonly #clock: Clock;
   readonly #onProblem: (problem: string | null) => void;
+  readonly #directory: string;
   readonly #writer: LogWriter;
+  readonly #spool: Spool;
   readonly #stamper: Stamper;
   readonly #inputs: readonly [Input, Input];
   readonly #turns = new Turns();
@@ -84,21 +107,35 @@ class OutputCapture implements Capture {
   #outage: Outage | null = null;
   #retryMs = FIRST_RETRY_MS;
   #problem: string | null = null;
-  #held = false;
+  #held = true;
   #closed = false;
   #bytes = 0;
   #lines = 0;
   #droppedLines = 0;
   #droppedBytes = 0;
 
-  constructor({ unit, directory, spec, stdoutFd, stderrFd, clock, onProblem }: CaptureOptions) {
+  constructor(options: CaptureOptions) {
+    const { unit, directory, spec, clock, spoolPath, bootId } = options;
     this.#unit = unit;
+    this.#directory = directory;
     this.#spec = spec;
     this.#clock = clock;
-    this.#onProblem = onProblem;
+    this.#onProblem = options.onProblem;
     this.#writer = new LogWriter({ directory, spec, clock });
+    const onFault = (reason: string): void =>
+      options.onRisk(
+        `cannot keep unwritten output in "${spoolPath}": ${reason}, a kill of the daemon loses it`,
+      );
+    this.#spool = new Spool({ path: spoolPath, bootId, clock, onFault });
     this.#stamper = new Stamper(clock);
-    this.#inputs = [this.#input('stdout', stdoutFd), this.#input('stderr', stderrFd)];
+    try {
+      this.#inputs = [this.#input(0, options.stdoutFd, options), this.#input(1, options.stderrFd, options)];
+    } catch (error) {
+      for (const fd of [options.stdoutFd, options.stderrFd]) closeSync(fd);
+      this.#spool.close();
+      throw error;
+    }
+    void this.#turns.take(() => this.#goOn());
   }
 
   update(spec: LogSpec): void {
@@ -120,7 +157,8 @@ class OutputCapture implements Capture {
     return this.#turns.take(() => this.#takeIn(true));
   }
 
-  close(): Promise<void> {
+  close(forget: boolean): Promise<void> {
+    if (forget) this.#spool.abandon();
     return this.#turns.take(async () => {
       if (this.#closed) return;
       this.#closed = true;
@@ -128,23 +166,45 @@ class OutputCapture implements Capture {
       // The last chance to leave word in the log of what is not in it.
       if (this.#outage !== null) await this.#retry(this.#outage);
       this.#outage?.close();
-      await Promise.all(this.#inputs.map(({ source }) => source.close()));
+      for (const { source } of this.#inputs) source.close();
+      this.#spool.close();
       await this.#writer.close();
     });
   }
 
-  #input(name: 'stdout' | 'stderr', fd: number): Input {
+  #input(index: StreamIndex, fd: number, { readiness }: CaptureOptions): Input {
+    const name = STREAM_NAMES[index];
     const input: Input = {
+      index,
       state: newStreamState(name),
+      position: 0,
       headless: false,
       source: new Source({
         fd,
+        readiness,
+        take: (into) => this.#spool.take(index, fd, into),
         onChunk: (chunk) => this.#take(input, chunk),
         onFault: (reason) =>
           this.#report(`cannot read ${name} of unit "${this.#unit}": ${reason}, output is not logged`),
       }),
     };
     return input;
+  }
+
+  /** Writes what an earlier daemon had read and not written, then begins to read. */
+  async #goOn(): Promise<void> {
+    const { begun } = this.#spool;
+    // A log that cannot be looked at cannot be written either, and that is reported.
+    const isDone = begun !== null && (await isAppended(begun).catch(() => false));
+    const left = this.#spool.resume(isDone);
+    for (const input of this.#inputs) {
+      const ahead = left.flatMap(({ stream, bytes }) => (stream === input.index ? [bytes.length] : []));
+      input.position = this.#spool.taken[input.index] - ahead.reduce((sum, length) => sum + length, 0);
+    }
+    for (const { stream, bytes } of left) {
+      if (!this.#take(this.#inputs[stream], bytes)) await this.#written();
+    }
+    this.#letGo();
   }
 
   /** Reads what the pipes hold; `ended`: nothing will come that ends a line. */
@@ -165,28 +225,47 @@ class OutputCapture implements Capture {
 
   #letGo(): void {
     this.#held = this.#closed;
-    if (!this.#held) for (const { source } of this.#inputs) source.resume();
+    this.#readOn();
+  }
+
+  #readOn(): void {
+    if (!this.#held && !this.#spool.isFull) for (const { source } of this.#inputs) source.resume();
+  }
+
+  /** Up to where the streams have gone into batches: what is behind waits for the end of its line. */
+  get #encoded(): Positions {
+    const [stdout, stderr] = this.#inputs;
+    return [stdout.position - stdout.state.carry.length, stderr.position - stderr.state.carry.length];
   }
 
   /** Deals with a chunk that is borrowed; false: the writer is behind, read no more for now. */
   #take(input: Input, chunk: Buffer): boolean {
+    const from = this.#encoded;
+    input.position += chunk.length;
     if (this.#outage !== null) {
       this.#dropChunk(input, chunk, this.#outage);
       return true;
     }
-    let rest = chunk;
-    if (input.headless) {
-      const newline = chunk.indexOf(NEWLINE);
-      const lost = newline === -1 ? chunk.length : newline + 1;
-      this.#droppedBytes += lost;
-      if (newline === -1) return true;
-      input.headless = false;
-      rest = chunk.subarray(lost);
+    const rest = input.headless ? this.#withoutTail(input, chunk) : chunk;
+    if (rest.length > 0) {
+      const batch = this.#backlog.batchOf(this.#spec.format, from);
+      encodeChunk(input.state, rest, this.#stamper.next(), batch);
+      batch.mark(input.index, this.#encoded[input.index]);
     }
-    if (rest.length > 0)
-      encodeChunk(input.state, rest, this.#stamper.next(), this.#backlog.batchOf(this.#spec.format));
     this.#startWriting();
-    return this.#backlog.bytes < PAUSE_AT_BYTES;
+    if (this.#writing === null && (rest.length < chunk.length || this.#spool.isFull)) {
+      this.#spool.appended(this.#encoded);
+    }
+    return this.#backlog.bytes < PAUSE_AT_BYTES && !this.#spool.isFull;
+  }
+
+  /** The chunk without the rest of a line that has lost its beginning. */
+  #withoutTail(input: Input, chunk: Buffer): Buffer {
+    const newline = chunk.indexOf(NEWLINE);
+    const lost = newline === -1 ? chunk.length : newline + 1;
+    this.#droppedBytes += lost;
+    if (newline !== -1) input.headless = false;
+    return chunk.subarray(lost);
   }
 
   #takeRest(input: Input, ended: boolean): void {
@@ -194,7 +273,9 @@ class OutputCapture implements Capture {
     if (this.#outage !== null) {
       if (ended && input.headless) this.#drop(this.#outage, 1, 0);
     } else if (state.carry.length > 0) {
-      encodeRest(state, ended, this.#stamper.next(), this.#backlog.batchOf(this.#spec.format));
+      const batch = this.#backlog.batchOf(this.#spec.format, this.#encoded);
+      encodeRest(state, ended, this.#stamper.next(), batch);
+      batch.mark(input.index, input.position);
       this.#startWriting();
     }
     if (ended) input.headless = false;
@@ -213,7 +294,7 @@ class OutputCapture implements Capture {
 
   async #writeWaiting(): Promise<void> {
     for (let batch = this.#backlog.shift(); batch !== undefined; batch = this.#backlog.shift()) {
-      const result = await this.#writer.write(batch.bytes, batch.format);
+      const result = await this.#writer.write(batch.bytes, batch.format, this.#witnessOf(batch));
       if (result.ok) {
         this.#bytes += batch.payloadBytes;
         this.#lines += batch.lines;
@@ -222,8 +303,17 @@ class OutputCapture implements Capture {
         this.#beginOutage(batch, result.written, result.reason);
       }
       batch.release();
-      if (!this.#held) for (const { source } of this.#inputs) source.resume();
+      this.#readOn();
     }
+  }
+
+  #witnessOf(batch: Batch): AppendWitness {
+    return {
+      begins: ({ end, ...append }) => {
+        this.#spool.appending({ ...append, directory: this.#directory, after: coverageOf(batch, end) });
+      },
+      ended: (end) => this.#spool.appended(coverageOf(batch, end)),
+    };
   }
 
   #beginOutage(failed: Batch, written: number, reason: string): void {
@@ -244,6 +334,7 @@ class OutputCapture implements Capture {
       this.#drop(outage, 0, input.state.carry.length);
       input.state.carry = NOTHING_CARRIED;
     }
+    this.#spool.appended(this.#encoded);
     this.#report(
       `cannot write log of unit "${this.#unit}": ${reason}, output is dropped until it can be written`,
     );
@@ -253,6 +344,7 @@ class OutputCapture implements Capture {
   #dropChunk(input: Input, chunk: Buffer, outage: Outage): void {
     this.#drop(outage, newlinesIn(chunk), chunk.length);
     input.headless = chunk[chunk.length - 1] !== NEWLINE;
+    this.#spool.appended(this.#encoded);
   }
 
   #drop(outage: Outage, lines: number, bytes: number): void {
@@ -275,7 +367,7 @@ class OutputCapture implements Capture {
     this.#hold();
     // A line that has lost its beginning is lost: counted here, dropped to its end when that comes.
     const cut = this.#inputs.filter(({ headless }) => headless).length;
-    const batch = new Batch(this.#spec.format);
+    const batch = new Batch(this.#spec.format, this.#encoded);
     const stamp = this.#stamper.next();
     for (const { state } of this.#inputs) encodeBreak(state, stamp, batch);
     encodeNotice(outage.notice(cut), stamp, batch);

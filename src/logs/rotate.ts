@@ -29,6 +29,19 @@ const OVERSIZE_FACTOR = 2;
 export type WriteResult =
   { readonly ok: true } | { readonly ok: false; readonly written: number; readonly reason: string };
 
+/** Is told of each append before it is begun and when it is done. An append never spans a rotation. */
+export interface AppendWitness {
+  /** `file`, of `size` bytes, will get the next `length` bytes, up to `end` of those given to write(). */
+  begins(append: {
+    readonly file: FileIdentity;
+    readonly size: number;
+    readonly length: number;
+    readonly end: number;
+  }): void;
+  /** The log has what was given to write() up to `end`. */
+  ended(end: number): void;
+}
+
 export interface LogWriterOptions {
   readonly directory: string;
   readonly spec: LogSpec;
@@ -63,12 +76,13 @@ export class LogWriter {
     this.#clock = clock;
     this.#spec = spec;
     this.#format = spec.format;
-    this.#archive = new Archive({ directory, wallMs: () => clock.wallMs() }, spec);
+    const settled = (): Promise<void> => this.#turns.idle();
+    this.#archive = new Archive({ directory, wallMs: () => clock.wallMs(), settled }, spec);
   }
 
   /** Appends formatted lines; a format other than the file's rotates first. Never rejects. */
-  write(bytes: Buffer, format: LogFormat): Promise<WriteResult> {
-    return this.#turns.take(() => this.#writeAll(bytes, format));
+  write(bytes: Buffer, format: LogFormat, witness?: AppendWitness): Promise<WriteResult> {
+    return this.#turns.take(() => this.#writeAll(bytes, format, witness));
   }
 
   /** From the next write on; what is too much or too old by the new spec goes at once. */
@@ -86,16 +100,22 @@ export class LogWriter {
     this.#ageTimer?.close();
   }
 
-  async #writeAll(bytes: Buffer, format: LogFormat): Promise<WriteResult> {
+  async #writeAll(bytes: Buffer, format: LogFormat, witness?: AppendWitness): Promise<WriteResult> {
     let offset = 0;
     let fruitless = 0;
+    let torn = false;
     try {
       while (offset < bytes.length) {
         await this.#makeReady(format);
         const end = await this.#endOfPart(bytes, offset, format);
+        // The rest of a short write belongs to the append that has been announced.
+        if (!torn && this.#identity !== null)
+          witness?.begins({ file: this.#identity, size: this.#size, length: end - offset, end });
         const { written, error } = await this.#append(bytes.subarray(offset, end));
         offset += written;
         if (error !== null) throw error;
+        torn = offset < end && offset > 0 && bytes[offset - 1] !== NEWLINE;
+        if (!torn) witness?.ended(offset);
         fruitless = written === 0 ? fruitless + 1 : 0;
         if (fruitless > 2) throw new Error(`${CURRENT} is being replaced or cut while it is written`);
       }

@@ -22,11 +22,18 @@ export interface OutputPipeOptions {
   readonly sizeBytes: number;
 }
 
-/**
- * Pipes are many and live long: they go above this number, which leaves the low descriptors to what comes and goes
- * (see spawn, the limit on open files).
- */
 const LOWEST_FD = 4096;
+
+/**
+ * What every unit has and what lives long goes above a number that leaves the low descriptors to what comes and goes
+ * (see spawn, the limit on open files). Takes `fd` over; where the limit does not allow it, it stays where it is.
+ */
+export function raisedFd(fd: number): number {
+  const raised = duplicateFd(fd, LOWEST_FD);
+  if (raised.errno !== 0) return fd;
+  closeSync(fd);
+  return raised.fd;
+}
 
 function failure(path: string, actual: string): Error {
   return new Error(`cannot open output pipe ${JSON.stringify(path)}: ${actual}`);
@@ -34,11 +41,7 @@ function failure(path: string, actual: string): Error {
 
 function open(path: string, flags: number): number {
   // O_RDWR on a FIFO never blocks and never sees the other end missing (fifo(7), a Linux promise).
-  const fd = openSync(path, fsConstants.O_RDWR | fsConstants.O_NOFOLLOW | flags);
-  const raised = duplicateFd(fd, LOWEST_FD);
-  if (raised.errno !== 0) return fd;
-  closeSync(fd);
-  return raised.fd;
+  return raisedFd(openSync(path, fsConstants.O_RDWR | fsConstants.O_NOFOLLOW | flags));
 }
 
 /**

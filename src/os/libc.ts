@@ -41,6 +41,12 @@ const c = {
   bind: library.func('int bind(int fd, void *address, unsigned int length)'),
   listen: library.func('int listen(int fd, int backlog)'),
   memfdCreate: library.func('int memfd_create(const char *name, unsigned int flags)'),
+  epollCreate: library.func('int epoll_create1(int flags)'),
+  epollControl: library.func('int epoll_ctl(int epoll, int operation, int fd, void *event)'),
+  epollWait: library.func('int epoll_wait(int epoll, void *events, int count, int timeout)'),
+  splice: library.func(
+    'long splice(int from, void *fromOffset, int to, void *toOffset, size_t bytes, unsigned int flags)',
+  ),
 };
 
 // glibc 2.34 has it, musl has not: there, close_range(2) marks the daemon's own descriptors close-on-exec instead.
@@ -242,6 +248,64 @@ export async function pollFds(
     });
   });
   return fds.filter((_fd, index) => table.readInt16LE(index * POLLFD_BYTES + 6) !== 0);
+}
+
+const EPOLL_CLOEXEC = 0x80000;
+const EPOLLIN_ONESHOT = 0x40000001;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
+const EPOLL_CTL_MOD = 3;
+// struct epoll_event: events 0, data behind it, which x86-64 alone packs (include/uapi/linux/eventpoll.h).
+const EPOLL_DATA_AT = process.arch === 'x64' ? 4 : 8;
+const EPOLL_EVENT_BYTES = EPOLL_DATA_AT + 8;
+const EPOLL_EVENTS = 64;
+const epollEvent = Buffer.alloc(EPOLL_EVENT_BYTES);
+
+export function openEpoll(): { readonly fd: number; readonly errno: number } {
+  const fd = c.epollCreate(EPOLL_CLOEXEC) as number;
+  return { fd, errno: errnoOf(fd) };
+}
+
+/** Has epollReady() tell of `id` once, as soon as `fd` can be read: `add` for a new one, `again` for one told of. */
+export function epollArm(epoll: number, fd: number, id: number, operation: 'add' | 'again'): number {
+  epollEvent.writeUInt32LE(EPOLLIN_ONESHOT, 0);
+  epollEvent.writeBigUInt64LE(BigInt(id), EPOLL_DATA_AT);
+  return errnoOf(
+    c.epollControl(epoll, operation === 'add' ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, epollEvent) as number,
+  );
+}
+
+export function epollForget(epoll: number, fd: number): number {
+  return errnoOf(c.epollControl(epoll, EPOLL_CTL_DEL, fd, epollEvent) as number);
+}
+
+/** Waits on a thread of the pool, for ever, until some can be read: their ids. None after a signal. */
+export async function epollReady(epoll: number): Promise<readonly number[]> {
+  const events = Buffer.alloc(EPOLL_EVENTS * EPOLL_EVENT_BYTES);
+  const count = await new Promise<number>((resolve, reject) => {
+    c.epollWait.async(epoll, events, EPOLL_EVENTS, -1, (error: Error | null, result: number) => {
+      if (error === null) resolve(result);
+      else reject(error);
+    });
+  });
+  return Array.from({ length: Math.max(0, count) }, (_, index) =>
+    Number(events.readBigUInt64LE(index * EPOLL_EVENT_BYTES + EPOLL_DATA_AT)),
+  );
+}
+
+const SPLICE_F_NONBLOCK = 2;
+const spliceOffset = Buffer.alloc(8);
+
+/** Moves at most `bytes` from a pipe to `offset` of a file: splice(2). */
+export function spliceToFile(
+  pipe: number,
+  file: number,
+  offset: number,
+  bytes: number,
+): { readonly bytes: number; readonly errno: number } {
+  spliceOffset.writeBigInt64LE(BigInt(offset));
+  const moved = Number(c.splice(pipe, null, file, spliceOffset, bytes, SPLICE_F_NONBLOCK));
+  return { bytes: Math.max(0, moved), errno: errnoOf(moved) };
 }
 
 // include/uapi/linux/pidfd.h, Linux 6.13; PIDFD_INFO_EXIT since 6.15. _IOWR(0xFF, 11, struct pidfd_info).

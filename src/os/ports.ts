@@ -100,6 +100,20 @@ export interface OutputPipe {
   close(): void;
 }
 
+/** Says when something can be read, and reads nothing. */
+export interface Readiness {
+  /** Calls back once, from the event loop, when `fd` can be read, now or later; then again after each arm(). */
+  watch(fd: number, onReadable: () => void): Watched;
+  /** Nobody is called back any more. */
+  close(): void;
+}
+
+export interface Watched {
+  arm(): void;
+  /** To be called before the descriptor is closed. */
+  close(): void;
+}
+
 export interface Usage {
   /** Of one core, over the time since the last sample; 0 at the first. */
   readonly cpuPercent: number;

@@ -1,11 +1,12 @@
 // MB/s of 100-byte lines from a writer process through a FIFO into rotating logs: node build/test/bench/log-capture.js [MB [FORMAT]]
 import { execFileSync, spawn } from 'node:child_process';
-import { constants, mkdtempSync, openSync, closeSync, rmSync } from 'node:fs';
+import { constants, existsSync, mkdtempSync, openSync, closeSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createCapture } from '../../src/logs/capture.ts';
 import type { LogFormat } from '../../src/model/unit.ts';
 import type { Clock } from '../../src/os/ports.ts';
+import { createReadiness } from '../../src/os/readiness.ts';
 
 const clock: Clock = {
   monotonicMs: () => performance.now(),
@@ -37,14 +38,19 @@ async function run(format: LogFormat, compress: boolean, totalBytes: number): Pr
     const [stdout, stderr] = fds;
     if (stdout === undefined || stderr === undefined) return;
     const spec = { format, maxSizeBytes: 10e6, maxFiles: 5, maxAgeMs: null, compress };
+    const readiness = createReadiness();
     const capture = createCapture({
       unit: 'bench',
       directory: join(directory, 'log'),
       spec,
       stdoutFd: stdout.readFd,
       stderrFd: stderr.readFd,
+      readiness,
+      spoolPath: join(existsSync('/dev/shm') ? '/dev/shm' : directory, `${basename(directory)}.spool`),
+      bootId: '',
       clock,
       onProblem: (problem) => process.stderr.write(`${problem}\n`),
+      onRisk: (message) => process.stderr.write(`${message}\n`),
     });
     const startMs = performance.now();
     const cpu = process.cpuUsage();
@@ -55,7 +61,8 @@ async function run(format: LogFormat, compress: boolean, totalBytes: number): Pr
     await capture.settle();
     const seconds = (performance.now() - startMs) / 1000;
     const { user, system } = process.cpuUsage(cpu);
-    await capture.close();
+    await capture.close(false);
+    readiness.close();
     for (const { childFd } of fds) closeSync(childFd);
     const { bytes, droppedBytes } = capture.stats();
     const rate = (bytes / seconds / 1e6).toFixed(0);

@@ -13,7 +13,7 @@ import { mock, test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Daemon } from '../../src/daemon/daemon.ts';
 import type { ExitStatus, ProcessId } from '../../src/model/process.ts';
-import type { Processes } from '../../src/os/ports.ts';
+import type { Processes, Readiness } from '../../src/os/ports.ts';
 import { temporaryDirectory } from '../support/child.ts';
 import { dedent } from '../support/dedent.ts';
 import { createFakeClock, type FakeClock } from '../support/fakes/clock.ts';
@@ -35,6 +35,12 @@ const FILES: Readonly<Record<string, string>> = {
 
 const FAILED: ExitStatus = { code: 1, signal: null, coreDumped: false };
 const DONE: ExitStatus = { code: 0, signal: null, coreDumped: false };
+
+/** Nobody writes. */
+const SILENT: Readiness = {
+  watch: () => ({ arm: () => undefined, close: () => undefined }),
+  close: () => undefined,
+};
 
 class Killed extends Error {}
 
@@ -91,6 +97,7 @@ class Life {
       bootId: 'this boot',
       clock,
       processes: this.#gated(),
+      readiness: SILENT,
       meter: {
         source: 'pidusage',
         sample: async () => await Promise.resolve(new Map()),

@@ -26,6 +26,7 @@ import type {
   UnitRequest,
   UnitVerb,
 } from '../../src/wire/v1.ts';
+import { createReadiness } from '../../src/os/readiness.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { dedent } from '../support/dedent.ts';
 import { createRig } from './rig.ts';
@@ -105,10 +106,14 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     },
   });
   const ignore = (): void => undefined;
+  const readiness = createReadiness();
+  cleanUp(t, () => readiness.close());
   const outputs = new Outputs({
     fifoDirectory: join(paths.runtime, 'fifo'),
     logDirectory: paths.logs,
+    bootId: 'this boot',
     clock,
+    readiness,
     onProblem: ignore,
     onTrouble: ignore,
   });

@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Daemon } from '../../src/daemon/daemon.ts';
 import type { EventLine } from '../../src/wire/v1.ts';
+import { createReadiness } from '../../src/os/readiness.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { createFakeClock } from '../support/fakes/clock.ts';
 import type { FakeClock } from '../support/fakes/clock.ts';
@@ -41,6 +42,8 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
   for (const [name, yaml] of Object.entries(units)) writeFileSync(join(paths.units, `${name}.yaml`), yaml);
   const clock = createFakeClock();
   const processes = createFakeProcesses();
+  const readiness = createReadiness();
+  cleanUp(t, () => readiness.close());
   const logged: string[] = [];
   const exitActions: number[] = [];
   const daemon = new Daemon({
@@ -49,6 +52,7 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
     bootId: 'this-boot',
     clock,
     processes,
+    readiness,
     meter: {
       source: 'pidusage',
       sample: async () => await Promise.resolve(new Map()),

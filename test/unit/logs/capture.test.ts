@@ -12,6 +12,7 @@ import {
   handClock,
   numbers,
   pipes,
+  readinessFor,
   temporaryDirectory,
 } from '../../fixtures/log-setup.ts';
 
@@ -70,7 +71,7 @@ for (const format of ['cri', 'raw', 'json'] as const) {
     const { capture, log, run } = captured(t, { format, maxSizeBytes: 60_000, compress: true });
     const copy = join(temporaryDirectory(t), 'copy');
     await run(process.execPath, '-e', BINARY, copy);
-    await capture.close();
+    await capture.close(false);
     const written = readFileSync(copy);
     const stored = Buffer.concat(filesOf(log).map(({ bytes }) => bytes));
     assert.deepEqual(format === 'raw' ? stored : outputIn(format, stored), written);
@@ -102,7 +103,7 @@ for (const compress of [false, true]) {
     const { capture, log, run } = captured(t, { maxSizeBytes: 200_000, compress });
     await run('seq', '1', '100000');
     await capture.settle();
-    await capture.close();
+    await capture.close(false);
     const files = filesOf(log);
     const lines = files.flatMap(({ bytes }) => bytes.toString().split('\n').slice(0, -1));
     assert.deepEqual(
@@ -160,6 +161,7 @@ test('capture: what close() cuts, the next capture of the same pipe carries on, 
   const log = join(directory, 'log');
   const ends = pipes(t, directory);
   const again = pipes(t, temporaryDirectory(t));
+  const readiness = readinessFor(t);
   const make = (stdoutFd: number, stderrFd: number): ReturnType<typeof createCapture> =>
     createCapture({
       unit: 'web',
@@ -167,17 +169,21 @@ test('capture: what close() cuts, the next capture of the same pipe carries on, 
       spec: SPEC,
       stdoutFd,
       stderrFd,
+      readiness,
+      spoolPath: join(directory, 'web.spool'),
+      bootId: 'this boot',
       clock: handClock(),
       onProblem: () => {},
+      onRisk: () => {},
     });
   const first = make(ends.stdoutFd, ends.stderrFd);
   await ends.run('printf', 'begun, ');
-  await first.close();
+  await first.close(false);
   assert.match(readFileSync(join(log, 'current'), 'utf8'), / stdout P begun, \n$/);
   const second = make(again.stdoutFd, again.stderrFd);
   await again.run('echo', 'ended');
   await second.settle();
-  await second.close();
+  await second.close(false);
   assert.deepEqual(
     (await entries(log)).map(({ text }) => text),
     ['begun, ended'],
@@ -186,7 +192,7 @@ test('capture: what close() cuts, the next capture of the same pipe carries on, 
 
 test('capture: close() twice, and settle() after it, do nothing', async (t) => {
   const { capture } = captured(t);
-  await capture.close();
-  await capture.close();
+  await capture.close(false);
+  await capture.close(false);
   await capture.settle();
 });

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { Source } from '../../../src/logs/source.ts';
-import { captured, entries, numbers, pipes, temporaryDirectory } from '../../fixtures/log-setup.ts';
+import { Source, readNow } from '../../../src/logs/source.ts';
+import {
+  captured,
+  entries,
+  numbers,
+  pipes,
+  readinessFor,
+  temporaryDirectory,
+} from '../../fixtures/log-setup.ts';
 import { cleanUp } from '../../support/cleanup.ts';
+import { smallDisk } from '../../support/small-disk.ts';
 import type { Captured } from '../../fixtures/log-setup.ts';
 
 /** Fires the retry and waits until the log can be written again. */
@@ -189,14 +197,49 @@ test('capture: a directory in the place of current is a problem that says so', a
   await recovered(unit);
 });
 
+test('capture: where nothing can be kept beside the pipes, it is said once, and every line is logged all the same', async (t) => {
+  const spool = join(temporaryDirectory(t), 'web.spool');
+  mkdirSync(spool);
+  const { capture, log, run, risks, problems } = captured(t, { maxSizeBytes: 20_000 }, undefined, spool);
+  await run('seq', '1', '10000');
+  await capture.settle();
+  assert.deepEqual(await texts(log), numbers(1, 10_000));
+  assert.deepEqual(problems, []);
+  assert.equal(risks.length, 1);
+  assert.match(
+    risks[0] ?? '',
+    /^cannot keep unwritten output in ".*web\.spool": EISDIR: .*, a kill of the daemon loses it$/,
+  );
+});
+
+test('capture: a runtime directory that fills up stops no log', async (t) => {
+  const disk = smallDisk(t, 256 * 1024);
+  if (disk === null) return t.skip('cannot mount a tmpfs');
+  const spool = join(disk, 'web.spool');
+  const { capture, log, run, risks, problems } = captured(t, { maxSizeBytes: 20_000 }, undefined, spool);
+  await run('echo', 'before');
+  await capture.settle();
+  assert.throws(() => writeFileSync(join(disk, 'ballast'), Buffer.alloc(300 * 1024)), /ENOSPC/);
+  await run('seq', '1', '10000');
+  await capture.settle();
+  assert.deepEqual(await texts(log), ['before', ...numbers(1, 10_000)]);
+  assert.deepEqual(problems, []);
+  assert.match(risks.join(), /ENOSPC/);
+  assert.equal(existsSync(spool), false, 'what is no longer true does not stay');
+});
+
 test('Source: hands on no chunk after one that was refused until resume(), and then all the rest', async (t) => {
   const ends = pipes(t, temporaryDirectory(t));
   let mayRead = true;
   let bytes = 0;
   let ended: () => void = () => {};
   const all = new Promise<void>((resolve) => (ended = resolve));
+  const readiness = readinessFor(t);
+  const take = (fd: number) => (into: Buffer) => readNow(fd, into);
   const source = new Source({
     fd: ends.stdoutFd,
+    readiness,
+    take: take(ends.stdoutFd),
     onFault: (reason) => assert.fail(reason),
     onChunk: (chunk) => {
       assert.ok(mayRead, 'a chunk came while reading was paused');
@@ -214,10 +257,14 @@ test('Source: hands on no chunk after one that was refused until resume(), and t
   cleanUp(t, () => source.close());
   const other = new Source({
     fd: ends.stderrFd,
+    readiness,
+    take: take(ends.stderrFd),
     onChunk: () => true,
     onFault: (reason) => assert.fail(reason),
   });
   cleanUp(t, () => other.close());
+  source.resume();
+  other.resume();
   await ends.run('head', '-c', '1000000', '/dev/zero');
   await all;
   assert.equal(bytes, 1_000_000);

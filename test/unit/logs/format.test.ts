@@ -8,6 +8,7 @@ import {
   newStreamState,
   payloadOf,
 } from '../../../src/logs/format.ts';
+import { BEGINNING } from '../../../src/logs/positions.ts';
 import { parsedLine } from '../../../src/logs/parse.ts';
 import { Stamper } from '../../../src/logs/stamp.ts';
 import type { LogFormat } from '../../../src/model/unit.ts';
@@ -15,7 +16,7 @@ import type { LogFormat } from '../../../src/model/unit.ts';
 const STAMP = '2026-11-22T18:51:51.123456789Z';
 
 function encoded(format: LogFormat, chunks: readonly (string | Buffer)[]): { text: string; batch: Batch } {
-  const batch = new Batch(format);
+  const batch = new Batch(format, BEGINNING);
   const state = newStreamState('stdout');
   for (const chunk of chunks) encodeChunk(state, Buffer.from(chunk), STAMP, batch);
   encodeRest(state, true, STAMP, batch);
@@ -99,7 +100,7 @@ for (const format of ['cri', 'json', 'raw'] as const) {
 }
 
 test('encodeChunk raw: a line that has not ended is held back up to 16 KiB and then let go', () => {
-  const batch = new Batch('raw');
+  const batch = new Batch('raw', BEGINNING);
   const state = newStreamState('stdout');
   encodeChunk(state, Buffer.from('a\nbc'), STAMP, batch);
   assert.equal(batch.bytes.toString(), 'a\n');

@@ -1,0 +1,26 @@
+// Where two streams stand: how many bytes of each have been dealt with. Pure.
+import type { StreamName } from './format.ts';
+
+/** 0 is stdout, 1 is stderr. */
+export type StreamIndex = 0 | 1;
+
+export const STREAM_NAMES: readonly [StreamName, StreamName] = ['stdout', 'stderr'];
+
+/** Bytes of stdout and of stderr, counted from where a unit's spool began. */
+export type Positions = readonly [number, number];
+
+export const BEGINNING: Positions = [0, 0];
+
+export function moved(positions: Positions, stream: StreamIndex, bytes: number): Positions {
+  const [stdout, stderr] = positions;
+  return stream === 0 ? [stdout + bytes, stderr] : [stdout, stderr + bytes];
+}
+
+export function isSame(one: Positions, other: Positions): boolean {
+  return one[0] === other[0] && one[1] === other[1];
+}
+
+/** From one to the other, both streams together. */
+export function bytesBetween(from: Positions, to: Positions): number {
+  return to[0] - from[0] + to[1] - from[1];
+}
