@@ -49,8 +49,8 @@ const SLOT_BYTES = 64 * 1024;
 const BYTES_AT = 2 * SLOT_BYTES;
 /** A record has room for two unfinished lines (see PIECE_BYTES), its text beside them. */
 const KEPT_BYTES = 40 * 1024;
-/** To make room costs a short pause of reading; more memory than a pipe has is not worth it. */
-const LARGE_BYTES = 1024 * 1024;
+/** To make room costs a pause of reading: rare enough at this size to be felt less than the pages cost. */
+const LARGE_BYTES = 4 * 1024 * 1024;
 const MOST_RANGES = 64;
 const RETRY_MS = 60_000;
 const NOTHING = Buffer.alloc(0);
