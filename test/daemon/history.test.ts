@@ -54,10 +54,11 @@ const timesOf = (fleet: Fleet, name: string): readonly number[] =>
   fleet.units.get(name)?.state.history.map(({ atWall }) => atWall) ?? [];
 
 /** As the next daemon would have it, whose fleet has these units. */
-function remembered(history: History, ...names: readonly string[]): Fleet {
+async function remembered(history: History, ...names: readonly string[]): Promise<Fleet> {
   assert.deepEqual(history.read(), []);
   const fleet = fleetOf(...names);
   history.enter(fleet, true);
+  await history.written();
   return fleet;
 }
 
@@ -72,7 +73,7 @@ test('History: the next daemon’s units remember their ends, in their order and
   );
   await history.written();
   assert.equal(statSync(path).mode & 0o777, 0o600);
-  const fleet = remembered(open(), 'web', 'db');
+  const fleet = await remembered(open(), 'web', 'db');
   assert.deepEqual(
     timesOf(fleet, 'web'),
     Array.from({ length: HISTORY_LENGTH }, (_, index) => index + 6),
@@ -90,9 +91,9 @@ test('History: a unit that is gone is forgotten, also when it went while no daem
   history.add('web', exit(2));
   await history.written();
   const second = open();
-  assert.deepEqual(timesOf(remembered(second, 'web', 'api'), 'web'), [2]);
+  assert.deepEqual(timesOf(await remembered(second, 'web', 'api'), 'web'), [2]);
   await second.written();
-  assert.deepEqual(timesOf(remembered(open(), 'db', 'api'), 'db'), []);
+  assert.deepEqual(timesOf(await remembered(open(), 'db', 'api'), 'db'), []);
 });
 
 test('History: units whose files cannot be read now keep theirs for later', async (t) => {
@@ -106,6 +107,7 @@ test('History: units whose files cannot be read now keep theirs for later', asyn
   second.enter(fleetOf('api'), false);
   const healed = fleetOf('api', 'web');
   second.enter(healed, true);
+  await second.written();
   assert.deepEqual(timesOf(healed, 'web'), [1]);
 });
 
@@ -126,7 +128,7 @@ test('History: what only the journal knew is made good, once', async (t) => {
   second.add('web', exit(2));
   assert.deepEqual(timesOf(fleet, 'web'), [1, 2]);
   await second.written();
-  assert.deepEqual(timesOf(remembered(open(), 'web'), 'web'), [1, 2]);
+  assert.deepEqual(timesOf(await remembered(open(), 'web'), 'web'), [1, 2]);
 });
 
 test('History: a line that a killed daemon did not finish is left out without a word, and spoils no later one', async (t) => {
@@ -137,10 +139,10 @@ test('History: a line that a killed daemon did not finish is left out without a 
   await history.written();
   appendFileSync(path, readFileSync(path, 'utf8').slice(0, 20));
   const second = open();
-  assert.deepEqual(timesOf(remembered(second, 'web'), 'web'), [1]);
+  assert.deepEqual(timesOf(await remembered(second, 'web'), 'web'), [1]);
   second.add('web', exit(2));
   await second.written();
-  assert.deepEqual(timesOf(remembered(open(), 'web'), 'web'), [1, 2]);
+  assert.deepEqual(timesOf(await remembered(open(), 'web'), 'web'), [1, 2]);
 });
 
 for (const [what, damage] of [
@@ -168,7 +170,7 @@ for (const [what, damage] of [
     assert.deepEqual(timesOf(fleet, 'db'), [2]);
     second.add('db', exit(3));
     await second.written();
-    assert.deepEqual(timesOf(remembered(open(), 'db'), 'db'), [2, 3]);
+    assert.deepEqual(timesOf(await remembered(open(), 'db'), 'db'), [2, 3]);
   });
 }
 
@@ -186,7 +188,7 @@ test('History: a disk that refuses is said once, and made good when it takes wri
   rmdirSync(path);
   history.add('web', exit(3));
   await history.written();
-  assert.deepEqual(timesOf(remembered(open(), 'web'), 'web'), [1, 2, 3]);
+  assert.deepEqual(timesOf(await remembered(open(), 'web'), 'web'), [1, 2, 3]);
 });
 
 test('History: the file stays in proportion to what is remembered', async (t) => {
@@ -199,5 +201,5 @@ test('History: the file stays in proportion to what is remembered', async (t) =>
     await history.written();
   }
   assert.ok(statSync(path).size < 5 * HISTORY_LENGTH * 10_300);
-  assert.equal(timesOf(remembered(open(), 'web'), 'web').at(-1), 600);
+  assert.equal(timesOf(await remembered(open(), 'web'), 'web').at(-1), 600);
 });
