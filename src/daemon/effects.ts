@@ -68,6 +68,8 @@ export class Effects {
         this.#begin(unit);
         return;
       case 'spawn': {
+        // What was signalled is gone, or this would not be spawned; what follows is not meant.
+        this.#pursuits.delete(unit);
         const result = this.#spawn(spec, effect);
         if ('failure' in result)
           send(unit, { type: 'spawn-failed', run: effect.run, failure: result.failure });

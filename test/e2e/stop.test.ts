@@ -1,7 +1,9 @@
 // How a unit is stopped: whom killMode reaches, what follows when TERM is not obeyed, and that nothing is left.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { child, openChannel, openGate } from '../support/child.ts';
+import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
 import { childrenOf, processFact, type ProcessFact } from '../support/processes.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
 
@@ -226,6 +228,23 @@ test('a crash in the middle of forks: what is born as main dies is reached by th
   assert.equal((await unitd.cli('stop', 'web')).code, 0);
   assert.deepEqual(unitd.processes(), []);
   for (const { pid } of channel.said) assert.equal(isAlive(pid), false);
+});
+
+test('stopPost is not reached by the signal that ended the unit, whatever of that is still being reaped', async (t) => {
+  const channel = openChannel(t);
+  const file = join(temporaryDirectory(t), 'notes');
+  const unitd = await startUnitd(t, {
+    'web.yaml': `
+      command: ${child.doubleFork} ${channel.path}
+      stopPost: [${child.note} 0 ${file} stopPost]`,
+  });
+  const rounds = 25;
+  for (let round = 0; round < rounds; round += 1) {
+    await channel.next('main', round);
+    await unitd.post('/v1/units/web/restart');
+  }
+  assert.equal((await unitd.cli('stop', 'web')).code, 0);
+  assert.equal(readFileSync(file, 'utf8'), 'stopPost\n'.repeat(rounds + 1));
 });
 
 test('what a unit and its orphans write until the last of them has ended is in the log', async (t) => {
