@@ -14,7 +14,7 @@ import { killMarked } from './support/processes.ts';
 
 const CONCURRENCY = 2;
 /** The longest that one file may take; a test has its own, shorter limit. */
-const FILE_TIMEOUT_MS = 300_000;
+const FILE_TIMEOUT_MS = 600_000;
 
 const root = packageRoot();
 const options = process.argv.slice(2).filter((word) => word.startsWith('-'));
