@@ -12,6 +12,7 @@ import type {
 } from '../model/unit.ts';
 import { fieldOf, quoted, type Step } from './tree.ts';
 import type { AccountText, CommandText, ExitStatusText, LimitText } from './unit-file.ts';
+import { shellSyntax } from './shell-syntax.ts';
 import { splitWords } from './words.ts';
 
 /** Where compile puts what it finds; positions are added by parse, which has the text. */
@@ -89,14 +90,14 @@ export function command(path: readonly Step[], text: CommandText, report: Report
   return { argv: [program, ...rest], ignoreFailure };
 }
 
-/** As a string where splitting gives the same words back, else as a list. */
+/** As a string where splitting gives the same words back and no shell would read it otherwise, else as a list. */
 export function commandText({ argv, ignoreFailure }: Command): string | string[] {
   const words = [`${ignoreFailure ? '-' : ''}${argv[0]}`, ...argv.slice(1)];
   const text = words.join(' ');
   const again = splitWords(text);
   const isSame =
     again.ok && again.words.length === words.length && again.words.every((word, i) => word === words[i]);
-  return isSame ? text : words;
+  return isSame && shellSyntax(text) === null ? text : words;
 }
 
 export function commands(
