@@ -199,16 +199,19 @@ async function lifeOf(
     reexec: reexecutor(version, ending, log),
   });
   const signals = listenToSignals(daemon, log, ending);
-  try {
-    await daemon.boot();
-  } catch (error) {
-    // Nothing was touched: what an earlier daemon left runs on.
-    log.write('error', 'start', messageOf(error));
+  const letGo = (): void => {
     processes.close();
     readiness.close();
     signals.close();
     log.close();
     lock.close();
+  };
+  try {
+    await daemon.boot();
+  } catch (error) {
+    // Nothing was touched: what an earlier daemon left runs on.
+    log.write('error', 'start', messageOf(error));
+    letGo();
     return NOT_STARTED;
   }
   processes.beginReaping();
@@ -238,10 +241,7 @@ async function lifeOf(
     // A next daemon, one that clients can reach, takes them back.
     log.write('warning', 'start', 'all units are left running');
     await daemon.close();
-    processes.close();
-    signals.close();
-    log.close();
-    lock.close();
+    letGo();
     return NOT_STARTED;
   }
   if (end.kind === 'replace' && served.ok) {
@@ -256,12 +256,8 @@ async function lifeOf(
   await daemon.stopAll();
   if (served.ok) await served.value.close();
   await daemon.close();
-  processes.close();
-  readiness.close();
-  signals.close();
   log.write('info', 'stopped', 'all units are down');
-  log.close();
-  lock.close();
+  letGo();
   return end.kind === 'end' ? end.code : NOT_STARTED;
 }
 
