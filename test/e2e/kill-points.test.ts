@@ -4,7 +4,7 @@
 // operator's words want it.
 //
 // The steps are counted by the fault shim. UNITD_TEST_KILL_STRIDE=1 takes every step; by default each run takes every
-// ninth, beginning where the major version of node says, so that the runs on several of them take different ones.
+// fifteenth, beginning where the major version of node says, so that the runs on several of them take different ones.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { child, temporaryDirectory } from '../support/child.ts';
 import { NO_COMPILER, openFaults, type Faults } from '../support/faults.ts';
 import { Unitd } from '../support/unitd.ts';
 
-const STRIDE = Number(process.env['UNITD_TEST_KILL_STRIDE'] ?? 9);
+const STRIDE = Number(process.env['UNITD_TEST_KILL_STRIDE'] ?? 15);
 const FIRST = 1 + (Number.parseInt(process.versions.node, 10) % STRIDE);
 
 function webFile(lone: string, word: string): string {
