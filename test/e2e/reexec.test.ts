@@ -121,7 +121,10 @@ for (const asUser of users) {
       const { pid: again } = await channel.next('up', 2);
       await unitd.until((look) => look('web')?.to === 'running' && look('web')?.pid === again);
       assert.doesNotMatch(readFileSync(`/proc/${again}/environ`, 'latin1'), /UNITD_HANDOVER/);
-      assert.deepEqual(readdirSync(`/proc/${again}/fd`).sort(), ['0', '1', '2']);
+      // Its loader may have a library open at this moment; what leaked would stay.
+      const descriptors = (): readonly string[] => readdirSync(`/proc/${again}/fd`).sort();
+      while (descriptors().length > 3) await unitd.status();
+      assert.deepEqual(descriptors(), ['0', '1', '2']);
       assert.equal((await unitd.unit('web')).unit.restarts, 2);
       // An hour: only the news that the last process has ended can end this stop in time.
       assert.equal((await unitd.cli('stop', 'tree')).code, 0);
