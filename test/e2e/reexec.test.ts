@@ -20,6 +20,8 @@ if (${TAKING_OVER}) {
   readSync(openSync(${JSON.stringify(gate)}, 'r'), Buffer.alloc(64));
 }`;
 
+const ROUNDS = Number(process.env['UNITD_TEST_ROUNDS'] ?? 20);
+
 /** Resolves when the process is a zombie: its parent has not looked yet. */
 async function dead(pid: number): Promise<void> {
   while (processFact(pid)?.state !== 'Z') await new Promise((resolve) => setImmediate(resolve));
@@ -297,7 +299,7 @@ test('clients that wait for something go on waiting, and lose nothing', async (t
   );
 });
 
-test('twenty in a row leave no descriptor, thread, pipe or zombie behind, and no unit restarts', async (t) => {
+test(`${ROUNDS} in a row leave no descriptor, thread, pipe or zombie behind, and no unit restarts`, async (t) => {
   const unitd = await startUnitd(t, {
     'web.yaml': 'command: sleep infinity',
     'db.yaml': 'command: sleep infinity',
@@ -319,7 +321,7 @@ test('twenty in a row leave no descriptor, thread, pipe or zombie behind, and no
       .sort();
   const threads = (): number => readdirSync(`/proc/${unitd.pid}/task`).length;
   const before = [kinds(), threads(), readdirSync(join(unitd.runtime, 'fifo')).sort(), await facts(unitd)];
-  for (let times = 0; times < 20; times++) await replaced(unitd);
+  for (let times = 0; times < ROUNDS; times++) await replaced(unitd);
   const after = await facts(unitd);
   // The connection of a client that has gone is closed a moment later.
   const deadline = performance.now() + WAIT_LIMIT_MS;

@@ -10,7 +10,7 @@ import { childrenOf } from '../support/processes.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
 
 const WARM_UP = 15;
-const CYCLES = 40;
+const CYCLES = Number(process.env['UNITD_TEST_ROUNDS'] ?? 40);
 
 function holdings(unitd: Unitd, hasFence: boolean): Readonly<Record<string, number>> {
   const { pid } = unitd;
