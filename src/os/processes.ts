@@ -122,6 +122,8 @@ export function createHeldProcesses(fence: Fence | null): HeldProcesses {
   const spawn = (request: SpawnRequest): SpawnResult => {
     const result = spawner.spawn(request);
     if (!result.ok) return result;
+    // What comes after a signal to the tree was not meant by it.
+    pursuits = pursuits.filter(({ tree }) => tree.invocationId !== request.environment['INVOCATION_ID']);
     const { cgroup = null } = request;
     const isForeign = (pid: number): boolean => reaper?.isForeign(pid) ?? false;
     const refused = fence?.enter(cgroup, result.process.pid, isForeign) ?? null;
