@@ -16,6 +16,15 @@ export interface Measured {
   readonly samples: readonly UsageSample[];
 }
 
+/** The same as it is kept: changed in place, since there is one for each unit at each sample. */
+interface Kept {
+  latest: UsageSample;
+  peakMemoryBytes: number;
+  peakCpuPercent: number;
+  peakTasks: number;
+  readonly samples: UsageSample[];
+}
+
 export interface SamplerOptions {
   readonly clock: Clock;
   readonly meter: Meter;
@@ -29,7 +38,7 @@ export interface SamplerOptions {
 
 export class Sampler {
   readonly #options: SamplerOptions;
-  readonly #measured = new Map<string, Measured>();
+  readonly #measured = new Map<string, Kept>();
   #timer: Timer | null = null;
   #isMeasuring = false;
   /** wake() was called while a measurement was under way, which may not see what woke it. */
@@ -105,13 +114,18 @@ export class Sampler {
   }
 
   #keep(unit: string, sample: UsageSample): void {
-    const before = this.#measured.get(unit);
-    this.#measured.set(unit, {
-      latest: sample,
-      peakMemoryBytes: Math.max(before?.peakMemoryBytes ?? 0, sample.memoryBytes),
-      peakCpuPercent: Math.max(before?.peakCpuPercent ?? 0, sample.cpuPercent),
-      peakTasks: Math.max(before?.peakTasks ?? 0, sample.tasks),
-      samples: [...(before?.samples ?? []), sample].slice(-HISTORY_LENGTH),
-    });
+    const kept = this.#measured.get(unit);
+    const { memoryBytes: peakMemoryBytes, cpuPercent: peakCpuPercent, tasks: peakTasks } = sample;
+    if (kept === undefined) {
+      const samples = [sample];
+      this.#measured.set(unit, { latest: sample, peakMemoryBytes, peakCpuPercent, peakTasks, samples });
+      return;
+    }
+    kept.latest = sample;
+    kept.peakMemoryBytes = Math.max(kept.peakMemoryBytes, peakMemoryBytes);
+    kept.peakCpuPercent = Math.max(kept.peakCpuPercent, peakCpuPercent);
+    kept.peakTasks = Math.max(kept.peakTasks, peakTasks);
+    kept.samples.push(sample);
+    if (kept.samples.length > HISTORY_LENGTH) kept.samples.shift();
   }
 }
