@@ -41,6 +41,7 @@ export class History {
   readonly #exits = new Map<string, readonly ExitRecord[]>();
   /** Units that the fleet has not been given theirs. */
   readonly #waiting = new Set<string>();
+  #hasEntered = false;
   #pending: string[] = [];
   #writing: Promise<void> | null = null;
   #bytes = 0;
@@ -76,12 +77,12 @@ export class History {
    * left out of it, so what is remembered of others is forgotten.
    */
   enter(fleet: Fleet, isWhole: boolean): void {
+    if (!this.#hasEntered) this.#makeGood(fleet);
+    this.#hasEntered = true;
     for (const name of this.#waiting) {
       const unit = fleet.units.get(name);
       if (unit === undefined) continue;
       this.#waiting.delete(name);
-      // A unit that was taken up from the journal knows at least as much.
-      for (const exit of unit.state.history) this.add(name, exit);
       const history = this.#exits.get(name) ?? [];
       amend(fleet, name, { state: { ...unit.state, history } });
     }
@@ -102,6 +103,13 @@ export class History {
   /** Resolves when all that was added is in the file, or has failed to get there. */
   async written(): Promise<void> {
     while (this.#writing !== null) await this.#writing;
+  }
+
+  /** Units that were taken up from the journal may remember what is not in the file. */
+  #makeGood(fleet: Fleet): void {
+    for (const { spec, state } of fleet.units.values()) {
+      for (const exit of state.history) this.add(spec.name, exit);
+    }
   }
 
   #take({ unit, exit }: Line): void {

@@ -111,7 +111,7 @@ test('History: units whose files cannot be read now keep theirs for later', asyn
   assert.deepEqual(timesOf(healed, 'web'), [1]);
 });
 
-test('History: what only the journal knew is made good, once', async (t) => {
+test('History: what only the journal knew is made good, once, also of a unit that the file does not name', async (t) => {
   const { open } = scratch(t);
   const history = open();
   history.read();
@@ -119,16 +119,22 @@ test('History: what only the journal knew is made good, once', async (t) => {
   await history.written();
   const second = open();
   second.read();
-  const fleet = fleetOf('web');
-  const unit = fleet.units.get('web');
-  assert.ok(unit);
-  amend(fleet, 'web', { state: { ...unit.state, history: [exit(1), exit(2)] } });
+  const fleet = fleetOf('web', 'db');
+  for (const [name, times] of [
+    ['web', [1, 2]],
+    ['db', [3]],
+  ] as const) {
+    const unit = fleet.units.get(name);
+    assert.ok(unit);
+    amend(fleet, name, { state: { ...unit.state, history: times.map((at) => exit(at)) } });
+  }
   second.enter(fleet, false);
   second.enter(fleet, true);
   second.add('web', exit(2));
   assert.deepEqual(timesOf(fleet, 'web'), [1, 2]);
   await second.written();
-  assert.deepEqual(timesOf(await remembered(open(), 'web'), 'web'), [1, 2]);
+  const next = await remembered(open(), 'web', 'db');
+  assert.deepEqual([timesOf(next, 'web'), timesOf(next, 'db')], [[1, 2], [3]]);
 });
 
 test('History: a line that a killed daemon did not finish is left out without a word, and spoils no later one', async (t) => {
