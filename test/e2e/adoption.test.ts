@@ -10,7 +10,7 @@ import { crc32 } from 'node:zlib';
 import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { cannotRunAs } from '../support/launch.ts';
-import { processFact } from '../support/processes.ts';
+import { isAlive } from '../support/processes.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
 
 /** The kernel tells how a process ended to one that is not its parent (PIDFD_INFO_EXIT). */
@@ -26,11 +26,6 @@ async function killAndStart(
   await unitd.kill('SIGKILL');
   await meanwhile();
   await unitd.start();
-}
-
-function isAlive(pid: number): boolean {
-  const fact = processFact(pid);
-  return fact !== null && fact.state !== 'Z';
 }
 
 /** Resolves when the process is gone: nobody but its parent hears of it, so /proc is looked at. */

@@ -9,7 +9,7 @@ import { test, type TestContext } from 'node:test';
 import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
 import { NO_COMPILER, openFaults, type Fault, type Faults } from '../support/faults.ts';
 import { childrenOf, processFact } from '../support/processes.ts';
-import { startUnitd, type Unitd } from '../support/unitd.ts';
+import { startUnitd } from '../support/unitd.ts';
 
 function withFaults(title: string, run: (t: TestContext, faults: Faults) => Promise<void>): void {
   test(title, async (t) => {
@@ -17,12 +17,6 @@ function withFaults(title: string, run: (t: TestContext, faults: Faults) => Prom
     if (faults === null) t.skip(NO_COMPILER);
     else await run(t, faults);
   });
-}
-
-/** Fails when the daemon leaves a dead child unreaped: each answer is a turn of its event loop, in which it may. */
-async function untilNoZombie(unitd: Unitd): Promise<void> {
-  const zombies = (): number => childrenOf(unitd.pid).filter(({ state }) => state === 'Z').length;
-  while (zombies() > 0) await unitd.status();
 }
 
 /** Every way in which a directory may refuse what is written to it. */
@@ -240,7 +234,7 @@ test('a daemon that is stopped in its tracks sees to everything when it goes on'
   const [again, next] = [await channel.next('web', 1), await channel.next('main', 1)];
   await unitd.until((look) => look('web')?.pid === again.pid && look('fork')?.pid === next.pid);
   assert.notEqual((await asked).code, 69);
-  await untilNoZombie(unitd);
+  await unitd.untilNoZombie();
 });
 
 test('a unit that floods its output holds up no start, stop or restart of another', async (t) => {

@@ -11,15 +11,10 @@ import { child, openChannel, openGate } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { cannotRunAs, idsOf } from '../support/launch.ts';
 import { lineSplitter } from '../support/lines.ts';
-import { processFact } from '../support/processes.ts';
+import { isAlive } from '../support/processes.ts';
 import { startUnitd, Unitd } from '../support/unitd.ts';
 
 const withoutCgroups = cannotUseCgroups();
-
-function isAlive(pid: number): boolean {
-  const fact = processFact(pid);
-  return fact !== null && fact.state !== 'Z';
-}
 
 /** Resolves when strace holds the process. */
 async function traced(t: TestContext, pid: number): Promise<void> {

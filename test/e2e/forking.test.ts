@@ -7,14 +7,9 @@ import { test } from 'node:test';
 import { cannotUseCgroups } from '../support/cgroups.ts';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
 import { cannotRunAs } from '../support/launch.ts';
-import { processFact } from '../support/processes.ts';
+import { isAlive, processFact } from '../support/processes.ts';
 import { freePorts, locate } from '../support/services.ts';
 import { startUnitd } from '../support/unitd.ts';
-
-function isAlive(pid: number): boolean {
-  const fact = processFact(pid);
-  return fact !== null && fact.state !== 'Z';
-}
 
 const tellsExits = ((): boolean => {
   const [major = 0, minor = 0] = release().split('.').map(Number);

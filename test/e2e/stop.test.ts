@@ -4,20 +4,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
-import { childrenOf, processFact, type ProcessFact } from '../support/processes.ts';
-import { startUnitd, type Unitd } from '../support/unitd.ts';
-
-/** Fails when the daemon leaves a dead child unreaped: each answer is a turn of its event loop, in which it may. */
-async function untilNoZombie(unitd: Unitd): Promise<void> {
-  const zombies = (): readonly ProcessFact[] => childrenOf(unitd.pid).filter(({ state }) => state === 'Z');
-  for (let turn = 0; turn < 100 && zombies().length > 0; turn += 1) await unitd.status();
-  assert.deepEqual(zombies(), []);
-}
-
-function isAlive(pid: number): boolean {
-  const fact = processFact(pid);
-  return fact !== null && fact.state !== 'Z';
-}
+import { isAlive, processFact } from '../support/processes.ts';
+import { startUnitd } from '../support/unitd.ts';
 
 for (const killMode of ['control-group', 'mixed'] as const) {
   test(`killMode ${killMode}: stop ends main, its child and a grandchild in a session of its own`, async (t) => {
@@ -37,7 +25,7 @@ for (const killMode of ['control-group', 'mixed'] as const) {
 
     assert.equal((await unitd.cli('stop', 'web')).code, 0);
     assert.deepEqual(unitd.processes(), []);
-    await untilNoZombie(unitd);
+    await unitd.untilNoZombie();
     const { unit } = await unitd.unit('web');
     assert.deepEqual(
       [unit.state, unit.lastExit?.signal, unit.lastExit?.cause],
@@ -180,7 +168,7 @@ test('a unit whose processes are all stopped by SIGSTOP stops all the same', asy
   process.kill(grandchild.pid, 'SIGSTOP');
   assert.equal((await unitd.cli('stop', 'web')).code, 0);
   assert.deepEqual(unitd.processes(), []);
-  await untilNoZombie(unitd);
+  await unitd.untilNoZombie();
 });
 
 test('a stop during the start ends startPre, and is not a failure', async (t) => {

@@ -36,6 +36,12 @@ export function processFact(pid: number): ProcessFact | null {
   };
 }
 
+/** Neither gone nor a zombie. */
+export function isAlive(pid: number): boolean {
+  const fact = processFact(pid);
+  return fact !== null && fact.state !== 'Z';
+}
+
 /** Living processes and zombies whose parent is `pid`. */
 export function childrenOf(pid: number): ProcessFact[] {
   return allPids()

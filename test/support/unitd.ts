@@ -253,6 +253,13 @@ export class Unitd {
     return processesWith(this.#mark).filter(({ pid }) => pid !== daemon);
   }
 
+  /** Fails when the daemon leaves a dead child unreaped: each answer is a turn of its event loop, in which it may. */
+  async untilNoZombie(): Promise<void> {
+    const zombies = (): readonly ProcessFact[] => childrenOf(this.pid).filter(({ state }) => state === 'Z');
+    for (let turn = 0; turn < 100 && zombies().length > 0; turn += 1) await this.status();
+    assert.deepEqual(zombies(), []);
+  }
+
   /** Signals the daemon and does not wait: SIGHUP, or the first of two. */
   signal(signal: NodeJS.Signals): void {
     process.kill(this.pid, signal);
