@@ -15,7 +15,7 @@ export interface LogSink {
   write(line: string): void;
   /** How many lines were dropped since it was last asked; none as long as there is no room to say so. */
   takeDropped(): number;
-  /** Tries once more, and lets go of what is not taken then. */
+  /** Tries once more, and lets go of what is not taken then; later lines are dropped. */
   close(): void;
 }
 
@@ -29,6 +29,7 @@ export function openLogSink(fd: number): LogSink {
   let waitingBytes = 0;
   let droppedLines = 0;
   let timer: NodeJS.Timeout | null = null;
+  let isClosed = false;
 
   const keep = (bytes: Buffer): void => {
     waiting.push(bytes);
@@ -57,6 +58,8 @@ export function openLogSink(fd: number): LogSink {
   return {
     isTerminal: isatty(fd),
     write: (line) => {
+      // The descriptor's number may be another's by now.
+      if (isClosed) return;
       const bytes = Buffer.from(line);
       if (waitingBytes + bytes.length > MOST_BYTES) droppedLines += 1;
       else keep(bytes);
@@ -73,6 +76,7 @@ export function openLogSink(fd: number): LogSink {
       if (timer !== null) clearTimeout(timer);
       timer = null;
       flush();
+      isClosed = true;
       if (own !== null) closeSync(own);
     },
   };

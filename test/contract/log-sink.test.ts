@@ -50,6 +50,16 @@ test('openLogSink() on a pipe that nobody reads keeps a MiB, drops the rest by w
   assert.equal(await read(fd, LINE.length), LINE);
 });
 
+test('openLogSink() that is closed writes to nobody who has its descriptor now', (t) => {
+  const sink = openLogSink(pipe(t));
+  sink.close();
+  const path = join(temporaryDirectory(t), 'other');
+  const others = Array.from({ length: 20 }, () => openSync(path, 'a'));
+  cleanUp(t, () => others.forEach((fd) => closeSync(fd)));
+  sink.write(LINE);
+  assert.equal(readFileSync(path, 'utf8'), '');
+});
+
 test('openLogSink() on a pipe leaves the descriptor that it was given blocking', (t) => {
   const fd = pipe(t);
   openLogSink(fd).close();
