@@ -18,6 +18,9 @@ import { unitPath } from './unit-path.ts';
 const LOG_LINES = 10;
 const LABEL = 11;
 const SPARK_COLUMNS = 20;
+/** What stands before the bars of a row of usage. */
+const FIGURE_COLUMNS = 28;
+const MOST_LINES = 6;
 
 export async function printStories(
   context: Context,
@@ -51,29 +54,31 @@ export async function storyText(
     unit.description,
     unit.reason,
     ...story.processes.map(({ command }) => command),
+    ...[...story.dependencies, ...story.dependents].map(({ reason }) => reason),
   ]);
   const room = screen.width === null ? Infinity : screen.width - LABEL - 2;
+  const page: Page = { screen, room, measure };
   const paint = statePaint(unit, palette);
   const title = `${paint(stateSymbol(unit, screen))} ${palette.bold(unit.name)}`;
-  const lines = [unit.description === '' ? title : `${title}  ${printable(unit.description)}`];
+  const description = printable(unit.description);
+  const fits = screen.width === null || measure(`  ${unit.name}  ${description}`) <= screen.width;
+  const lines = [fits && description !== '' ? `${title}  ${description}` : title];
   const tell = (label: string, ...texts: readonly string[]): void => {
     texts.forEach((text, at) => {
       lines.push(`${palette.dim((at === 0 ? label : '').padStart(LABEL))}  ${text}`.trimEnd());
     });
   };
 
-  tell('state', paint(stateWords({ ...unit, held: false })) + sinceText(story, screen, nowMs));
+  if (!fits) tell('', ...wrapped(description, room, MOST_LINES, measure));
+  const state = stateWords({ ...unit, held: false });
+  const head = { text: paint(state), columns: state.length, indent: 0 };
+  tell('state', ...hanging(head, sinceText(story, nowMs), page));
   if (unit.reason !== '' && !(isUp(unit) && !unit.held))
-    tell('why', ...wrapped(printable(unit.reason), room, 6, measure));
+    tell('why', ...wrapped(printable(unit.reason), room, MOST_LINES, measure));
   if (unit.held) {
-    tell(
-      'held',
-      palette.yellow(
-        unit.wanted === 'down'
-          ? `an operator's stop holds, until: unitd start ${unit.name} (or release)`
-          : `an operator's start holds, until: unitd stop ${unit.name} (or release)`,
-      ),
-    );
+    const [word, end] = unit.wanted === 'down' ? ['stop', 'start'] : ['start', 'stop'];
+    const text = `an operator's ${word} holds, until: unitd ${end} ${unit.name} (or release)`;
+    tell('held', ...wrapped(text, room, MOST_LINES, measure).map(palette.yellow));
   }
   tell('type', unit.type + (unit.wanted === 'up' ? '' : ', not wanted up'));
   tell('file', story.file);
@@ -85,29 +90,52 @@ export async function storyText(
   const tree = processTree(story.processes, unit.pid, room, measure);
   if (tree.length > 0) tell('processes', ...tree.flatMap((root) => treeLines(root, screen)));
   if (unit.fence !== null) tell('fence', fenceText(story));
-  tell('usage', ...usageLines(story, screen));
-  tell('needs', ...story.dependencies.map((other) => neighbour(other, screen)));
-  tell('needed by', ...story.dependents.map((other) => neighbour(other, screen)));
-  tell('restarts', ...historyLines(story, screen, nowMs));
-  tell('logs', ...logFacts(story, screen));
+  tell('usage', ...usageLines(story, page));
+  tell('needs', ...story.dependencies.flatMap((other) => neighbour(other, page)));
+  tell('needed by', ...story.dependents.flatMap((other) => neighbour(other, page)));
+  tell('restarts', ...historyLines(story, page, nowMs));
+  tell('logs', ...logFacts(story, page));
   if (logLines.length > 0) {
     lines.push('', ...logLines.map((line) => logText(line, { times: 'clock', names: [] }, screen)));
   }
   return `${lines.join('\n')}\n`;
 }
 
+/** What is right of the labels. Paths stand whole whatever its width: they are there to be copied. */
+interface Page {
+  readonly screen: Screen;
+  readonly room: number;
+  readonly measure: Measure;
+}
+
+/** `text` after a head that is painted and `columns` wide, wrapped and set in as far as the head's `indent`. */
+function hanging(
+  head: { readonly text: string; readonly columns: number; readonly indent: number },
+  text: string,
+  { room, measure }: Page,
+): readonly string[] {
+  const filler = '\u00b7'.repeat(head.columns - head.indent);
+  const [first = '', ...rest] = wrapped(filler + text, Math.max(12, room - head.indent), MOST_LINES, measure);
+  const inset = ' '.repeat(head.indent);
+  if (!first.startsWith(filler)) {
+    const below = wrapped(text.trimStart(), Math.max(12, room - head.indent), MOST_LINES, measure);
+    return [head.text, ...below.map((line) => inset + line)];
+  }
+  return [head.text + first.slice(filler.length), ...rest.map((line) => inset + line)];
+}
+
 function fenceText({ unit, cgroup }: UnitDocument): string {
   return cgroup === null ? String(unit.fence) : `${unit.fence} ${cgroup}`;
 }
 
-function sinceText({ unit }: UnitDocument, { palette }: Screen, nowMs: number): string {
+function sinceText({ unit }: UnitDocument, nowMs: number): string {
   if (unit.state === 'backoff' && unit.nextStartAt !== null) {
     return `, next start ${relativeTo(nowMs, Date.parse(unit.nextStartAt))}`;
   }
   const at = unit.pid !== null ? unit.startedAt : (unit.lastExit?.at ?? null);
   if (at === null) return '';
   const ms = Date.parse(at);
-  return ` for ${shortSpan(nowMs - ms)}${palette.dim(`, since ${dateAndTime(ms)}`)}`;
+  return ` for ${shortSpan(nowMs - ms)}, since ${dateAndTime(ms)}`;
 }
 
 function commandText(command: unknown): string {
@@ -137,16 +165,18 @@ function processTree(
   return processes.filter(({ parentPid }) => !known.has(parentPid)).map((process) => node(process, 0));
 }
 
-function usageLines({ unit, usage }: UnitDocument, screen: Screen): readonly string[] {
+function usageLines({ unit, usage }: UnitDocument, page: Page): readonly string[] {
+  const { screen, room, measure } = page;
   const { palette } = screen;
+  const bars = Math.min(SPARK_COLUMNS, room - FIGURE_COLUMNS);
   if (unit.usage === null) {
     if (usage.peakTasks === 0) return [];
     const peaks = `peak ${shortPercent(usage.peakCpuPercent)} CPU, ${shortBytes(usage.peakMemoryBytes)} memory, ${usage.peakTasks} tasks`;
-    return [palette.dim(peaks)];
+    return wrapped(peaks, room, MOST_LINES, measure).map(palette.dim);
   }
   const row = (name: string, now: string, peak: string, values: readonly number[]): string => {
     const spark =
-      screen.unicode && values.length > 1 ? `  ${palette.cyan(sparkline(values, SPARK_COLUMNS))}` : '';
+      screen.unicode && values.length > 1 && bars > 1 ? `  ${palette.cyan(sparkline(values, bars))}` : '';
     return `${name.padEnd(6)} ${now.padStart(6)}  ${palette.dim(`peak ${peak.padStart(6)}`)}${spark}`;
   };
   const { samples } = usage;
@@ -174,39 +204,49 @@ function usageLines({ unit, usage }: UnitDocument, screen: Screen): readonly str
   ];
 }
 
-function neighbour(other: DependencyStatus, screen: Screen): string {
-  const { palette } = screen;
+function neighbour(other: DependencyStatus, page: Page): readonly string[] {
+  const { palette } = page.screen;
   const paint = statePaint(other, palette);
-  const why = isUp(other) || other.reason === '' ? '' : `: ${printable(other.reason)}`;
   const words = stateWords({ ...other, held: false });
-  return `${paint(stateSymbol(other, screen))} ${other.name} ${palette.dim(`(${other.field})`)} ${paint(words)}${why}`;
+  const why = isUp(other) || other.reason === '' ? '' : printable(other.reason);
+  const name = `${stateSymbol(other, page.screen)} ${other.name}`;
+  const standing = ` (${other.field}) ${words}${why === '' ? '' : ':'}`;
+  const dyed = `${paint(name.slice(0, 1))}${name.slice(1)}`;
+  if (name.length + standing.length > page.room) {
+    return hanging({ text: dyed, columns: name.length, indent: 2 }, `${standing} ${why}`.trimEnd(), page);
+  }
+  const text = `${dyed} ${palette.dim(`(${other.field})`)} ${paint(words)}${why === '' ? '' : ':'}`;
+  const columns = name.length + standing.length;
+  return hanging({ text, columns, indent: 2 }, why === '' ? '' : ` ${why}`, page);
 }
 
-function historyLines(
-  { unit, history }: UnitDocument,
-  { palette }: Screen,
-  nowMs: number,
-): readonly string[] {
+function historyLines({ unit, history }: UnitDocument, page: Page, nowMs: number): readonly string[] {
+  const { palette } = page.screen;
   const shown = history.slice(-5).toReversed();
   const count = unit.restarts === 0 && shown.length === 0 ? [] : [String(unit.restarts)];
   return [
     ...count,
-    ...shown.map((entry) => {
-      const when = relativeTo(nowMs, Date.parse(entry.at)).padStart(10);
+    ...shown.flatMap((entry) => {
+      const when = `${relativeTo(nowMs, Date.parse(entry.at)).padStart(10)}  `;
       const up = entry.uptimeMs > 0 ? ` after ${shortSpan(entry.uptimeMs)}` : '';
-      return `${palette.dim(when)}  ${entry.text}${up}${entry.requested ? palette.dim(', asked for') : ''}`;
+      const head = { text: palette.dim(when), columns: when.length, indent: when.length };
+      return hanging(head, `${entry.text}${up}${entry.requested ? ', asked for' : ''}`, page);
     }),
   ];
 }
 
-function logFacts({ logs }: UnitDocument, { palette }: Screen): readonly string[] {
-  const amount = `${shortBytes(logs.bytes)}, ${grouped(logs.lines)} ${logs.lines === 1 ? 'line' : 'lines'}`;
-  const lines = [`${logs.directory} ${palette.dim(`(${amount})`)}`];
+function logFacts({ logs }: UnitDocument, { screen, room, measure }: Page): readonly string[] {
+  const { palette } = screen;
+  const amount = `(${shortBytes(logs.bytes)}, ${grouped(logs.lines)} ${logs.lines === 1 ? 'line' : 'lines'})`;
+  const isOneLine = logs.directory.length + 1 + amount.length <= room;
+  const lines = isOneLine
+    ? [`${logs.directory} ${palette.dim(amount)}`]
+    : [logs.directory, palette.dim(amount)];
   if (logs.droppedLines > 0) {
     lines.push(
       palette.yellow(`${grouped(logs.droppedLines)} lines dropped (${shortBytes(logs.droppedBytes)})`),
     );
   }
-  if (logs.problem !== null) lines.push(palette.red(logs.problem));
+  if (logs.problem !== null) lines.push(...wrapped(logs.problem, room, MOST_LINES, measure).map(palette.red));
   return lines;
 }
