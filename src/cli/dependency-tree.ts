@@ -5,7 +5,7 @@ import type { GraphUnit } from '../wire/v1.ts';
 import type { Screen } from './screen.ts';
 import { isUp, statePaint, stateSymbol } from './state-look.ts';
 import { stateWords } from './status-table.ts';
-import { printable } from './text-width.ts';
+import { printable, truncated, twoColumnsAtMost } from './text-width.ts';
 import { treeLines } from './tree-lines.ts';
 import type { TreeNode } from './tree-lines.ts';
 
@@ -71,33 +71,41 @@ function visit(graph: Graph, from: string, seen: Set<string>): void {
   }
 }
 
-/** Line feeds included. */
+/** Line feeds included. A reason that is wider than the terminal is cut: a line that wraps tears the tree. */
 export function treesText(graph: Graph, roots: readonly string[], screen: Screen): string {
   const drawn = new Set<string>();
   return roots
     .map(
-      (root) => `${treeLines(nodeOf(graph, { to: root, fields: [] }, drawn, screen), screen).join('\n')}\n`,
+      (root) =>
+        `${treeLines(nodeOf(graph, { to: root, fields: [] }, 0, drawn, screen), screen).join('\n')}\n`,
     )
     .join('');
 }
 
-function nodeOf(graph: Graph, edge: Edge, drawn: Set<string>, screen: Screen): TreeNode {
+const SEE_ABOVE = ' (see above)';
+
+function nodeOf(graph: Graph, edge: Edge, depth: number, drawn: Set<string>, screen: Screen): TreeNode {
   const { palette } = screen;
-  const kinds = edge.fields.length === 0 ? '' : palette.dim(` (${edge.fields.join(', ')})`);
+  const kind = edge.fields.length === 0 ? '' : ` (${edge.fields.join(', ')})`;
+  const kinds = palette.dim(kind);
   const unit = graph.units.get(edge.to);
   if (unit === undefined)
     return { text: `? ${edge.to}${kinds} ${palette.red('no such unit')}`, children: [] };
   const paint = statePaint(unit, palette);
-  const words = paint(stateWords({ ...unit, held: false }));
-  const why = isUp(unit) || unit.reason === '' ? '' : `: ${printable(unit.reason)}`;
-  const text = `${paint(stateSymbol(unit, screen))} ${edge.to}${kinds} ${words}${why}`;
+  const words = stateWords({ ...unit, held: false });
   const edges = graph.edges.get(edge.to) ?? [];
   const followed = edge.fields.length === 0 || edge.fields.some(isNeed);
-  if (!followed || edges.length === 0) return { text, children: [] };
-  if (drawn.has(edge.to))
-    return { text: `${text} ${palette.dim(screen.unicode ? '(see above) ↑' : '(see above)')}`, children: [] };
+  const isAbove = followed && edges.length > 0 && drawn.has(edge.to);
+  const above = isAbove ? `${SEE_ABOVE}${screen.unicode ? ' ↑' : ''}` : '';
+  const taken = `${'   '.repeat(depth)}? ${edge.to}${kind} ${words}: ${above}`.length;
+  const room = screen.width === null ? Infinity : Math.max(12, screen.width - taken);
+  const reason = isUp(unit) ? '' : truncated(printable(unit.reason), room, twoColumnsAtMost);
+  const why = reason === '' ? '' : `: ${reason}`;
+  const symbol = paint(stateSymbol(unit, screen));
+  const text = `${symbol} ${edge.to}${kinds} ${paint(words)}${why}${palette.dim(above)}`;
+  if (!followed || edges.length === 0 || isAbove) return { text, children: [] };
   drawn.add(edge.to);
-  return { text, children: edges.map((next) => nodeOf(graph, next, drawn, screen)) };
+  return { text, children: edges.map((next) => nodeOf(graph, next, depth + 1, drawn, screen)) };
 }
 
 function isNeed(field: DependencyField): boolean {

@@ -11,10 +11,47 @@ function unit(name: string, dependencies: GraphUnit['dependencies'] = {}): Graph
   return { name, type: 'service', state: 'running', ready: true, reason: 'running', dependencies };
 }
 
-function drawn(units: readonly GraphUnit[], reverse = false, roots?: readonly string[]): string {
+function drawn(
+  units: readonly GraphUnit[],
+  reverse = false,
+  roots?: readonly string[],
+  screen: Screen = PIPE,
+): string {
   const graph = graphOf(units, reverse);
-  return treesText(graph, roots ?? rootsOf(graph), PIPE);
+  return treesText(graph, roots ?? rootsOf(graph), screen);
 }
+
+test('treesText() on a terminal cuts reasons, so that no line wraps', () => {
+  const failed = {
+    state: 'failed',
+    ready: false,
+    reason: 'exited with code 1; gave up after 5 restarts',
+  } as const;
+  assert.equal(
+    drawn(
+      [
+        {
+          ...unit('all', { requires: ['web', 'db'] }),
+          state: 'waiting',
+          reason: 'waiting for "web", which failed',
+        },
+        { ...unit('web', { requires: ['db'] }), ...failed },
+        { ...unit('db', { wants: ['cache'] }), ...failed },
+        unit('cache'),
+      ],
+      false,
+      undefined,
+      { ...PIPE, width: 54 },
+    ),
+    `\
+◌ all waiting: waiting for "web", which failed
+├─ ✗ web (requires) failed: exited with code 1; gave…
+│  └─ ✗ db (requires) failed: exited with code 1; gav…
+│     └─ ● cache (wants) running
+└─ ✗ db (requires) failed: exited with… (see above) ↑
+`,
+  );
+});
 
 test('treesText() draws what each unit needs, with the field and the state', () => {
   const db: GraphUnit = { ...unit('db'), state: 'backoff', ready: false, reason: 'exited with code 1' };
