@@ -23,13 +23,13 @@ export type SourceText =
 /** A byte-order mark is taken off, so offsets count from the first character after it. */
 export function sourceText(bytes: Uint8Array): SourceText {
   if (bytes.length > MAX_FILE_BYTES) {
-    const actual = `the file has ${bytes.length} bytes`;
+    // How many more is not known: os reads no further.
     return {
       ok: false,
       code: 'file-size',
       place: null,
-      actual,
-      expected: `expected at most ${MAX_FILE_BYTES}`,
+      actual: `the file has more than ${MAX_FILE_BYTES} bytes`,
+      expected: 'expected at most that',
     };
   }
   const text = decoded(bytes);

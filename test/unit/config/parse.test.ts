@@ -84,7 +84,7 @@ const files: readonly Row[] = [
   {
     title: 'too large a file',
     file: new Uint8Array(1024 * 1024 + 1).fill(0x23),
-    lines: [' the file has 1048577 bytes, expected at most 1048576'],
+    lines: [' the file has more than 1048576 bytes, expected at most that'],
   },
   {
     title: 'Latin-1',
