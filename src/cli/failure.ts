@@ -37,10 +37,7 @@ export function connectionFailure(socket: string, errno: string | undefined): Fa
     case 'ENOENT':
       return unreachable(`${cannot}: no such socket, expected a running daemon`, start);
     case 'ECONNREFUSED':
-      return unreachable(
-        `${cannot}: the socket is left over and nobody listens, expected a running daemon`,
-        start,
-      );
+      return unreachable(`${cannot}: nobody listens there, expected a running daemon`, start);
     case 'EACCES':
     case 'EPERM':
       return {

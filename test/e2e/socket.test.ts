@@ -53,12 +53,13 @@ test('a socket that a killed daemon left is replaced; other files and live serve
   assert(statSync(unitd.socket).isSocket());
   const refused = await unitd.cli('status');
   assert.equal(refused.code, 69);
-  assert.match(refused.stderr, /left over/);
+  assert.match(refused.stderr, /nobody listens there/);
   await unitd.start();
   assert.equal((await unitd.cli('status')).code, 0);
   await unitd.stop();
 
   writeFileSync(unitd.socket, 'precious');
+  assert.match((await unitd.cli('status')).stderr, /nobody listens there, expected a running daemon/);
   const file = await unitd.cli('daemon');
   assert.equal(file.code, 1);
   assert.match(file.stderr, /unitd\.sock.*another kind of file/);
