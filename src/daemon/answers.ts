@@ -201,7 +201,7 @@ export class Answers implements Control {
     if (waited !== null) return await this.#wait(waited, true, progress, hangup);
     const detail = `cannot find operation "${id}": none of that id was handed over, or it was asked for already, expected one that is waited for`;
     const type = 'tag:unitd,2026:unknown-operation';
-    return { ok: false, error: { type, title: 'no such operation', status: 410, detail } };
+    return { ok: false, error: { type, title: 'No such operation', status: 410, detail } };
   }
 
   async reexec(): Promise<Answer<ReexecDocument>> {
@@ -268,7 +268,7 @@ export class Answers implements Control {
     const asked = request.signal ?? 'SIGTERM';
     const signal = meantSignal(asked);
     const refuse = (detail: string, status: number): { readonly error: ProblemDetails } => ({
-      error: { type: 'tag:unitd,2026:signal', title: 'cannot signal', status, detail },
+      error: { type: 'tag:unitd,2026:signal', title: 'Cannot signal', status, detail },
     });
     if (signal === null) {
       return refuse(
@@ -341,7 +341,7 @@ function stopping(what: string): { readonly ok: false; readonly error: ProblemDe
   const detail = `cannot ${what}: the daemon is stopping, expected one that goes on running`;
   return {
     ok: false,
-    error: { type: 'tag:unitd,2026:stopping', title: 'the daemon is stopping', status: 409, detail },
+    error: { type: 'tag:unitd,2026:stopping', title: 'The daemon is stopping', status: 409, detail },
   };
 }
 
@@ -349,7 +349,7 @@ function unknownUnit(name: string): { readonly ok: false; readonly error: Proble
   const detail = `cannot find unit "${name}": no unit file of that name is loaded, expected one of those in "unitd status"`;
   return {
     ok: false,
-    error: { type: 'tag:unitd,2026:unknown-unit', title: 'no such unit', status: 404, detail },
+    error: { type: 'tag:unitd,2026:unknown-unit', title: 'No such unit', status: 404, detail },
   };
 }
 

@@ -43,7 +43,7 @@ export class HandedOperations {
     this.#given.push({ id, ...waited });
     const detail = `cannot answer yet: the daemon is being replaced, expected a look at "/v1/operations/${id}"`;
     const type = 'tag:unitd,2026:handed-over';
-    return { ok: false, operation: id, error: { type, title: 'handed over', status: 303, detail } };
+    return { ok: false, operation: id, error: { type, title: 'Handed over', status: 303, detail } };
   }
 
   /** Once: whoever asks goes on waiting for it. */

@@ -284,7 +284,7 @@ function reexecutor(version: string, ending: Ending, log: DaemonLog): () => Prom
     log.write('error', 'reexec', detail);
     const error = {
       type: 'tag:unitd,2026:reexec-refused',
-      title: 'cannot replace the daemon',
+      title: 'Cannot replace the daemon',
       status: 409,
       detail,
     };

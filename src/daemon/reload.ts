@@ -268,7 +268,7 @@ function invalid(problems: readonly Problem[]): ProblemDetails {
   const errors = problems.filter((problem) => problem.severity === 'error').length;
   return {
     type: 'tag:unitd,2026:invalid-unit-files',
-    title: 'invalid unit files',
+    title: 'Invalid unit files',
     status: 422,
     detail: `cannot load the unit files: ${errors} ${errors === 1 ? 'error' : 'errors'}, expected none; nothing was changed`,
     problems,
@@ -278,7 +278,7 @@ function invalid(problems: readonly Problem[]): ProblemDetails {
 function moved(asked: string, now: Plan): ProblemDetails {
   return {
     type: 'tag:unitd,2026:plan-moved',
-    title: 'the world has moved',
+    title: 'The world has moved',
     status: 409,
     detail: `cannot apply plan "${asked}": a reload would do something else now, expected plan "${now.id}"`,
     plan: now,
