@@ -56,16 +56,27 @@ function unitLines(unit: PlannedUnit, width: number, screen: Screen): readonly s
   const fieldWidth = Math.max(0, ...unit.changes.map(({ field }) => field.length));
   return [
     `${head}  ${printable(unit.reason)}`.trimEnd(),
-    ...unit.changes.map((change) => changeLine(change, fieldWidth, screen)),
+    ...unit.changes.map((change) => changeLine(change, unit.action, fieldWidth, screen)),
   ];
 }
 
-function changeLine(change: FieldChange, width: number, { palette, unicode }: Screen): string {
+/** What a change does to this unit: one that is down is not restarted by anything. */
+function effectText({ effect }: FieldChange, action: PlanAction): string {
+  if (effect !== 'restart' || action === 'restart') return EFFECTS[effect];
+  return action === 'start' ? 'starts it' : EFFECTS['next-start'];
+}
+
+function changeLine(
+  change: FieldChange,
+  action: PlanAction,
+  width: number,
+  { palette, unicode }: Screen,
+): string {
   const arrow = palette.dim(unicode ? '→' : '->');
-  const effect = change.effect === 'restart' ? palette.yellow : palette.dim;
+  const effect = change.effect === 'restart' && action === 'restart' ? palette.yellow : palette.dim;
   const from = palette.red(valueText(change.from));
   const to = palette.green(valueText(change.to));
-  return `    ${`${change.field}:`.padEnd(width + 1)} ${from} ${arrow} ${to}  ${effect(`(${EFFECTS[change.effect]})`)}`;
+  return `    ${`${change.field}:`.padEnd(width + 1)} ${from} ${arrow} ${to}  ${effect(`(${effectText(change, action)})`)}`;
 }
 
 /** As a unit file would say it, on one line. */

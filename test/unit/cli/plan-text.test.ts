@@ -24,6 +24,17 @@ plan 5f2c9b1d0a7e: 1 to start, 1 to restart, 1 to update, 1 to stop, 4 unchanged
   );
 });
 
+test('planText() says of a change that needs a new process when the unit that is down gets it', () => {
+  const changes = [{ field: 'command', from: ['a'], to: ['b'], effect: 'restart' }] as const;
+  const units = [
+    { name: 'failed', action: 'start', reason: 'command changed; it had failed', changes },
+    { name: 'held', action: 'update', reason: 'command changed', changes },
+    { name: 'off', action: 'stop', reason: 'enabled is false', changes },
+  ] as const;
+  const effects = planText({ id: '0', units, unchanged: 0 }, PIPE).match(/\(.*\)/g);
+  assert.deepEqual(effects, ['(starts it)', '(at its next start)', '(at its next start)']);
+});
+
 test('planText() of an empty plan is one line', () => {
   assert.equal(
     planText({ id: '0', units: [], unchanged: 37 }, PIPE),
