@@ -9,6 +9,7 @@ import { clientOf } from './client.ts';
 import type { Client } from './client.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-code.ts';
+import type { ExitCode } from './exit-code.ts';
 import { given, valueOf } from './verb-spec.ts';
 
 const ASK_AGAIN_MS = 20;
@@ -29,7 +30,7 @@ export async function detachDaemon(context: Context): Promise<number> {
   }
   const logFile = join(paths.logs, 'unitd.log');
   const log = openLog(context, logFile);
-  if (log === null) return EXIT.notPermitted;
+  if (typeof log !== 'number') return log.exitCode;
   const begin = fstatSync(log).size;
   const child = spawn(process.execPath, [...process.execArgv, ...daemonArguments(context)], {
     detached: true,
@@ -78,7 +79,7 @@ function daemonArguments({ paths, invocation, env }: Context): readonly string[]
   return words;
 }
 
-function openLog({ paths, note, err }: Context, file: string): number | null {
+function openLog({ paths, note, err }: Context, file: string): number | { readonly exitCode: ExitCode } {
   try {
     mkdirSync(paths.logs, { recursive: true, mode: 0o700 });
     return openSync(file, 'a', 0o600);
@@ -87,7 +88,8 @@ function openLog({ paths, note, err }: Context, file: string): number | null {
     note(
       `${err.palette.red('unitd:')} cannot open log "${file}": ${reason}, expected a directory to write to\n`,
     );
-    return null;
+    const errno = error instanceof Error && 'code' in error ? error.code : undefined;
+    return { exitCode: errno === 'EACCES' || errno === 'EPERM' ? EXIT.notPermitted : EXIT.failed };
   }
 }
 

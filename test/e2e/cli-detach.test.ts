@@ -78,6 +78,6 @@ test('unitd daemon --detach that cannot write its log starts nothing', async (t)
   const { directory, unitd } = place(t);
   writeFileSync(join(directory, 'log'), 'not a directory');
   const { code, stderr } = await unitd('daemon', '--detach');
-  assert.equal(code, 77);
+  assert.equal(code, 1);
   assert.match(stderr, /cannot open log /);
 });

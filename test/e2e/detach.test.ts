@@ -136,6 +136,17 @@ test('without flags an ordinary user gets the XDG directories', { skip }, async 
   await end(status.daemon.pid);
 });
 
+test(
+  '--detach of an ordinary user exits with 77 where the log directory is not theirs',
+  { skip },
+  async (t) => {
+    const unitd = new Unitd(t, { asUser: 'nobody', env: { UNITD_LOG_DIR: '/etc/unitd-log' } });
+    const ran = await unitd.cli('daemon', '--detach');
+    assert.equal(ran.code, 77);
+    assert.match(ran.stderr, /cannot open log "\/etc\/unitd-log\/unitd\.log": EACCES/);
+  },
+);
+
 test('--detach says why when the daemon cannot even be started', { skip }, (t) => {
   const directory = temporaryDirectory(t);
   const [uid, gid] = idsOf('nobody');
