@@ -117,6 +117,15 @@ export const SCENES = {
       passDeadlines();
     },
   },
+  bDies: {
+    title: 'both are up; B crashes, and its policy is not to be restarted',
+    play: ({ load, end, mark, passDeadlines }) => {
+      load({}, ONCE);
+      mark();
+      end('B', 'crash');
+      passDeadlines();
+    },
+  },
   bIsChanged: {
     title: 'both are up; a reload restarts B',
     play: ({ load, mark }) => {
@@ -139,6 +148,14 @@ export const SCENES = {
       load({}, {});
       mark();
       operate('A', 'restart');
+    },
+  },
+  aAloneIsStopped: {
+    title: 'A is up, B is not enabled; the operator stops A',
+    play: ({ load, operate, mark }) => {
+      load({}, DISABLED);
+      mark();
+      operate('A', 'stop');
     },
   },
   aFails: {

@@ -53,6 +53,7 @@ const OF_ONE_FAILED_OR_ENABLED: readonly SceneName[] = [
   'bCrashes',
   'bComesBack',
   'bEnds',
+  'bDies',
   'bIsChanged',
   'aIsStopped',
   'aIsRestarted',
@@ -60,7 +61,7 @@ const OF_ONE_FAILED_OR_ENABLED: readonly SceneName[] = [
 /** Scenes in which the files would be wrong, or A could not be up. */
 const IMPOSSIBLE: Readonly<Partial<Record<DependencyField, readonly SceneName[]>>> = {
   conflicts: OF_ONE_FAILED_OR_ENABLED,
-  requisite: ['bStartsBesideA', 'aFails', 'aSucceeds'],
+  requisite: ['bStartsBesideA', 'aAloneIsStopped', 'aFails', 'aSucceeds'],
 };
 
 /** Of each scene the fields by what becomes of A and B. */
