@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { packageRoot } from '../../src/base/package-root.ts';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
 import { idsOf } from '../support/launch.ts';
 import { startUnitd } from '../support/unitd.ts';
@@ -125,31 +126,69 @@ test('umask, noNewPrivileges and nice; the helpers before the command leave no t
   assert.deepEqual(names(pid), names(plain));
 });
 
-test('limits: soft and hard of every resource that is named, others as they were', async (t) => {
+/** Every limit of the schema: what /proc calls it, and a soft and a hard value that is below what machines have. */
+const LIMITS = {
+  as: ['Max address space', 8e9, 9e9],
+  core: ['Max core file size', 0, 0],
+  cpu: ['Max cpu time', 1000, 2000],
+  data: ['Max data size', 8e9, 9e9],
+  fsize: ['Max file size', 1e6, 2e6],
+  locks: ['Max file locks', 100, 200],
+  memlock: ['Max locked memory', 4096, 8192],
+  msgqueue: ['Max msgqueue size', 1000, 2000],
+  nice: ['Max nice priority', 1, 2],
+  nofile: ['Max open files', 200, 300],
+  nproc: ['Max processes', 4000, 5000],
+  rss: ['Max resident set', 1e6, 2e6],
+  rtprio: ['Max realtime priority', 1, 2],
+  rttime: ['Max realtime timeout', 1e6, 2e6],
+  sigpending: ['Max pending signals', 100, 200],
+  stack: ['Max stack size', 4_194_304, 8_388_608],
+} as const satisfies Readonly<Record<string, readonly [string, number, number]>>;
+
+function limitsOf(pid: number | 'self'): ReadonlyMap<string, string> {
+  return new Map(
+    readFileSync(`/proc/${pid}/limits`, 'utf8')
+      .split('\n')
+      .slice(1)
+      .map((line) => [line.slice(0, 25).trim(), line.slice(25).trim().split(/\s+/).slice(0, 2).join(':')]),
+  );
+}
+
+test('limits: soft and hard of every resource of the schema; of a unit that names none they are as they were', async (t) => {
+  const schema: { readonly properties: { readonly limits: { readonly properties: object } } } = JSON.parse(
+    readFileSync(join(packageRoot(), 'schemas/unit.schema.json'), 'utf8'),
+  );
+  assert.deepEqual(Object.keys(LIMITS), Object.keys(schema.properties.limits.properties).sort());
+  const own = limitsOf('self');
+  const values = Object.entries(LIMITS).map(([field, [name, soft, hard]]) => {
+    // Nobody but root may raise what the machine allows.
+    const most = Number((own.get(name) ?? '').split(':')[1]?.replace('unlimited', 'Infinity'));
+    return { field, name, value: `${Math.min(soft, most)}:${Math.min(hard, most)}` };
+  });
   const channel = openChannel(t);
   await startUnitd(t, {
-    'web.yaml': `
-      command: ${child.announce} ${channel.path}
-      limits: { nofile: "200:300", core: 0, stack: 4194304, cpu: "1000:2000", fsize: "1000000:2000000" }`,
+    'all.yaml': `
+      command: ${child.announce} ${channel.path} all
+      limits: { ${values.map(({ field, value }) => `${field}: "${value}"`).join(', ')} }`,
     'plain.yaml': `command: ${child.announce} ${channel.path} plain`,
+    'one.yaml': `
+      command: ${child.announce} ${channel.path} one
+      limits: { core: 0 }`,
   });
-  const limitsOf = (pid: number): ReadonlyMap<string, string> =>
-    new Map(
-      readFileSync(`/proc/${pid}/limits`, 'utf8')
-        .split('\n')
-        .slice(1)
-        .map((line) => [line.slice(0, 25).trim(), line.slice(25).trim().split(/\s+/).slice(0, 2).join(':')]),
-    );
-  const web = limitsOf((await channel.next('up')).pid);
+  const all = limitsOf((await channel.next('all')).pid);
+  assert.deepEqual(
+    values.map(({ name }) => `${name} ${all.get(name)}`),
+    values.map(({ name, value }) => `${name} ${value}`),
+  );
   const plain = limitsOf((await channel.next('plain')).pid);
-  const set = new Map([
-    ['Max open files', '200:300'],
-    ['Max core file size', '0:0'],
-    ['Max stack size', '4194304:4194304'],
-    ['Max cpu time', '1000:2000'],
-    ['Max file size', '1000000:2000000'],
-  ]);
-  assert.deepEqual(web, new Map([...plain].map(([name, value]) => [name, set.get(name) ?? value])));
+  const openFiles = (own.get('Max open files') ?? '').split(':')[1];
+  assert.deepEqual(
+    plain,
+    new Map([...own, ['Max open files', `${Math.min(1024, Number(openFiles))}:${openFiles}`]]),
+  );
+  const one = limitsOf((await channel.next('one')).pid);
+  assert.deepEqual(one, new Map([...plain, ['Max core file size', '0:0']]));
 });
 
 test('oomScoreAdjust is set before the command begins', async (t) => {
