@@ -84,6 +84,10 @@ test('check takes a file under any name, as a deploy tool hands it over, and war
   const ran = await unitd.cli('check', copy);
   assert.equal(ran.code, 0);
   assert.match(ran.stderr, /warning: .*\/nonexistent\/server/);
+  writeFileSync(copy, 'command: "true"\nenvironmentFiles: [/nonexistent/env, -/nonexistent/spare]\n');
+  const warned = await unitd.cli('check', copy);
+  assert.equal(warned.code, 0);
+  assert.match(warned.stderr, /environment file "\/nonexistent\/env" does not exist\n1 warning in/);
   writeFileSync(copy, 'comand: x\n');
   assert.equal((await unitd.cli('check', copy)).code, 78);
   assert.equal((await unitd.cli('check', join(copies, 'none.yaml'))).code, 78);

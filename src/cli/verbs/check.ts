@@ -1,4 +1,5 @@
 // unitd check: validates unit files where they lie, without a daemon and without running anything.
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { loadSet } from '../../config/load-set.ts';
@@ -87,7 +88,7 @@ function elsewhere(problem: Problem): Problem {
 }
 
 /**
- * What this machine lacks for the unit to start: a program, a directory, a user, a helper such as setpriv(1). A
+ * What this machine lacks for the unit to start: a file, a program, a directory, a user, a helper such as setpriv(1). A
  * warning, for the file may be meant for another machine, or for after the next package. Words with a variable are
  * only known at the start.
  */
@@ -99,7 +100,10 @@ function wantingHere(spec: UnitSpec | undefined, file: string): readonly Problem
     if (command === null || command.argv[0].includes('$')) return [];
     return checkPrerequisites({ ...spec, argv: command.argv, environment })?.reason ?? [];
   });
-  return [...new Set(reasons)].map((reason) => ({
+  const files = spec.environmentFiles.flatMap(({ path, optional }) =>
+    optional || existsSync(path) ? [] : `environment file ${JSON.stringify(path)} does not exist`,
+  );
+  return [...new Set([...files, ...reasons])].map((reason) => ({
     severity: 'warning',
     unit: spec.name,
     file,
