@@ -2,7 +2,7 @@
 import type { FieldChange, Plan, PlanAction, PlannedUnit } from '../model/plan.ts';
 import type { Palette } from './palette.ts';
 import type { Screen } from './screen.ts';
-import { nameColumns, printable } from './text-width.ts';
+import { nameColumns, printable, twoColumnsAtMost } from './text-width.ts';
 
 interface Look {
   readonly symbol: string;
@@ -56,7 +56,7 @@ function unitLines(unit: PlannedUnit, width: number, screen: Screen): readonly s
   const fieldWidth = Math.max(0, ...unit.changes.map(({ field }) => field.length));
   return [
     `${head}  ${printable(unit.reason)}`.trimEnd(),
-    ...unit.changes.map((change) => changeLine(change, unit.action, fieldWidth, screen)),
+    ...unit.changes.flatMap((change) => changeLines(change, unit.action, fieldWidth, screen)),
   ];
 }
 
@@ -66,17 +66,26 @@ function effectText({ effect }: FieldChange, action: PlanAction): string {
   return action === 'start' ? 'starts it' : EFFECTS['next-start'];
 }
 
-function changeLine(
+/** On one line; below each other, so that the eye finds what differs, where the terminal is too narrow for that. */
+function changeLines(
   change: FieldChange,
   action: PlanAction,
   width: number,
-  { palette, unicode }: Screen,
-): string {
-  const arrow = palette.dim(unicode ? '→' : '->');
-  const effect = change.effect === 'restart' && action === 'restart' ? palette.yellow : palette.dim;
-  const from = palette.red(valueText(change.from));
-  const to = palette.green(valueText(change.to));
-  return `    ${`${change.field}:`.padEnd(width + 1)} ${from} ${arrow} ${to}  ${effect(`(${effectText(change, action)})`)}`;
+  { palette, unicode, width: columns }: Screen,
+): readonly string[] {
+  const arrow = unicode ? '→' : '->';
+  const paint = change.effect === 'restart' && action === 'restart' ? palette.yellow : palette.dim;
+  const [from, to] = [valueText(change.from), valueText(change.to)];
+  const effect = `(${effectText(change, action)})`;
+  const field = `    ${`${change.field}:`.padEnd(width + 1)}`;
+  const isNarrow = columns !== null && twoColumnsAtMost(`${field} ${from} > ${to}  ${effect}`) > columns;
+  if (!isNarrow)
+    return [`${field} ${palette.red(from)} ${palette.dim(arrow)} ${palette.green(to)}  ${paint(effect)}`];
+  return [
+    `    ${change.field}:  ${paint(effect)}`,
+    `      - ${palette.red(from)}`,
+    `      + ${palette.green(to)}`,
+  ];
 }
 
 /** As a unit file would say it, on one line. */

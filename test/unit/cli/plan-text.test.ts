@@ -35,6 +35,24 @@ test('planText() says of a change that needs a new process when the unit that is
   assert.deepEqual(effects, ['(starts it)', '(at its next start)', '(at its next start)']);
 });
 
+test('planText() on a terminal puts values below each other that do not fit beside each other', () => {
+  const text = planText({ ...SAMPLE_PLAN, units: SAMPLE_PLAN.units.slice(2) }, { ...PIPE, width: 60 });
+  assert.equal(
+    text,
+    `\
+~ migrate  update   logs.maxSize changed
+    logs.maxSize: 10MB → 20MB  (in place)
+± web      restart  command changed
+    command:  (restarts it)
+      - [/usr/bin/node, a.js]
+      + [/usr/bin/node, b.js]
+    startPre: [] → [[/bin/true]]  (at its next start)
+
+plan 5f2c9b1d0a7e: 1 to restart, 1 to update, 4 unchanged
+`,
+  );
+});
+
 test('planText() of an empty plan is one line', () => {
   assert.equal(
     planText({ id: '0', units: [], unchanged: 37 }, PIPE),
