@@ -83,6 +83,8 @@ export function treesText(graph: Graph, roots: readonly string[], screen: Screen
 }
 
 const SEE_ABOVE = ' (see above)';
+/** Deeper, a tree is no picture any more, and a chain of thousands would exhaust the stack. */
+const MOST_DEPTH = 40;
 
 function nodeOf(graph: Graph, edge: Edge, depth: number, drawn: Set<string>, screen: Screen): TreeNode {
   const { palette } = screen;
@@ -104,6 +106,10 @@ function nodeOf(graph: Graph, edge: Edge, depth: number, drawn: Set<string>, scr
   const symbol = paint(stateSymbol(unit, screen));
   const text = `${symbol} ${edge.to}${kinds} ${paint(words)}${why}${palette.dim(above)}`;
   if (!followed || edges.length === 0 || isAbove) return { text, children: [] };
+  if (depth === MOST_DEPTH) {
+    const more = `${screen.unicode ? '…' : '...'} and on from ${edge.to}`;
+    return { text, children: [{ text: palette.dim(more), children: [] }] };
+  }
   drawn.add(edge.to);
   return { text, children: edges.map((next) => nodeOf(graph, next, depth + 1, drawn, screen)) };
 }

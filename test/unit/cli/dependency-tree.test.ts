@@ -71,6 +71,16 @@ test('treesText() draws what each unit needs, with the field and the state', () 
   );
 });
 
+test('treesText() of a chain of ten thousand ends where it is no picture any more, and says from where on', () => {
+  const chain = Array.from({ length: 10_000 }, (_, at) =>
+    unit(`u${at}`, at === 9_999 ? {} : { requires: [`u${at + 1}`] }),
+  );
+  const lines = drawn(chain).trimEnd().split('\n');
+  assert.equal(lines.length, 42);
+  assert.match(lines.at(-2) ?? '', /● u40 \(requires\) running$/);
+  assert.match(lines.at(-1) ?? '', /└─ … and on from u40$/);
+});
+
 test('treesText() names all fields of one edge, and ends at those that are no need', () => {
   assert.equal(
     drawn(
