@@ -44,6 +44,14 @@ describe('operate: stop', () => {
     operate(on, 'web', 'stop');
     assert.equal(held(on, 'web'), false);
   });
+  test('also ends what another unit had brought up: released, it does not come back by itself', () => {
+    const on = settled(unitSpec('web', { ...ONCE, onFailure: ['alert'] }), unitSpec('alert', OFF));
+    crash(on, 'web');
+    assert.equal(standing(on, 'alert'), 'running');
+    operate(on, 'alert', 'stop');
+    operate(on, 'alert', 'release');
+    assert.equal(standing(on, 'alert'), 'stopped: not enabled');
+  });
   test('again is safe', () => {
     const on = settled(unitSpec('web'));
     operate(on, 'web', 'stop');
