@@ -28,16 +28,18 @@ export interface DraftPlan {
 /** Renders a field in file form: config's business, handed in so that core need not know of files. */
 export type FileForm = (spec: UnitSpec) => Readonly<Record<string, unknown>>;
 
-export function plan(desired: ReadonlyMap<string, UnitSpec>, fleet: Fleet, fileForm: FileForm): DraftPlan {
+export function plan(loaded: ReadonlyMap<string, UnitSpec>, fleet: Fleet, fileForm: FileForm): DraftPlan {
   const changes = new Map<string, readonly FieldChange[]>();
-  for (const [name, spec] of desired) {
+  for (const [name, spec] of loaded) {
     const unit = fleet.units.get(name);
     const changed = unit === undefined ? [] : changesOf(unit.spec, spec, fileForm);
     if (unit === undefined || unit.removed || changed.length > 0) changes.set(name, changed);
   }
-  const removed = [...fleet.units.values()].filter((unit) => !unit.removed && !desired.has(unit.spec.name));
-  if (changes.size === 0 && removed.length === 0) return { units: [], unchanged: desired.size };
+  const removed = [...fleet.units.values()].filter((unit) => !unit.removed && !loaded.has(unit.spec.name));
+  if (changes.size === 0 && removed.length === 0) return { units: [], unchanged: loaded.size };
 
+  // Of several reasons to restart a unit has the one that reached it first: that must not hang on who was loaded first.
+  const desired = new Map([...loaded].sort(([a], [b]) => (a < b ? -1 : 1)));
   const planned = new Map(removed.map((unit) => [unit.spec.name, removedRow(unit)]));
   const outlook = outlookOf(desired, fleet, changes);
   for (const [name, spec] of desired) {
@@ -72,11 +74,10 @@ function outlookOf(
   const trial: Fleet = { ...fleet, units: new Map(fleet.units), dirty: new Set(), found };
   takeIn(desired, trial);
   const restarting = new Map<string, string>();
-  for (const [name, changed] of changes) {
-    const causes = causesOf(changed);
+  for (const [name, spec] of desired) {
+    const causes = causesOf(changes.get(name) ?? []);
     const unit = fleet.units.get(name);
-    const spec = desired.get(name);
-    if (causes === '' || unit === undefined || spec === undefined) continue;
+    if (causes === '' || unit === undefined) continue;
     if (needsStop(unit)) restarting.set(name, causes);
     amend(trial, name, { state: { ...unit.state, phase: phaseAs(spec, unit) } });
   }

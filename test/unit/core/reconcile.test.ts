@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import * as world from '../../property/fleet-world.ts';
 import { crash, load, operate, settled, standing, tellAll } from './fleet-stage.ts';
 import { command, unitSpec } from './unit-spec.ts';
+import type { UnitSpec } from '../../../src/model/unit.ts';
 import type { SpecChange } from './unit-spec.ts';
 
 const OTHER = { command: command('/bin/other') };
@@ -119,6 +120,27 @@ describe('plan: actions and reasons', () => {
     ]);
     assert.equal(standing(on, 'web'), 'waiting: requires "db": stopped by the operator');
   });
+});
+
+test('plan: why a unit restarts with two others does not depend on which of them is loaded first', () => {
+  const set = (change: SpecChange): readonly UnitSpec[] => [
+    unitSpec('a', change),
+    unitSpec('b', change),
+    unitSpec('c', { partOf: ['a'] }),
+    unitSpec('d', { requires: ['c'], partOf: ['b'] }),
+  ];
+  const on = settled(...set({}));
+  const plan = world.planOf(on, set(OTHER));
+  assert.deepEqual(
+    plan.units.map((row) => `${row.action} ${row.name}: ${row.reason}`),
+    [
+      'restart a: command changed',
+      'restart b: command changed',
+      'restart c: part of "a", which restarts',
+      'restart d: requires "c", which restarts',
+    ],
+  );
+  assert.deepEqual(world.planOf(on, set(OTHER).toReversed()), plan);
 });
 
 test('plan: a unit that was pulled in by one whose file is gone is no longer wanted', () => {
