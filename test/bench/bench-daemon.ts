@@ -1,17 +1,14 @@
 // A daemon over a set of stamping units, in directories of its own. Everything it starts ends with the scope.
-import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { OperationDocument } from '../../src/wire/v1.ts';
 import { getJson } from '../support/json-request.ts';
 import type { Following } from '../support/launch.ts';
 import { follow } from '../support/launch.ts';
-import { killMarked } from '../support/processes.ts';
+import { makePlace } from './place.ts';
 import type { Scope } from './scope.ts';
-import type { StampChild } from './stamps.ts';
-import { makeStampChild, StampChannel } from './stamps.ts';
+import type { StampChannel, StampChild } from './stamps.ts';
 
 export class BenchDaemon {
   readonly root: string;
@@ -23,23 +20,20 @@ export class BenchDaemon {
   #running: Following | null = null;
 
   constructor(scope: Scope) {
-    this.root = mkdtempSync(join(tmpdir(), 'unitd-bench-'));
-    scope.defer(() => rmSync(this.root, { recursive: true, force: true }));
-    const marker = randomUUID();
-    scope.defer(() => void killMarked({ environment: `UNITD_BENCH=${marker}`, directory: this.root }));
+    const { root, env, channel, child } = makePlace(scope);
+    this.root = root;
     this.#units = join(this.root, 'units.d');
     mkdirSync(this.#units, { mode: 0o755 });
     this.socket = join(this.root, 'run/unitd.sock');
     this.env = {
-      ...process.env,
-      UNITD_BENCH: marker,
+      ...env,
       UNITD_UNITS: this.#units,
       UNITD_RUNTIME_DIR: join(this.root, 'run'),
       UNITD_STATE_DIR: join(this.root, 'state'),
       UNITD_LOG_DIR: join(this.root, 'log'),
     };
-    this.channel = new StampChannel(scope, this.root);
-    this.child = makeStampChild(this.root);
+    this.channel = channel;
+    this.child = child;
   }
 
   get pid(): number {
@@ -48,15 +42,12 @@ export class BenchDaemon {
   }
 
   /** `variant` ends up in the child's environment: another one makes the unit restart. */
-  write(unit: string, variant = '0'): void {
+  write(unit: string, variant = '0', more: readonly string[] = []): void {
     const { program } = this.child;
-    const text = [
-      `command: [${JSON.stringify(program)}, ${JSON.stringify(this.channel.path)}, ${unit}]`,
-      `environment: { VARIANT: "${variant}" }`,
-      'restart: { delay: 0s, jitter: 0 }',
-      '',
-    ].join('\n');
-    this.writeFile(`${unit}.yaml`, text);
+    this.writeFile(
+      `${unit}.yaml`,
+      unitText([program, this.channel.path, unit], [`environment: { VARIANT: "${variant}" }`, ...more]),
+    );
   }
 
   writeFile(file: string, text: string): void {
@@ -99,6 +90,16 @@ export class BenchDaemon {
     const end = await running?.kill('SIGTERM');
     if (end?.code !== 0) throw new Error(`the daemon ended with ${end?.signal ?? `code ${end?.code}`}`);
   }
+}
+
+/** A unit that starts again at once. */
+export function unitText(argv: readonly string[], more: readonly string[]): string {
+  return [
+    `command: [${argv.map((word) => JSON.stringify(word)).join(', ')}]`,
+    ...more,
+    'restart: { delay: 0s, jitter: 0 }',
+    '',
+  ].join('\n');
 }
 
 export function unitName(at: number): string {

@@ -1,7 +1,7 @@
 // Figures that a measure gives, and the few statistics they are told by. Prints nothing.
 import type { Scope } from './scope.ts';
 
-export type FigureUnit = 'ms' | 'µs' | '%' | 'MB' | 'KB' | 'x' | 'n';
+export type FigureUnit = 'ms' | 'µs' | '%' | 'MB' | 'KB' | 'MB/s' | 'x' | 'n';
 
 export interface Figure {
   readonly name: string;

@@ -1,83 +1,98 @@
-// MB/s of 100-byte lines from a writer process through a FIFO into rotating logs: node build/test/bench/log-capture.js [MB [FORMAT]]
-import { execFileSync, spawn } from 'node:child_process';
-import { constants, existsSync, mkdtempSync, openSync, closeSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { createCapture } from '../../src/logs/capture.ts';
-import type { LogFormat } from '../../src/model/unit.ts';
-import type { Clock } from '../../src/os/ports.ts';
-import { createReadiness } from '../../src/os/readiness.ts';
+// A flood of 100-byte lines through a supervisor into log files of 10 MB: bytes a second from the writer's own word
+// that it begins until the last byte is in the files. Of unitd's files every line is looked at, of others' the size.
+import type { Figure, Measure } from './figures.ts';
+import { ratios } from './figures.ts';
+import type { LogWay, Peer } from './peers/peer.ts';
+import { Running } from './peers/running.ts';
+import { unitd } from './peers/unitd.ts';
+import { makePlace } from './place.ts';
+import type { Scope } from './scope.ts';
+import { compiled } from './stamps.ts';
+import { allWrittenMs, checkLines } from './written.ts';
 
-const clock: Clock = {
-  monotonicMs: () => performance.now(),
-  wallMs: () => performance.timeOrigin + performance.now(),
-  arm: (atMs, callback) => {
-    const timer = setTimeout(callback, Math.min(atMs - performance.now(), 2 ** 31 - 1)).unref();
-    return { close: () => clearTimeout(timer) };
-  },
+const ROUNDS = 5;
+export const MEGABYTES = 300;
+const LINES = MEGABYTES * 10_000;
+
+interface Rates {
+  readonly peer: Peer;
+  readonly way: LogWay;
+  readonly label: string;
+  readonly megabytesPerSecond: number[];
+  readonly processorMsPerMegabyte: number[];
+}
+
+async function oneFlood(scope: Scope, { peer, way, ...rates }: Rates): Promise<void> {
+  const place = makePlace(scope);
+  const { channel, root } = place;
+  const program = compiled(root, 'flood');
+  if (program === null) throw new Error('cannot flood: no C compiler, expected cc on PATH');
+  const argv = [program, channel.path, 'flood', String(MEGABYTES)];
+  const log = way.configure(root, { name: 'flood', argv });
+  const running = new Running(scope, place, log);
+  const { atMs } = await running.whileItLives(channel.stamp('flood'));
+  const processorMs = running.processorMs(program);
+  await running.whileItLives(channel.stamp('flood-done'));
+  const seconds = ((await allWrittenMs(log, LINES)) - atMs) / 1000;
+  rates.megabytesPerSecond.push(MEGABYTES / seconds);
+  rates.processorMsPerMegabyte.push((running.processorMs(program) - processorMs) / MEGABYTES);
+  if (peer === unitd) checkLines(log, LINES);
+}
+
+/** Each way of each supervisor once a round. */
+export async function floodAll(
+  scope: Scope,
+  rounds: number,
+  peers: readonly Peer[],
+): Promise<readonly Rates[]> {
+  const all = peers.flatMap((peer) =>
+    peer.logWays.map((way): Rates => {
+      const label = `${peer.name}, ${way.name}${way.rotates ? '' : ', no rotation'}`;
+      return { peer, way, label, megabytesPerSecond: [], processorMsPerMegabyte: [] };
+    }),
+  );
+  for (let round = 0; round < rounds; round += 1) {
+    for (const rates of all) await scope.within(async (inner) => await oneFlood(inner, rates));
+  }
+  return all;
+}
+
+export function rateFigures(all: readonly Rates[]): readonly Figure[] {
+  return [
+    ...all.map(({ label, megabytesPerSecond }): Figure => ({
+      name: label,
+      unit: 'MB/s',
+      values: megabytesPerSecond,
+    })),
+    ...all.map(({ label, processorMsPerMegabyte }): Figure => ({
+      name: `${label}, processor a megabyte`,
+      unit: 'ms',
+      values: processorMsPerMegabyte,
+    })),
+  ];
+}
+
+/** How often as fast the first is as the second: the ratio of each round. */
+export function timesSlower(
+  all: readonly Rates[],
+  slow: string,
+  fast: string,
+  wanted: number,
+): Figure | null {
+  const [one, other] = [slow, fast].map((label) => all.find((rates) => rates.label === label));
+  if (one === undefined || other === undefined) return null;
+  const values = ratios(other.megabytesPerSecond, one.megabytesPerSecond);
+  return { name: `${fast}, times as fast as ${slow}`, unit: 'x', values, wanted };
+}
+
+async function run(scope: Scope): Promise<readonly Figure[]> {
+  const all = await floodAll(scope, ROUNDS, [unitd]);
+  const against = timesSlower(all, 'unitd, cri', 'unitd, raw', 2);
+  return [...rateFigures(all), ...(against === null ? [] : [against])];
+}
+
+export const logCapture: Measure = {
+  name: 'logs',
+  about: `${MEGABYTES} MB of 100-byte lines from one unit, rotated at 10 MB, every line counted`,
+  run,
 };
-
-const WRITER = `
-  const line = 'x'.repeat(99) + '\\n';
-  const block = Buffer.from(line.repeat(5000));
-  const fs = require('node:fs');
-  for (let left = Number(process.argv[1]); left > 0; left -= block.length) {
-    for (let at = 0; at < block.length; ) at += fs.writeSync(1, block, at);
-  }
-`;
-
-async function run(format: LogFormat, compress: boolean, totalBytes: number): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'unitd-bench-'));
-  try {
-    const fds = ['out', 'err'].map((name) => {
-      const path = join(directory, name);
-      execFileSync('mkfifo', [path]);
-      const childFd = openSync(path, constants.O_RDWR);
-      return { childFd, readFd: openSync(path, constants.O_RDWR | constants.O_NONBLOCK) };
-    });
-    const [stdout, stderr] = fds;
-    if (stdout === undefined || stderr === undefined) return;
-    const spec = { format, maxSizeBytes: 10e6, maxFiles: 5, maxAgeMs: null, compress };
-    const readiness = createReadiness();
-    const capture = createCapture({
-      unit: 'bench',
-      directory: join(directory, 'log'),
-      spec,
-      stdoutFd: stdout.readFd,
-      stderrFd: stderr.readFd,
-      readiness,
-      spoolPath: join(existsSync('/dev/shm') ? '/dev/shm' : directory, `${basename(directory)}.spool`),
-      bootId: '',
-      clock,
-      onProblem: (problem) => process.stderr.write(`${problem}\n`),
-      onRisk: (message) => process.stderr.write(`${message}\n`),
-    });
-    const startMs = performance.now();
-    const cpu = process.cpuUsage();
-    const child = spawn(process.execPath, ['-e', WRITER, String(totalBytes)], {
-      stdio: ['ignore', stdout.childFd, stderr.childFd],
-    });
-    await new Promise((resolve) => child.once('exit', resolve));
-    await capture.settle();
-    const seconds = (performance.now() - startMs) / 1000;
-    const { user, system } = process.cpuUsage(cpu);
-    await capture.close(false);
-    readiness.close();
-    for (const { childFd } of fds) closeSync(childFd);
-    const { bytes, droppedBytes } = capture.stats();
-    const rate = (bytes / seconds / 1e6).toFixed(0);
-    const cost = ((user + system) / 1000 / (bytes / 1e6)).toFixed(2);
-    process.stdout.write(
-      `${format}\tcompress ${compress ? 'on' : 'off'}\t${rate} MB/s\t${cost} ms CPU per MB\tdropped ${droppedBytes}\n`,
-    );
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-const totalBytes = Number(process.argv[2] ?? '500') * 1e6;
-const only = process.argv[3];
-for (const format of ['raw', 'cri', 'json'] as const) {
-  if (only !== undefined && only !== format) continue;
-  for (const compress of [false, true]) await run(format, compress, totalBytes);
-}

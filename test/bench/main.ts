@@ -1,27 +1,40 @@
 // npm run bench: runs the measures, all or those named, prints a table and writes the figures as JSON.
 //   npm run bench -- [--json PATH] [NAME...]
-//   npm run bench -- soak [--minutes N]      runs only when it is named
+// These run only when they are named:
+//   npm run bench -- soak [--minutes N]
+//   npm run bench -- scale core-million limits
+//   npm run bench -- peers peers-logs [--with NAME,NAME] [--rounds N] [--units N]   NAME: dinit, s6, …
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/base/package-root.ts';
 import { coreEvent } from './core-event.ts';
+import { coreMillion } from './core-million.ts';
 import type { Measure } from './figures.ts';
 import { fleet } from './fleet.ts';
+import { flood } from './flood.ts';
 import { idle } from './idle.ts';
+import { limits } from './limits.ts';
+import { logCapture } from './log-capture.ts';
+import { peersLogs } from './peers-logs.ts';
+import { peersWork } from './peers-work.ts';
+import { reload } from './reload.ts';
 import type { Result } from './report.ts';
 import { documentOf, tableOf } from './report.ts';
 import { restart } from './restart.ts';
+import { scale } from './scale.ts';
 import { Scope } from './scope.ts';
 import { soak } from './soak.ts';
 import { status } from './status.ts';
 
-const STANDARD: readonly Measure[] = [coreEvent, fleet, restart, idle, status];
+const STANDARD: readonly Measure[] = [coreEvent, fleet, restart, idle, status, reload, logCapture, flood];
 const SOAK_MINUTES = '3';
+const PEER_ROUNDS = '5';
+const PEER_UNITS = '200';
 const USAGE = 64;
 /** A run that takes longer is broken: it is cleaned up and fails. */
-const RUN_LIMIT_MS = 300_000;
+const RUN_LIMIT_MS = 600_000;
 
 async function runMeasure(measure: Measure, scope: Scope): Promise<Result> {
   const notes: string[] = [];
@@ -67,6 +80,9 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     options: {
       json: { type: 'string', default: join(packageRoot(), 'build/bench.json') },
+      with: { type: 'string' },
+      rounds: { type: 'string', default: PEER_ROUNDS },
+      units: { type: 'string', default: PEER_UNITS },
       minutes: { type: 'string', default: SOAK_MINUTES },
     },
     allowPositionals: true,
@@ -76,7 +92,23 @@ async function main(): Promise<number> {
     console.error(`cannot soak for "${values.minutes}" minutes, expected a number above 0`);
     return USAGE;
   }
-  const measures = [...STANDARD, soak(minutes)];
+  const [rounds, units] = [Number(values.rounds), Number(values.units)];
+  if (!Number.isInteger(rounds) || rounds < 1 || !Number.isInteger(units) || units < 1) {
+    console.error(
+      `cannot do ${values.rounds} rounds of ${values.units} units, expected whole numbers above 0`,
+    );
+    return USAGE;
+  }
+  const peers = values.with?.split(',') ?? null;
+  const measures = [
+    ...STANDARD,
+    scale,
+    coreMillion,
+    limits,
+    peersWork(rounds, units, peers),
+    peersLogs(rounds, peers),
+    soak(minutes),
+  ];
   const unknown = positionals.filter((name) => !measures.some((measure) => measure.name === name));
   if (unknown.length > 0) {
     const known = measures.map(({ name }) => name).join(', ');

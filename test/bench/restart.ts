@@ -1,8 +1,6 @@
 // From the kill of a child to the next one's own word, at zero restart delay, beside one bare posix_spawn of the same
 // program in the same run.
-import { closeSync, openSync } from 'node:fs';
-import type { ProcessId } from '../../src/model/process.ts';
-import { createProcesses } from '../../src/os/processes.ts';
+import { bareSpawns } from './bare-spawn.ts';
 import { BenchDaemon } from './bench-daemon.ts';
 import type { Figure, Measure } from './figures.ts';
 import { median } from './figures.ts';
@@ -11,51 +9,6 @@ import type { Scope } from './scope.ts';
 const UNITS = 200;
 const ROUNDS = 20;
 const KILLS_A_ROUND = 15;
-
-interface Bare {
-  /** Starts one child, kills it when it has spoken, and waits for its end. */
-  readonly once: () => Promise<{ readonly callMs: number; readonly spokenMs: number }>;
-}
-
-function bareSpawns(scope: Scope, daemon: BenchDaemon): Bare {
-  const { channel, child } = daemon;
-  const processes = createProcesses();
-  scope.defer(() => processes.close());
-  const nullFd = openSync('/dev/null', 'w');
-  scope.defer(() => closeSync(nullFd));
-  let ended: (process: ProcessId | null) => void = () => undefined;
-  processes.onReaped((process) => ended(process));
-  return {
-    once: async () => {
-      const { mark } = channel;
-      const startMs = child.nowMs();
-      const result = processes.spawn({
-        argv: [child.program, channel.path, 'bare'],
-        environment: { UNITD_BENCH: daemon.env['UNITD_BENCH'] ?? '' },
-        workingDirectory: null,
-        user: null,
-        group: null,
-        supplementaryGroups: null,
-        umask: null,
-        limits: {},
-        nice: null,
-        oomScoreAdjust: null,
-        noNewPrivileges: false,
-        stdoutFd: nullFd,
-        stderrFd: nullFd,
-      });
-      const callMs = child.nowMs() - startMs;
-      if (!result.ok) throw new Error(result.failure.reason);
-      const [stamp] = await channel.stamps(1, mark);
-      const gone = new Promise<void>((resolve) => {
-        ended = (process) => process?.pid === result.process.pid && resolve();
-      });
-      processes.signal(result.process, 'SIGKILL');
-      await gone;
-      return { callMs, spokenMs: (stamp?.atMs ?? NaN) - startMs };
-    },
-  };
-}
 
 async function run(scope: Scope, note: (text: string) => void): Promise<readonly Figure[]> {
   const daemon = new BenchDaemon(scope);

@@ -12,6 +12,17 @@ export class Scope {
     this.#undos.push(undo);
   }
 
+  /** A part of the measure whose things go when it is over, not with the whole. */
+  async within<T>(part: (inner: Scope) => Promise<T>): Promise<T> {
+    const inner = new Scope();
+    this.defer(async () => await inner.close());
+    try {
+      return await part(inner);
+    } finally {
+      await inner.close();
+    }
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     const failures: unknown[] = [];

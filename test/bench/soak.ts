@@ -1,15 +1,14 @@
 // A daemon that is kept busy for a while: restarts, forks that leave their parents, reloads with changes, units that
 // come and go, logs that rotate, clients that come and go. Whatever it keeps of that shows as a slope.
 //   npm run bench -- soak --minutes 120
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { ownCgroup } from '../../src/os/cgroup-hierarchy.ts';
 import type { StatusDocument } from '../../src/wire/v1.ts';
 import { BenchDaemon } from './bench-daemon.ts';
 import type { Figure, Measure } from './figures.ts';
-import { memoryOf } from './proc-figures.ts';
+import { cgroupsOf, memoryOf } from './proc-figures.ts';
 import type { Scope } from './scope.ts';
 
 const CYCLE_MS = 250;
@@ -30,17 +29,6 @@ interface Look {
   readonly threads: number;
   readonly pipes: number;
   readonly cgroups: number;
-}
-
-function cgroupsOf(pid: number): number {
-  const own = ownCgroup(
-    readFileSync('/proc/self/mountinfo', 'utf8'),
-    readFileSync(`/proc/${pid}/cgroup`, 'utf8'),
-  );
-  return own.ok
-    ? readdirSync(dirname(own.directory), { withFileTypes: true }).filter((entry) => entry.isDirectory())
-        .length
-    : 0;
 }
 
 function lookAt(daemon: BenchDaemon, hasFence: boolean): Look {

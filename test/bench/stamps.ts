@@ -24,25 +24,41 @@ export interface StampChild {
 
 const SCRIPT = '#!/bin/sh\necho "$2 $$ $(date +%s%N)" > "$1"\nexec sleep infinity\n';
 
-export function makeStampChild(directory: string): StampChild {
-  const program = join(directory, 'stamp');
-  const source = join(packageRoot(), 'test/bench/stamp.c');
+/** On the clock of compiled children. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+/** The program made of test/bench/NAME.c in `directory`, or null where there is no compiler. */
+export function compiled(directory: string, name: string): string | null {
+  const program = join(directory, name);
+  const source = join(packageRoot(), `test/bench/${name}.c`);
   for (const linking of [['-static'], []]) {
     try {
       execFileSync('cc', ['-O2', ...linking, '-o', program, source], { stdio: 'ignore' });
-      return { program, nowMs: () => Number(process.hrtime.bigint()) / 1e6, kind: 'compiled' };
+      return program;
     } catch {
       // No compiler, or no static libc: the next way.
     }
   }
+  return null;
+}
+
+export function makeStampChild(directory: string): StampChild {
+  const stamp = compiled(directory, 'stamp');
+  if (stamp !== null) return { program: stamp, nowMs: monotonicMs, kind: 'compiled' };
+  const program = join(directory, 'stamp');
   writeFileSync(program, SCRIPT);
   chmodSync(program, 0o755);
   return { program, nowMs: () => performance.timeOrigin + performance.now(), kind: 'shell' };
 }
 
+/** Supervisors that start thousands, one after the other, take their time. */
+const WAIT_LIMIT_MS = 60_000;
+
 export class StampChannel {
   readonly path: string;
-  readonly #arrivals = new Arrivals<Stamp>('the stamp channel');
+  readonly #arrivals = new Arrivals<Stamp>('the stamp channel', WAIT_LIMIT_MS);
 
   constructor(scope: Scope, directory: string) {
     this.path = join(directory, 'stamps');
@@ -66,6 +82,11 @@ export class StampChannel {
   /** For the waits below: only stamps that arrive from here on. */
   get mark(): number {
     return this.#arrivals.seen.length;
+  }
+
+  /** Waits for the word of one child since `mark`. */
+  async stamp(word: string, mark = 0): Promise<Stamp> {
+    return await this.#arrivals.first((stamp) => stamp.word === word, `"${word}"`, mark);
   }
 
   /** Waits for `count` stamps since `mark`, and gives them. */

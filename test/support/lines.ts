@@ -28,10 +28,12 @@ export class Arrivals<T> {
   readonly #seen: T[] = [];
   readonly #waiters = new Set<Waiter<T>>();
   readonly #name: string;
+  readonly #limitMs: number;
   #ended: string | undefined;
 
-  constructor(name: string) {
+  constructor(name: string, limitMs = WAIT_LIMIT_MS) {
     this.#name = name;
+    this.#limitMs = limitMs;
   }
 
   get seen(): readonly T[] {
@@ -57,8 +59,8 @@ export class Arrivals<T> {
     return await new Promise<T>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(waiter);
-        reject(this.#failure(what, `none came in ${WAIT_LIMIT_MS} ms`));
-      }, WAIT_LIMIT_MS);
+        reject(this.#failure(what, `none came in ${this.#limitMs} ms`));
+      }, this.#limitMs);
       const waiter: Waiter<T> = { fits, resolve, reject, what, timer };
       this.#waiters.add(waiter);
     });
