@@ -10,6 +10,9 @@ import { makePlace } from './place.ts';
 import type { Scope } from './scope.ts';
 import type { StampChannel, StampChild } from './stamps.ts';
 
+/** Ten thousand files on a busy machine. */
+const START_LIMIT_MS = 60_000;
+
 export class BenchDaemon {
   readonly root: string;
   readonly env: NodeJS.ProcessEnv;
@@ -61,7 +64,7 @@ export class BenchDaemon {
   /** Resolves when it says that it is ready; units may still be starting. */
   async start(): Promise<void> {
     const launch = { args: ['daemon'], env: this.env, cwd: this.root, asUser: undefined };
-    this.#running = follow(launch, 'the daemon', 'stderr');
+    this.#running = follow(launch, 'the daemon', 'stderr', START_LIMIT_MS);
     await this.#running.line('"event":"ready"');
   }
 

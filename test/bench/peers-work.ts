@@ -3,6 +3,7 @@
 import type { Figure, Measure } from './figures.ts';
 import { median } from './figures.ts';
 import { presentPeers } from './peers/field.ts';
+import { floor } from './peers/floor.ts';
 import type { Peer } from './peers/peer.ts';
 import { Running } from './peers/running.ts';
 import { unitd } from './peers/unitd.ts';
@@ -39,6 +40,12 @@ const COLUMNS: readonly {
   { key: 'reload', name: 'no-op reload', unit: 'ms' },
   { key: 'memoryMB', name: 'memory (PSS)', unit: 'MB' },
 ];
+
+/** unitd's share of a peer's time must not be above it. The floor is no peer, and is there to be seen. */
+const WANTED: Partial<Record<keyof Times, Readonly<Record<string, number>>>> = {
+  start: { dinit: 2.5, any: 1 },
+  kill: { dinit: 1 },
+};
 
 async function oneRound(scope: Scope, peer: Peer, units: number, times: Times): Promise<void> {
   const place = makePlace(scope);
@@ -83,9 +90,31 @@ function figuresOf(all: ReadonlyMap<string, Times>): readonly Figure[] {
       const figure = { name: `${name}: ${peer}`, unit, values };
       if (own === undefined || peer === unitd.name) return [figure];
       const ratio = own[key].slice(0, values.length).map((value, round) => value / (values[round] ?? NaN));
-      return [figure, { name: `${name}: unitd against ${peer}`, unit: 'x', values: ratio }];
+      const wanted = WANTED[key]?.[peer] ?? WANTED[key]?.['any'];
+      const against: Figure = { name: `${name}: unitd against ${peer}`, unit: 'x', values: ratio };
+      return [figure, wanted === undefined || peer === floor.name ? against : { ...against, wanted }];
     }),
   );
+}
+
+/** Medians as Markdown has tables, ready for a README. */
+function markdownOf(all: ReadonlyMap<string, Times>): string {
+  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const rows = [...all].map(([peer, times]) =>
+    row([
+      peer,
+      ...COLUMNS.map(({ key, unit }) => {
+        if (times[key].length === 0) return 'none';
+        const value = median(times[key]);
+        return `${value.toFixed(value >= 100 ? 0 : 1)} ${unit}`;
+      }),
+    ]),
+  );
+  return [
+    row(['', ...COLUMNS.map(({ name }) => name)]),
+    row(['', ...COLUMNS].map(() => '---')),
+    ...rows,
+  ].join('\n');
 }
 
 export function peersWork(rounds: number, units: number, names: readonly string[] | null): Measure {
@@ -107,6 +136,7 @@ export function peersWork(rounds: number, units: number, names: readonly string[
             await scope.within(async (inner) => await oneRound(inner, peer, units, times));
         }
       }
+      note(`medians of ${rounds} rounds\n\n${markdownOf(all)}\n`);
       return figuresOf(all);
     },
   };

@@ -56,9 +56,14 @@ export async function run(launch: Launch): Promise<Ran> {
 }
 
 /** Starts the program; `stream` is whose lines are followed, the other is thrown away. */
-export function follow(launch: Launch, name: string, stream: 'stdout' | 'stderr'): Following {
+export function follow(
+  launch: Launch,
+  name: string,
+  stream: 'stdout' | 'stderr',
+  limitMs = WAIT_LIMIT_MS,
+): Following {
   const child = start(launch);
-  const arrivals = new Arrivals<string>(name);
+  const arrivals = new Arrivals<string>(name, limitMs);
   child[stream]?.on(
     'data',
     lineSplitter((line) => arrivals.add(line)),
