@@ -64,14 +64,16 @@ function watchOver(current: () => Scope, limitMs: number): Watch {
   };
   const limit = setTimeout(() => leave(`not done after ${limitMs / 1000} s`), limitMs);
   const interrupted = (): void => leave('interrupted');
-  process.on('SIGINT', interrupted).on('SIGTERM', interrupted);
+  // A bug in a measure's callback must not leave its children behind.
+  const broken = (error: Error): void => leave(error.stack ?? error.message);
+  process.on('SIGINT', interrupted).on('SIGTERM', interrupted).on('uncaughtException', broken);
   return {
     get isOver() {
       return isOver;
     },
     close: () => {
       clearTimeout(limit);
-      process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+      process.off('SIGINT', interrupted).off('SIGTERM', interrupted).off('uncaughtException', broken);
     },
   };
 }
