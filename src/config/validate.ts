@@ -1,7 +1,13 @@
 // Checks a tree against the schema with ajv and words what ajv finds as this project words errors: one finding a
 // field. Fields that depend on each other are not compared here; compile does that.
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import { resolved, type Schema, schemaAt, unitSchema } from './schema.ts';
+//
+// The check itself is compiled from the schema when the program is built (schemas/compile.mjs): to load ajv and
+// have it compile takes as long as node takes to start.
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
+import { packageRoot } from '../base/package-root.ts';
+import { resolved, type Schema, schemaAt } from './schema.ts';
 import { suggestion } from './suggestion.ts';
 import {
   fieldOf,
@@ -18,12 +24,8 @@ import {
 let compiled: ValidateFunction | undefined;
 
 function validator(): ValidateFunction {
-  if (compiled === undefined) {
-    const ajv = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true });
-    // uniqueItems is there for editors: ajv reports the first pair only and compares some lists in quadratic time.
-    ajv.removeKeyword('uniqueItems').addKeyword('uniqueItems').addKeyword('errorMessage');
-    compiled = ajv.compile(unitSchema());
-  }
+  const load = createRequire(import.meta.url);
+  compiled ??= load(join(packageRoot(), 'dist/config/unit-schema.cjs')) as ValidateFunction;
   return compiled;
 }
 
