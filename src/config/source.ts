@@ -1,6 +1,6 @@
 // The bytes of a unit file as text: size, encoding and characters are checked here, before any YAML is read.
 // It also turns offsets into lines and columns. It must not know what the text means.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Larger files are refused unread: no unit needs it, and everything after this costs time in the size. */
 export const MAX_FILE_BYTES = 1024 * 1024;
@@ -69,9 +69,17 @@ export function placeAt(text: string, offset: number): Place {
   return { line, column: offset - lineStart + 1 };
 }
 
+/** By the bytes, which nobody writes to once they are read: a set is loaded again with most of the same. */
+const fingerprints = new WeakMap<Uint8Array, string>();
+
 /** Identity of a file's content: equal fingerprints mean that it need not be parsed again. */
 export function fingerprintOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  let fingerprint = fingerprints.get(bytes);
+  if (fingerprint === undefined) {
+    fingerprint = hash('sha256', bytes, 'hex');
+    fingerprints.set(bytes, fingerprint);
+  }
+  return fingerprint;
 }
 
 function decoded(bytes: Uint8Array): string | null {

@@ -71,7 +71,7 @@ function outlookOf(
   changes: ReadonlyMap<string, readonly FieldChange[]>,
 ): Outlook {
   const found = { before: new Map<string, number>(), after: new Map<string, number>() };
-  const trial: Fleet = { ...fleet, units: new Map(fleet.units), dirty: new Set(), found };
+  const trial: Fleet = { ...fleet, units: new Map(fleet.units), dirty: new Set(fleet.dirty), found };
   takeIn(desired, trial);
   const restarting = new Map<string, string>();
   for (const [name, spec] of desired) {
@@ -193,7 +193,7 @@ function stillActivated(
   return desired.get(activation.by)?.[activation.field].includes(name) === true;
 }
 
-/** Takes the desired set in. Costs the whole fleet; converge afterwards. */
+/** Takes the desired set in, and touches what it changes; converge afterwards. Walks the whole fleet, but no further. */
 export function commit(
   desired: ReadonlyMap<string, UnitSpec>,
   decided: DraftPlan,
@@ -201,7 +201,8 @@ export function commit(
   instant: Instant,
   outputs: Outputs,
 ): void {
-  takeIn(desired, fleet);
+  const touched = new Set([...takeIn(desired, fleet), ...decided.units.map((row) => row.name)]);
+  for (const unit of touched) outputs.push({ type: 'touched', unit });
   for (const row of decided.units) {
     const unit = fleet.units.get(row.name);
     if (unit === undefined || unit.removed) continue;
@@ -219,25 +220,34 @@ export function commit(
       }
     }
   }
-  for (const name of fleet.units.keys()) outputs.push({ type: 'touched', unit: name });
 }
 
-/** Specs, removals and activations; not yet what they ask of processes. */
-function takeIn(desired: ReadonlyMap<string, UnitSpec>, fleet: Fleet): void {
+/** Specs, removals and activations; not yet what they ask of processes. Gives the units that it changed. */
+function takeIn(desired: ReadonlyMap<string, UnitSpec>, fleet: Fleet): ReadonlySet<string> {
+  const changed = new Set<string>();
   for (const unit of [...fleet.units.values()]) {
     const { name } = unit.spec;
-    if (!desired.has(name)) amend(fleet, name, { removed: true });
-    else if (!stillActivated(desired, unit.activation, name)) amend(fleet, name, { activation: null });
+    if (!desired.has(name)) {
+      if (unit.removed) continue;
+      changed.add(name);
+      amend(fleet, name, { removed: true });
+    } else if (unit.activation !== null && !stillActivated(desired, unit.activation, name)) {
+      changed.add(name);
+      amend(fleet, name, { activation: null });
+    }
   }
   for (const [name, spec] of desired) {
     const unit = fleet.units.get(name);
+    if (unit?.spec === spec && !unit.removed) continue;
+    changed.add(name);
     if (unit === undefined) {
       const unknown = newUnit(spec);
       fleet.units.set(name, { ...unknown, state: { ...unknown.state, runs: fleet.retiredRuns } });
-    } else if (unit.spec !== spec || unit.removed) {
+    } else {
       const cycle = unit.removed && needsStop(unit) ? BACK : unit.cycle;
       amend(fleet, name, { spec, removed: false, cycle });
     }
   }
-  regraph(fleet);
+  if (changed.size > 0) regraph(fleet);
+  return changed;
 }

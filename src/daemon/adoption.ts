@@ -56,6 +56,7 @@ export function takeUp(
     ports.log.write('error', 'adopted', `${message}: pid ${pids.join(', ')}`, { unit: name });
   }
   for (const { name, processes, facts } of adopted) {
+    outputs.push({ type: 'touched', unit: name });
     const unit = fleet.units.get(name);
     if (unit !== undefined && unit.state.activation > 0) readOn(unit, ports);
     for (const fact of facts) deliver(fleet, name, fact, instant, outputs);

@@ -88,6 +88,8 @@ export class Reloader {
   /** What runs, in the form that it was applied in. */
   #running: ReadonlyMap<string, UnitSource> = new Map();
   #problems: readonly Problem[] = [];
+  /** The last that was applied. */
+  #set: UnitSet | null = null;
   /** Of the last good set, as this daemon wrote it down. */
   #lastGood: string | null = null;
 
@@ -212,7 +214,8 @@ export class Reloader {
       });
     });
     if (!committed.ok) return committed;
-    this.#running = new Map(set.files.map((source) => [source.name, source]));
+    if (this.#set !== set) this.#running = new Map(set.files.map((source) => [source.name, source]));
+    this.#set = set;
     this.#problems = set.problems;
     // The version before this one has written it down.
     if (options.isSilent === true) this.#lastGood = hasErrors(set.problems) ? null : fingerprintOf(set);
@@ -250,18 +253,33 @@ function withId(draft: DraftPlan, set: UnitSet): Plan {
   return { id: hash.digest('hex').slice(0, 12), ...draft };
 }
 
+const fingerprints = new WeakMap<UnitSet, string>();
+
 /** Of all files of a set, whatever their order. */
 function fingerprintOf(set: UnitSet): string {
-  const sorted = [...set.fingerprints].sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
+  let fingerprint = fingerprints.get(set);
+  if (fingerprint === undefined) {
+    const sorted = [...set.fingerprints].sort(([a], [b]) => (a < b ? -1 : 1));
+    fingerprint = createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
+    fingerprints.set(set, fingerprint);
+  }
+  return fingerprint;
 }
 
 function sourcesOf(files: readonly GoodFile[]): ReadonlyMap<string, UnitSource> {
   return new Map(files.map(({ name, file, text }) => [name, { name, file, bytes: Buffer.from(text) }]));
 }
 
-function goodFileOf({ name, file, bytes }: UnitSource): GoodFile {
-  return { name, file, text: Buffer.from(bytes).toString() };
+const goodFiles = new WeakMap<UnitSource, GoodFile>();
+
+function goodFileOf(source: UnitSource): GoodFile {
+  let good = goodFiles.get(source);
+  if (good === undefined) {
+    const { name, file, bytes } = source;
+    good = { name, file, text: Buffer.from(bytes).toString() };
+    goodFiles.set(source, good);
+  }
+  return good;
 }
 
 function invalid(problems: readonly Problem[]): ProblemDetails {

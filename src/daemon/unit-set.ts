@@ -1,5 +1,8 @@
 // Reads units.d into a set of units, and finds the set that is usable when some files are not. It keeps what it has
-// parsed, so that a reload costs what has changed; and it parses in slices, so that no exit waits for it.
+// read and parsed, so that a reload costs what has changed; and it parses in slices, so that no exit waits for it.
+//
+// Every file is read at every load, since neither time nor size of a file says that it is the same. Where it is, it is
+// the same UnitSource again; and where all are, the load gives the same UnitSet.
 import { loadSet, parsedOnce } from '../config/load-set.ts';
 import type { LoadedSet, ParseCache } from '../config/load-set.ts';
 import type { UnitSource } from '../config/parse.ts';
@@ -25,6 +28,8 @@ export class UnitDirectory {
   readonly #directory: string;
   readonly #insecure: boolean;
   readonly #cache: ParseCache = new Map();
+  #last: UnitSet | null = null;
+  #lastFiles: ReadonlyMap<string, UnitSource> = new Map();
 
   constructor(directory: string, insecure: boolean) {
     this.#directory = directory;
@@ -40,9 +45,11 @@ export class UnitDirectory {
     const problems: Problem[] = listed.problems.map((problem) => named(problem));
     for (const { name, file, bytes } of listed.files) {
       const reading = unitNameOf(name);
-      if (reading.kind === 'unit') sources.push({ name: reading.name, file, bytes });
+      if (reading.kind === 'unit') sources.push(this.#sourceOf({ name: reading.name, file, bytes }));
       if (reading.kind === 'invalid') problems.push(invalidName(file, reading.message));
     }
+    if (this.#last !== null && problems.length === 0 && isSameList(sources, this.#last.files))
+      return this.#last;
     let sliceEnd = performance.now() + SLICE_MS;
     for (const source of sources) {
       parsedOnce(source, this.#cache);
@@ -53,7 +60,15 @@ export class UnitDirectory {
     const set = loadSet(sources, this.#cache);
     const isBlind = problems.some((problem) => problem.file === this.#directory);
     const { specs, fingerprints } = set;
-    return { specs, files: sources, fingerprints, problems: [...problems, ...set.problems], isBlind };
+    const loaded = { specs, files: sources, fingerprints, problems: [...problems, ...set.problems], isBlind };
+    this.#last = problems.length === 0 ? loaded : null;
+    this.#lastFiles = new Map(sources.map((source) => [source.file, source]));
+    return loaded;
+  }
+
+  #sourceOf(read: UnitSource): UnitSource {
+    const known = this.#lastFiles.get(read.file);
+    return known?.name === read.name && Buffer.compare(known.bytes, read.bytes) === 0 ? known : read;
   }
 
   /** Units of files that are not in the directory (any more); one that does not parse is left out. */
@@ -101,6 +116,10 @@ export class UnitDirectory {
     const { specs, fingerprints } = loaded;
     return { ...set, specs, files: [...chosen.values()], fingerprints };
   }
+}
+
+function isSameList(a: readonly UnitSource[], b: readonly UnitSource[]): boolean {
+  return a.length === b.length && a.every((source, index) => source === b[index]);
 }
 
 /** A file that could not be read still says which unit it is about. */

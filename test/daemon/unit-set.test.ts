@@ -1,6 +1,15 @@
 // UnitDirectory: what is read, what is left unparsed, and the largest usable set around errors.
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -188,4 +197,21 @@ test('usable: leaves the next load unharmed', async (t) => {
   const again = await directory.load();
   assert.deepEqual(again.problems, set.problems);
   assert.deepEqual(summary(again), summary(set));
+});
+
+test('load: gives the same set as long as every byte is the same, whatever the times of the files say', async (t) => {
+  const { write, directory, path } = scratch(t);
+  write('a.yaml', GOOD);
+  write('b.yaml', GOOD);
+  const first = await directory.load();
+  write('a.yaml', GOOD);
+  assert.equal(await directory.load(), first);
+  const { mtime, atime } = statSync(join(path, 'a.yaml'));
+  write('a.yaml', GOOD.replace('good', 'gold'));
+  utimesSync(join(path, 'a.yaml'), atime, mtime);
+  const second = await directory.load();
+  assert.deepEqual(summary(second), ['a /bin/gold', 'b /bin/good']);
+  assert.equal(second.files[1], first.files[1]);
+  rmSync(join(path, 'b.yaml'));
+  assert.deepEqual(summary(await directory.load()), ['a /bin/gold']);
 });

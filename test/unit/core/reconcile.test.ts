@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Outputs } from '../../../src/core/converge.ts';
+import { commit, plan as planFor } from '../../../src/core/reconcile.ts';
 import * as world from '../../property/fleet-world.ts';
 import { crash, load, operate, settled, standing, tellAll } from './fleet-stage.ts';
 import { command, unitSpec } from './unit-spec.ts';
@@ -360,4 +362,33 @@ test('plan: the order of files plays no part', () => {
   const on = settled(unitSpec('a'), unitSpec('b', { requires: ['a'] }), unitSpec('c', { partOf: ['b'] }));
   const next = [unitSpec('a', OTHER), unitSpec('b', { requires: ['a'] }), unitSpec('d', {})];
   assert.deepEqual(world.planOf(on, next.toReversed()), world.planOf(on, next));
+});
+
+describe('commit: touches', () => {
+  /** Units that a set touches when it is taken in. */
+  function touched(change: SpecChange | null): readonly string[] {
+    const specs = ['a', 'b'].map((name) => unitSpec(name, {}));
+    const { fleet } = settled(...specs);
+    const next = specs.map((spec) => (spec.name === 'b' && change !== null ? unitSpec('b', change) : spec));
+    const desired = new Map(next.map((spec) => [spec.name, spec]));
+    const outputs: Outputs = [];
+    commit(
+      desired,
+      planFor(desired, fleet, () => ({})),
+      fleet,
+      { nowMs: 0, wallMs: 0, random: 0 },
+      outputs,
+    );
+    return [...new Set(outputs.flatMap((output) => (output.type === 'touched' ? [output.unit] : [])))];
+  }
+
+  test('no unit where nothing has changed', () => {
+    assert.deepEqual(touched(null), []);
+  });
+  test('a unit whose file was read anew, though it says the same', () => {
+    assert.deepEqual(touched({}), ['b']);
+  });
+  test('a unit that changes, and no other', () => {
+    assert.deepEqual(touched({ description: 'new' }), ['b']);
+  });
 });
