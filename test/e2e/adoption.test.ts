@@ -9,9 +9,9 @@ import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
-import { cannotRunAs } from '../support/launch.ts';
 import { isAlive } from '../support/processes.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
+import { USERS } from '../support/users.ts';
 
 /** The kernel tells how a process ended to one that is not its parent (PIDFD_INFO_EXIT). */
 const tellsExits = ((): boolean => {
@@ -45,12 +45,7 @@ async function pidsOf(unitd: Unitd): Promise<Readonly<Record<string, number | nu
   return Object.fromEntries((await unitd.status()).units.map(({ name, pid }) => [name, pid]));
 }
 
-const users: readonly (string | undefined)[] = [undefined, 'nobody'];
-for (const asUser of users) {
-  const as = asUser === undefined ? 'the user of the tests' : asUser;
-  const skip = asUser === undefined ? false : cannotRunAs(asUser);
-  const options = asUser === undefined ? {} : { asUser };
-
+for (const { as, skip, options } of USERS) {
   test(
     `as ${as}: processes outlive the daemon, and the next one learns how they end`,
     { skip },

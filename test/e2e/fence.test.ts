@@ -13,6 +13,7 @@ import { cannotRunAs, idsOf } from '../support/launch.ts';
 import { lineSplitter } from '../support/lines.ts';
 import { isAlive } from '../support/processes.ts';
 import { startUnitd, Unitd } from '../support/unitd.ts';
+import { USERS } from '../support/users.ts';
 
 const withoutCgroups = cannotUseCgroups();
 
@@ -56,18 +57,28 @@ const withoutFreezer =
   'needs the freezer of cgroup version 1, and root';
 const withoutStrace = spawnSync('strace', ['-V']).status !== 0 && 'strace is not installed';
 
-for (const fence of ['cgroup', 'session'] as const) {
-  const args = ['--fence', fence];
-  const skip = fence === 'cgroup' && withoutCgroups;
+const HOLDINGS = [
+  { fence: 'cgroup', as: '', user: {}, reason: withoutCgroups },
+  ...USERS.map(({ as, options, skip }) => ({
+    fence: 'session',
+    as: `, as ${as}`,
+    user: options,
+    reason: skip,
+  })),
+] as const;
 
-  test(`by ${fence}: status names the fence of the daemon and of each unit`, { skip }, async (t) => {
+for (const { fence, as, user, reason: skip } of HOLDINGS) {
+  const by = `by ${fence}${as}`;
+  const options = { args: ['--fence', fence], ...user };
+
+  test(`${by}: status names the fence of the daemon and of each unit`, { skip }, async (t) => {
     const channel = openChannel(t);
     const files = {
       'web.yaml': `command: ${child.announce} ${channel.path}`,
       'all.yaml': 'type: target\nrequires: [web]',
       'idle.yaml': `command: ${child.announce} ${channel.path}\nenabled: false`,
     };
-    const unitd = await startUnitd(t, files, { args });
+    const unitd = await startUnitd(t, files, options);
     const { pid } = await channel.next('up');
     await unitd.until({ web: 'running', all: 'running' });
     const { daemon, units } = await unitd.status();
@@ -90,12 +101,12 @@ for (const fence of ['cgroup', 'session'] as const) {
     if (cgroup !== null) assert.equal(existsSync(cgroup), false);
   });
 
-  test(`by ${fence}: a stop in the middle of a bomb of forks ends all of it`, { skip }, async (t) => {
+  test(`${by}: a stop in the middle of a bomb of forks ends all of it`, { skip }, async (t) => {
     const channel = openChannel(t);
     const unitd = await startUnitd(
       t,
       { 'web.yaml': `command: ${child.bomb} ${channel.path} 6\nstop: { timeout: 100ms }` },
-      { args },
+      options,
     );
     await channel.next('bomb', 3);
     assert.equal((await unitd.cli('stop', 'web')).code, 0);
@@ -104,7 +115,7 @@ for (const fence of ['cgroup', 'session'] as const) {
   });
 
   test(
-    `by ${fence}: what ignores TERM is killed when its time is up, and what is stopped goes on to end`,
+    `${by}: what ignores TERM is killed when its time is up, and what is stopped goes on to end`,
     { skip },
     async (t) => {
       const channel = openChannel(t);
@@ -114,7 +125,7 @@ for (const fence of ['cgroup', 'session'] as const) {
           'deaf.yaml': `command: ${child.ignoreTerm} ${channel.path} deaf\nstop: { timeout: 100ms }`,
           'still.yaml': `command: ${child.doubleFork} ${channel.path}\nstop: { timeout: 1h }`,
         },
-        { args },
+        options,
       );
       const still = await Promise.all([channel.next('main'), channel.next('grandchild')]);
       await channel.next('deaf');
@@ -132,7 +143,7 @@ for (const fence of ['cgroup', 'session'] as const) {
     },
   );
 
-  test(`by ${fence}: what is traced ends`, { skip: skip || withoutStrace }, async (t) => {
+  test(`${by}: what is traced ends`, { skip: skip || withoutStrace }, async (t) => {
     const channel = openChannel(t);
     const unitd = await startUnitd(
       t,
@@ -140,7 +151,7 @@ for (const fence of ['cgroup', 'session'] as const) {
         'polite.yaml': `command: ${child.announce} ${channel.path} polite\nstop: { timeout: 1h }`,
         'deaf.yaml': `command: ${child.ignoreTerm} ${channel.path} deaf\nstop: { timeout: 100ms }`,
       },
-      { args },
+      options,
     );
     for (const word of ['polite', 'deaf']) await traced(t, (await channel.next(word)).pid);
     assert.equal((await unitd.cli('stop', 'polite', 'deaf')).code, 0);
@@ -148,7 +159,7 @@ for (const fence of ['cgroup', 'session'] as const) {
   });
 
   test(
-    `by ${fence}: what cannot be killed is named, and the stop ends in its time`,
+    `${by}: what cannot be killed is named, and the stop ends in its time`,
     { skip: skip || withoutFreezer },
     async (t) => {
       const channel = openChannel(t);
@@ -158,7 +169,7 @@ for (const fence of ['cgroup', 'session'] as const) {
         {
           'web.yaml': `command: ${child.doubleFork} ${channel.path}\nstop: { timeout: 100ms }\nrestart: { policy: no }`,
         },
-        { args },
+        options,
       );
       const [main, frozen] = await Promise.all([channel.next('main'), channel.next('grandchild')]);
       await unitd.until({ web: 'running' });

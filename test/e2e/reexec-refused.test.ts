@@ -13,9 +13,9 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
-import { cannotRunAs } from '../support/launch.ts';
 import { processFact } from '../support/processes.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
+import { USERS } from '../support/users.ts';
 import { ASKED, TAKING_OVER, versionsOf, type Installed } from '../support/versions.ts';
 
 const WEB = 'command: sleep infinity';
@@ -92,11 +92,7 @@ function edit(path: string, what: RegExp, by: string): void {
   writeFileSync(path, before.replace(what, by));
 }
 
-const users: readonly (string | undefined)[] = [undefined, 'nobody'];
-for (const asUser of users) {
-  const as = asUser === undefined ? 'the user of the tests' : asUser;
-  const skip = asUser === undefined ? false : cannotRunAs(asUser);
-
+for (const { as, skip, options } of USERS) {
   test(
     `as ${as}: a version that cannot take over is refused with its reason, and the old one goes on`,
     { skip },
@@ -104,8 +100,8 @@ for (const asUser of users) {
       const versions = versionsOf(t);
       const good = versions.install('7.0.0');
       good.use();
-      const options = { program: versions.program, ...(asUser === undefined ? {} : { asUser }) };
-      const unitd = await startUnitd(t, { 'web.yaml': `${WEB}\nnice: 1` }, options);
+      const files = { 'web.yaml': `${WEB}\nnice: 1` };
+      const unitd = await startUnitd(t, files, { program: versions.program, ...options });
       assert.equal((await unitd.cli('wait', 'web')).code, 0);
       for (const [index, [what, breakIt, reason]] of BROKEN.entries()) {
         const bad = versions.install(`8.0.${index}`);
@@ -113,7 +109,7 @@ for (const asUser of users) {
         bad.use();
         assert.match(await refusal(unitd), reason, what);
       }
-      if (asUser !== undefined) {
+      if (options.asUser !== undefined) {
         const bad = versions.install('9.0.0');
         chmodSync(join(bad.root, 'dist'), 0);
         bad.use();

@@ -6,10 +6,10 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
-import { cannotRunAs } from '../support/launch.ts';
 import { WAIT_LIMIT_MS } from '../support/lines.ts';
 import { processFact } from '../support/processes.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
+import { USERS } from '../support/users.ts';
 import { TAKING_OVER, versionsOf } from '../support/versions.ts';
 
 /** An entry that says `loading PID` when it takes over, and waits for the gate before it loads the program. */
@@ -53,12 +53,7 @@ async function replaced(unitd: Unitd): Promise<void> {
   while ((await now()) === before) assert.ok(performance.now() < deadline, 'the new version does not answer');
 }
 
-const users: readonly (string | undefined)[] = [undefined, 'nobody'];
-for (const asUser of users) {
-  const as = asUser === undefined ? 'the user of the tests' : asUser;
-  const skip = asUser === undefined ? false : cannotRunAs(asUser);
-  const options = asUser === undefined ? {} : { asUser };
-
+for (const { as, skip, options } of USERS) {
   test(
     `as ${as}: the new version runs in the old process, and units neither notice nor are forgotten`,
     { skip },

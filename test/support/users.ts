@@ -1,0 +1,18 @@
+// Whom a test runs the daemon as: whoever runs the tests, which is root where everything is to be had, and an ordinary
+// user, to whom the machine refuses much.
+import { cannotRunAs } from './launch.ts';
+
+export interface UserCase {
+  /** For titles. */
+  readonly as: string;
+  readonly skip: string | false;
+  /** For `startUnitd`. */
+  readonly options: { readonly asUser?: string };
+}
+
+export const ORDINARY = 'nobody';
+
+export const USERS: readonly UserCase[] = [
+  { as: 'the user of the tests', skip: false, options: {} },
+  { as: ORDINARY, skip: cannotRunAs(ORDINARY), options: { asUser: ORDINARY } },
+];
