@@ -41,7 +41,7 @@ function enterFinal(draft: Draft, from: Stopping): void {
   const { spec, facts, effects } = draft;
   const { killMode, finalSignal, timeoutMs } = spec.stop;
   if (killMode === 'none') return afterFinal(draft, { ...from, main: null, helper: null, abandoned: true });
-  const deadline = facts.nowMs + (timeoutMs ?? FINAL_TIMEOUT_MS);
+  const deadline = facts.nowMs + finalMs(timeoutMs);
   const phase: Stopping = { ...from, step: 'final', deadline, signalled: true };
   enter(draft, phase);
   if (killMode === 'process') signalHeld(draft, phase, finalSignal);
@@ -50,6 +50,12 @@ function enterFinal(draft: Draft, from: Stopping): void {
 
 /** With `timeout: infinity`, how long anything may outlive the final signal. */
 const FINAL_TIMEOUT_MS = 10_000;
+/** However short the timeout: on a busy machine a tree that has been killed needs a while until it is gone. */
+const SHORTEST_FINAL_MS = 5000;
+
+function finalMs(timeoutMs: number | null): number {
+  return Math.max(timeoutMs ?? FINAL_TIMEOUT_MS, SHORTEST_FINAL_MS);
+}
 
 export function hurry(draft: Draft): void {
   const { phase } = draft.state;
@@ -209,7 +215,7 @@ function surveyed(draft: Draft, phase: Stopping, survivors: boolean): void {
 
 function sweep(draft: Draft, phase: Stopping): void {
   const { finalSignal, timeoutMs } = draft.spec.stop;
-  const deadline = draft.facts.nowMs + (timeoutMs ?? FINAL_TIMEOUT_MS);
+  const deadline = draft.facts.nowMs + finalMs(timeoutMs);
   enter(draft, { ...phase, deadline, signalled: true });
   draft.effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
 }

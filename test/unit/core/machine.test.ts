@@ -458,6 +458,19 @@ table('stop, its time-outs', [
     phase: 'failed: some of its processes outlived SIGKILL',
   },
   {
+    name: 'finalSignal has five seconds to take effect, however short the timeout',
+    given: { stop: { timeoutMs: 100 } },
+    events: [...UP, 'stop', 'deadline', 'deadline 200', 'deadline 5099'],
+    phase: 'stopping final',
+    effects: [],
+  },
+  {
+    name: 'what outlives finalSignal for five seconds is abandoned, with a shorter timeout',
+    given: { stop: { timeoutMs: 100 } },
+    events: [...UP, 'stop', 'deadline', 'deadline 5100'],
+    phase: 'failed: some of its processes outlived SIGKILL',
+  },
+  {
     name: 'a clean end whose tree had to be killed counts as a time-out',
     given: { restart: { policy: 'on-abnormal' } },
     events: [...UP, 'exit 1 0', 'tree alive', 'deadline', 'tree empty'],
