@@ -110,7 +110,11 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
     value: {
       path,
       close: async () => {
-        rmSync(path, { force: true });
+        try {
+          rmSync(path, { force: true });
+        } catch {
+          // A disk that refuses: nobody answers there any more, and the next daemon replaces it.
+        }
         await close();
       },
       leave: async () => {

@@ -174,7 +174,12 @@ export class Journal {
   close(forget: boolean): void {
     if (this.#fd !== null) closeSync(this.#fd);
     this.#fd = null;
-    if (forget) rmSync(this.#path, { force: true });
+    if (!forget) return;
+    try {
+      rmSync(this.#path, { force: true });
+    } catch (error) {
+      this.#onTrouble(`cannot remove journal "${this.#path}": ${String(error)}`);
+    }
   }
 
   #latestOf(name: string): Latest {
@@ -193,7 +198,11 @@ export class Journal {
       else this.#bytes += wholeWrite(this.#fd, line);
       this.#isBehind = false;
     } catch (error) {
-      ftruncateSync(this.#fd, this.#bytes);
+      try {
+        ftruncateSync(this.#fd, this.#bytes);
+      } catch {
+        // Half a record ends the reading, and nothing is appended to this file any more.
+      }
       if (!this.#isBehind) this.#onTrouble(`cannot write journal "${this.#path}": ${String(error)}`);
       this.#isBehind = true;
     }

@@ -18,7 +18,7 @@ import { createClock } from '../os/clock.ts';
 import { openFence } from '../os/fence.ts';
 import type { Fence } from '../os/fence.ts';
 import { acquireLock, cannotHaveDirectory, ensureDirectory, inheritLock } from '../os/files.ts';
-import type { Lock } from '../os/files.ts';
+import type { Lock, LockResult } from '../os/files.ts';
 import { openLogSink } from '../os/log-sink.ts';
 import { createMeter } from '../os/meter.ts';
 import type { Clock } from '../os/ports.ts';
@@ -115,16 +115,17 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     log.write('warning', 'start', `going on without ${name} directory "${path}": ${trouble.message}`);
   };
   const lockPath = join(paths.runtime, 'unitd.pid');
+  let locked: LockResult;
   try {
     ensureDirectory(paths.runtime, 0o700);
     ensureDirectory(join(paths.runtime, 'fifo'), 0o700);
     haveIfPossible('state', paths.state, 0o700);
     haveIfPossible('log', paths.logs, 0o750);
     if (options.makesUnits && !existsSync(paths.units)) haveIfPossible('units', paths.units, 0o755);
+    locked = handOver === null ? acquireLock(lockPath) : inheritLock(lockPath, handOver.lockFd);
   } catch (error) {
     return refuse(`cannot start daemon: ${messageOf(error)}`);
   }
-  const locked = handOver === null ? acquireLock(lockPath) : inheritLock(lockPath, handOver.lockFd);
   if (!locked.ok) {
     const holder = locked.holderPid === null ? 'another daemon' : `the daemon with pid ${locked.holderPid}`;
     return refuse(`cannot start daemon: ${holder} uses runtime directory "${paths.runtime}"`);

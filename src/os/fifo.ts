@@ -85,7 +85,12 @@ export function openOutputPipe(path: string, options: OutputPipeOptions): Output
 export function removeUnusedPipes(directory: string): void {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name);
-    if (entry.isFIFO() && !isInUse(path)) unlinkSync(path);
+    if (!entry.isFIFO() || isInUse(path)) continue;
+    try {
+      unlinkSync(path);
+    } catch {
+      // A disk that refuses: it holds nothing, and is taken up or removed another time.
+    }
   }
 }
 

@@ -64,11 +64,18 @@ export type LockResult =
 
 /**
  * Takes the lock file for this process and writes its pid there. The kernel drops the lock with the process, however
- * that ends; the file stays. Throws when the file cannot be opened.
+ * that ends; the file stays. Throws when the file cannot be opened or written.
  */
 export function acquireLock(path: string): LockResult {
+  const cannot = (reason: string): Error =>
+    new Error(`cannot lock file ${JSON.stringify(path)}: ${reason}, expected one to write to`);
   for (;;) {
-    const fd = openSync(path, fsConstants.O_RDWR | fsConstants.O_CREAT | fsConstants.O_NOFOLLOW, 0o600);
+    let fd: number;
+    try {
+      fd = openSync(path, fsConstants.O_RDWR | fsConstants.O_CREAT | fsConstants.O_NOFOLLOW, 0o600);
+    } catch (error) {
+      throw cannot(codeOf(error));
+    }
     const errno = lockFile(fd);
     if (errno === constants.errno.EWOULDBLOCK) {
       const pid = Number.parseInt(readFileSync(fd, 'utf8'), 10);
@@ -77,15 +84,20 @@ export function acquireLock(path: string): LockResult {
     }
     if (errno !== 0) {
       closeSync(fd);
-      throw new Error(`cannot lock file ${JSON.stringify(path)}: ${errnoName(errno)}`);
+      throw cannot(errnoName(errno));
     }
     // Somebody may have removed the file between open and lock: then the lock is on a file that no one else sees.
     if (statSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino) {
       closeSync(fd);
       continue;
     }
-    ftruncateSync(fd);
-    writeSync(fd, `${process.pid}\n`, 0);
+    try {
+      ftruncateSync(fd);
+      writeSync(fd, `${process.pid}\n`, 0);
+    } catch (error) {
+      closeSync(fd);
+      throw cannot(codeOf(error));
+    }
     return { ok: true, lock: lockOn(fd) };
   }
 }
@@ -106,7 +118,11 @@ function lockOn(fd: number): Lock {
   const close = (): void => {
     if (closed) return;
     closed = true;
-    ftruncateSync(fd);
+    try {
+      ftruncateSync(fd);
+    } catch {
+      // A disk that refuses: the pid that stays there is nobody's, and the lock goes all the same.
+    }
     closeSync(fd);
   };
   return { fd, close };
@@ -168,7 +184,11 @@ function barrierTo(path: string): { readonly code: string; readonly path: string
     accessSync(path, fsConstants.W_OK);
     return null;
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const code = codeOf(error);
     return code === 'ENOENT' && dirname(path) !== path ? barrierTo(dirname(path)) : { code, path };
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
-import { NO_COMPILER, openFaults, type Fault, type Faults } from '../support/faults.ts';
+import { NO_COMPILER, openFaults, refusalsOf, REFUSALS, type Faults } from '../support/faults.ts';
 import { childrenOf, processFact } from '../support/processes.ts';
 import { startUnitd } from '../support/unitd.ts';
 
@@ -19,23 +19,7 @@ function withFaults(title: string, run: (t: TestContext, faults: Faults) => Prom
   });
 }
 
-/** Every way in which a directory may refuse what is written to it. */
-function refusalsOf(below: string): Readonly<Record<string, readonly Fault[]>> {
-  return {
-    full: [{ call: 'write', below, error: 'ENOSPC' }],
-    failing: [
-      { call: 'write', below, error: 'EIO' },
-      { call: 'fsync', below, error: 'EIO' },
-    ],
-    'read-only': (['open', 'rename', 'unlink', 'mkdir', 'mkfifo'] as const).map((call) => ({
-      call,
-      below,
-      error: 'EROFS',
-    })),
-  };
-}
-
-for (const how of ['full', 'failing', 'read-only']) {
+for (const how of REFUSALS) {
   withFaults(
     `a ${how} state directory: units go on, words hold, it is said, and made good afterwards`,
     async (t, faults) => {
@@ -46,7 +30,7 @@ for (const how of ['full', 'failing', 'read-only']) {
         { env: faults.env },
       );
       const web = await channel.next('up');
-      faults.fail(...(refusalsOf(unitd.state)[how] ?? []));
+      faults.fail(...refusalsOf(unitd.state, how));
       assert.equal((await unitd.cli('stop', 'spare')).code, 0);
       await unitd.says(/"level":"error","event":"state","message":"cannot write state file/);
       unitd.write('web.yaml', `command: ${child.announce} ${channel.path}\ndescription: changed`);
@@ -80,7 +64,7 @@ for (const how of ['full', 'failing', 'read-only']) {
       const rock = await channel.next('rock');
       process.kill((await channel.next('web')).pid, 'SIGKILL');
       await channel.next('web', 1);
-      faults.fail(...(refusalsOf(unitd.runtime)[how] ?? []));
+      faults.fail(...refusalsOf(unitd.runtime, how));
       for (let round = 1; round <= 3; round += 1) {
         process.kill((await channel.next('web', round)).pid, 'SIGKILL');
       }
@@ -115,7 +99,7 @@ for (const how of ['full', 'failing', 'read-only']) {
       const { pid } = await channel.next('said');
       await unitd.untilLog('web', 'before');
       const next = await unitd.follow();
-      faults.fail(...(refusalsOf(unitd.logs)[how] ?? []));
+      faults.fail(...refusalsOf(unitd.logs, how));
       gate.open();
       await next((line) => line.type === 'log' && line.unit === 'web' && line.problem !== null);
       assert.equal((await unitd.unit('web')).unit.pid, pid);
@@ -255,13 +239,20 @@ const BURST = `
 #include <unistd.h>
 #include <stdio.h>
 #include <stdlib.h>
-/* Forks ARGV[1] children that end together, once this process has ended, and leaves them to whoever takes them. */
+/*
+ * Forks ARGV[1] thousands of children that end together, once this process has ended, and leaves them to whoever takes
+ * them. Says so of each thousand, and then of all.
+ */
 int main(int argc, char **words) {
   int ends[2], ready[2];
   char byte;
   if (argc < 3 || pipe(ends) != 0 || pipe(ready) != 0) return 1;
-  int wanted = atoi(words[1]);
+  int wanted = 1000 * atoi(words[1]);
+  FILE *channel = fopen(words[2], "w");
+  if (channel == NULL) return 5;
+  setvbuf(channel, NULL, _IOLBF, 0);
   for (int made = 0; made < wanted; made++) {
+    if (made % 1000 == 0) fprintf(channel, "more %d\\n", getpid());
     pid_t pid = fork();
     if (pid < 0) return 2;
     if (pid == 0) {
@@ -271,8 +262,6 @@ int main(int argc, char **words) {
     }
   }
   for (int met = 0; met < wanted; met++) if (read(ready[0], &byte, 1) != 1) return 4;
-  FILE *channel = fopen(words[2], "w");
-  if (channel == NULL) return 5;
   fprintf(channel, "burst %d\\n", getpid());
   fclose(channel);
   pause();
@@ -296,11 +285,12 @@ test('ten thousand exits in a burst: all are reaped, and nobody waits for it', a
     t,
     {
       // Its children are not to be killed one by one: they end by themselves, at once.
-      'burst.yaml': `command: ${program} 10000 ${channel.path}\nstop: { killMode: process }\nrestart: { policy: no }`,
+      'burst.yaml': `command: ${program} 10 ${channel.path}\nstop: { killMode: process }\nrestart: { policy: no }`,
       'web.yaml': `command: ${child.announce} ${channel.path}\nrestart: { delay: 0s, factor: 1 }`,
     },
     { leavesProcesses: true, args: ['--usage-interval', 'infinity'] },
   );
+  for (let thousands = 0; thousands < 10; thousands += 1) await channel.next('more', thousands);
   const burst = await channel.next('burst');
   assert.equal(childrenOf(burst.pid).length, 10_000);
   process.kill(burst.pid, 'SIGKILL');

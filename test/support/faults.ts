@@ -9,7 +9,7 @@
 //
 // The shim is compiled here, once for each run of the tests; it touches the daemon alone, neither clients nor units.
 import { execFileSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -37,9 +37,23 @@ export interface Fault {
   readonly call: FaultyCall;
   /** The paths that it holds for begin with this; calls without a path take no notice. */
   readonly below?: string;
-  readonly error: 'ENOSPC' | 'EIO' | 'EROFS' | 'EMFILE' | 'EAGAIN' | 'ENOMEM' | 'EACCES';
+  /** hangs: the call takes until the fault is mended, and then goes well. */
+  readonly error: 'ENOSPC' | 'EIO' | 'EROFS' | 'EMFILE' | 'EAGAIN' | 'ENOMEM' | 'EACCES' | 'hangs';
   /** How often; for ever if it is left out. */
   readonly times?: number;
+}
+
+/** Every way in which a directory may refuse what is written to it. */
+export const REFUSALS = ['full', 'failing', 'read-only'] as const;
+
+export function refusalsOf(below: string, how: (typeof REFUSALS)[number]): readonly Fault[] {
+  if (how === 'full') return [{ call: 'write', below, error: 'ENOSPC' }];
+  if (how === 'failing') {
+    return (['write', 'fsync', 'ftruncate'] as const).map((call) => ({ call, below, error: 'EIO' }));
+  }
+  // As one that the kernel made so, after an error: what is open is refused too.
+  const calls = ['write', 'open', 'rename', 'unlink', 'mkdir', 'mkfifo', 'ftruncate'] as const;
+  return calls.map((call) => ({ call, below, error: 'EROFS' }));
 }
 
 export interface Faults {
@@ -56,7 +70,8 @@ export interface Faults {
 }
 
 // As struct control in fault-shim.c.
-const RULES = 8;
+const HANGS = -1;
+const RULES = 16;
 const RULE_BYTES = 32 + 224 + 4 + 4;
 const ROOT_BYTES = 256;
 const ROOT_AT = 8 + 8 + 8;
@@ -69,6 +84,8 @@ export function openFaults(t: TestContext): Faults | null {
   if (shim === null) return null;
   const path = join(temporaryDirectory(t), 'faults');
   writeFileSync(path, Buffer.alloc(CONTROL_BYTES));
+  // The daemon may be another user's.
+  chmodSync(path, 0o666);
   const fd = openSync(path, 'r+');
   cleanUp(t, () => closeSync(fd));
   const set = (bytes: Buffer): void => void writeSync(fd, bytes, 0, bytes.length, 0);
@@ -83,7 +100,7 @@ export function openFaults(t: TestContext): Faults | null {
         const at = RULES_AT + index * RULE_BYTES;
         bytes.write(call, at);
         bytes.write(below, at + 32);
-        bytes.writeInt32LE(constants.errno[error], at + 256);
+        bytes.writeInt32LE(error === 'hangs' ? HANGS : constants.errno[error], at + 256);
         bytes.writeInt32LE(times, at + 260);
       }
       set(bytes);

@@ -1,0 +1,104 @@
+// A machine that refuses at the two ends of a daemon's life: when it starts, and when it is told to end. Either it does
+// what it is there for, or it says in one line what it lacks, and leaves every process to the next one.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { child, openChannel } from '../support/child.ts';
+import { NO_COMPILER, openFaults, refusalsOf, REFUSALS } from '../support/faults.ts';
+import { isAlive } from '../support/processes.ts';
+import { startUnitd } from '../support/unitd.ts';
+import { USERS } from '../support/users.ts';
+
+for (const { as, skip, options } of USERS) {
+  for (const how of REFUSALS) {
+    test(
+      `as ${as}: a daemon on a ${how} runtime directory says why it does not start, and the next one has the units`,
+      { skip },
+      async (t) => {
+        const faults = openFaults(t);
+        if (faults === null) return t.skip(NO_COMPILER);
+        const channel = openChannel(t);
+        const unitd = await startUnitd(
+          t,
+          { 'web.yaml': `command: ${child.announce} ${channel.path}` },
+          { ...options, env: faults.env },
+        );
+        const { pid } = await channel.next('up');
+        await unitd.until({ web: 'running' });
+        await unitd.kill('SIGKILL');
+        faults.fail(...refusalsOf(unitd.runtime, how));
+        const refused = await unitd.cli('daemon');
+        assert.equal(refused.code, 1, refused.stderr);
+        const said = refused.stderr.trimEnd().split('\n');
+        assert.match(
+          said.at(-1) ?? '',
+          /"level":"error","event":"start","message":"cannot .*(ENOSPC|EIO|EROFS)/,
+        );
+        assert.doesNotMatch(refused.stderr, /"event":"bug"| at /, 'no stack');
+        assert.ok(isAlive(pid));
+
+        faults.mend();
+        await unitd.start();
+        assert.equal((await unitd.unit('web')).unit.pid, pid);
+      },
+    );
+
+    test(
+      `as ${as}: a daemon whose ${how} directories for state and logs are there starts, and takes its units back`,
+      { skip },
+      async (t) => {
+        const faults = openFaults(t);
+        if (faults === null) return t.skip(NO_COMPILER);
+        const channel = openChannel(t);
+        const unitd = await startUnitd(
+          t,
+          {
+            'web.yaml': `command: ${child.announce} ${channel.path} web`,
+            'new.yaml': `command: ${child.announce} ${channel.path} new\nenabled: false`,
+          },
+          { ...options, env: faults.env },
+        );
+        const { pid } = await channel.next('web');
+        await unitd.until({ web: 'running' });
+        await unitd.kill('SIGKILL');
+        faults.fail(...refusalsOf(unitd.state, how), ...refusalsOf(unitd.logs, how));
+        await unitd.start();
+        assert.equal((await unitd.unit('web')).unit.pid, pid);
+        assert.equal((await unitd.cli('start', 'new')).code, 0);
+        await channel.next('new');
+      },
+    );
+
+    test(
+      `as ${as}: a daemon that is told to end while all of its disk is ${how} stops its units and ends well`,
+      { skip },
+      async (t) => {
+        const faults = openFaults(t);
+        if (faults === null) return t.skip(NO_COMPILER);
+        const channel = openChannel(t);
+        const unitd = await startUnitd(
+          t,
+          {
+            'web.yaml': `command: ${child.announce} ${channel.path}`,
+            'chatty.yaml': 'command: [sh, -c, "seq 100; exec sleep infinity"]',
+          },
+          { ...options, env: faults.env },
+        );
+        await channel.next('up');
+        await unitd.until({ web: 'running', chatty: 'running' });
+        await unitd.cli('stop', 'web');
+        faults.fail(...refusalsOf(unitd.root, how));
+        unitd.signal('SIGTERM');
+        await unitd.says('all units are down');
+        faults.mend();
+        assert.deepEqual(await unitd.ended(), { code: 0, signal: null });
+        assert.deepEqual(unitd.processes(), []);
+        assert.doesNotMatch(unitd.said.join('\n'), /"event":"bug"/);
+
+        // What could not be removed is no hindrance, and goes with the next one.
+        await unitd.start();
+        await unitd.until({ web: 'stopped', chatty: 'running' });
+        assert.deepEqual(await unitd.stop(), { code: 0, signal: null });
+      },
+    );
+  }
+}
