@@ -1,21 +1,28 @@
 // The daemon is killed at every single step of its life that leaves a trace: each write, rename, mkfifo, spawn, signal
-// and reaping of a start, a reload, stops, restarts, a log rotation and a clean end. Whatever it was doing, the next
-// daemon finds every unit once, starts none a second time, and brings the machine to where the files and the
-// operator's words want it.
+// and reaping of a start, a reload, stops, restarts, a log rotation, a journal that is written anew, and a clean end.
+// Whatever it was doing, the next daemon finds every unit once, starts none a second time, and brings the machine to
+// where the files and the operator's words want it.
 //
-// The steps are counted by the fault shim. UNITD_TEST_KILL_STRIDE=1 takes every step; by default each run takes every
-// fifteenth, beginning where the major version of node says, so that the runs on several of them take different ones.
+// The steps are counted by the fault shim. UNITD_TEST_KILL_STRIDE=1 takes every step; by default each user takes every
+// thirtieth, one beginning between two of the other, and where the major version of node says, so that the runs on
+// several of them take different ones. UNITD_TEST_KILL_FIRST says where to begin instead: so 30 short runs take all.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { PlanDocument } from '../../src/wire/v1.ts';
 import { child, temporaryDirectory } from '../support/child.ts';
 import { NO_COMPILER, openFaults, type Faults } from '../support/faults.ts';
-import { Unitd } from '../support/unitd.ts';
+import { Unitd, type StartOptions } from '../support/unitd.ts';
+import { USERS } from '../support/users.ts';
 
-const STRIDE = Number(process.env['UNITD_TEST_KILL_STRIDE'] ?? 15);
-const FIRST = 1 + (Number.parseInt(process.versions.node, 10) % STRIDE);
+const STRIDE = Number(process.env['UNITD_TEST_KILL_STRIDE'] ?? 30);
+const FIRST = Number(
+  process.env['UNITD_TEST_KILL_FIRST'] ?? 1 + (Number.parseInt(process.versions.node, 10) % STRIDE),
+);
+
+/** Two of them are more than the journal holds before it is written anew. */
+const FAT = '# A word that says nothing, of which the journal keeps the last\n'.repeat(9000);
 
 function webFile(lone: string, word: string): string {
   return `
@@ -23,7 +30,8 @@ function webFile(lone: string, word: string): string {
     environment: { WORD: ${word} }
     requires: [base]
     startPre: ["true"]
-    stopPost: ["true"]`;
+    stopPost: ["true"]
+    ${FAT.replaceAll('\n', '\n    ')}`;
 }
 
 /** One unit of each kind; `lone` notes when two processes of one unit are there at once. */
@@ -114,9 +122,15 @@ function textOf(path: string): string {
 }
 
 /** False when the daemon came to its end before that step. */
-async function dieAt(t: TestContext, faults: Faults, number: number): Promise<boolean> {
+async function dieAt(
+  t: TestContext,
+  faults: Faults,
+  number: number,
+  options: StartOptions,
+): Promise<boolean> {
   const locks = temporaryDirectory(t);
-  const unitd = new Unitd(t, { env: faults.env });
+  chmodSync(locks, 0o777);
+  const unitd = new Unitd(t, { ...options, env: faults.env });
   const files = filesOf(locks);
   for (const [name, text] of Object.entries(files)) unitd.write(name, text);
   faults.killAt(number, unitd.root);
@@ -127,24 +141,36 @@ async function dieAt(t: TestContext, faults: Faults, number: number): Promise<bo
   const told = isUp
     ? await live(unitd, webFile(`${child.lone} ${locks}`, 'changed'))
     : { kept: new Map<string, 'up' | 'down'>(), cut: null };
+  const journalBytes = statSync(join(unitd.runtime, 'journal'), { throwIfNoEntry: false })?.size ?? 0;
   const { signal } = await unitd.stopOrEnded();
   faults.mend();
-  if (signal === null) return false;
+  if (signal === null) {
+    assert.ok(journalBytes > FAT.length && journalBytes < 2 * FAT.length, 'the journal was written anew');
+    assert.equal(readdirSync(join(unitd.logs, 'job')).length, 3, 'the log was rotated');
+    return false;
+  }
   await unitd.start();
   await assertWhole(unitd, locks, told);
   assert.deepEqual(await unitd.stop(), { code: 0, signal: null });
   return true;
 }
 
-test('a kill at the steps of a life: nothing runs twice, nothing is lost, all comes to rest where it is wanted', async (t) => {
-  const faults = openFaults(t);
-  if (faults === null) return t.skip(NO_COMPILER);
-  let number = FIRST;
-  const isKilled = async (): Promise<boolean> =>
-    await dieAt(t, faults, number).catch((error: unknown) => {
-      throw new Error(`after a kill at step ${number}`, { cause: error });
-    });
-  while (await isKilled()) number += STRIDE;
-  t.diagnostic(`${number} steps, every ${STRIDE}. from ${FIRST} on`);
-  assert.ok(number > 100, `${number} steps make no life`);
-});
+for (const [index, { as, skip, options }] of USERS.entries()) {
+  test(
+    `as ${as}: a kill at the steps of a life: nothing runs twice, nothing is lost, all comes to rest where it is wanted`,
+    { skip },
+    async (t) => {
+      const faults = openFaults(t);
+      if (faults === null) return t.skip(NO_COMPILER);
+      const first = 1 + ((FIRST - 1 + index * Math.floor(STRIDE / 2)) % STRIDE);
+      let number = first;
+      const isKilled = async (): Promise<boolean> =>
+        await dieAt(t, faults, number, options).catch((error: unknown) => {
+          throw new Error(`after a kill at step ${number}`, { cause: error });
+        });
+      while (await isKilled()) number += STRIDE;
+      t.diagnostic(`${number} steps, every ${STRIDE}. from ${first} on`);
+      assert.ok(number > 100, `${number} steps make no life`);
+    },
+  );
+}
