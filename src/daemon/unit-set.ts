@@ -30,13 +30,22 @@ export class UnitDirectory {
   readonly #cache: ParseCache = new Map();
   #last: UnitSet | null = null;
   #lastFiles: ReadonlyMap<string, UnitSource> = new Map();
+  /** The last load, whatever became of it. */
+  #loading: Promise<unknown> = Promise.resolve();
 
   constructor(directory: string, insecure: boolean) {
     this.#directory = directory;
     this.#insecure = insecure;
   }
 
+  /** One load after the other, so that a slow disk is read by few threads, however many ask. */
   async load(): Promise<UnitSet> {
+    const loaded = this.#loading.then(async () => await this.#loadNow());
+    this.#loading = loaded.catch(() => undefined);
+    return await loaded;
+  }
+
+  async #loadNow(): Promise<UnitSet> {
     const listed = await readUnitDirectory(this.#directory, {
       insecure: this.#insecure,
       accepts: (name) => unitNameOf(name).kind !== 'ignored',

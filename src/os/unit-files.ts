@@ -28,8 +28,8 @@ export interface UnitDirectory {
 
 /** One byte more than config accepts is read, so that it can tell a file of the greatest size from a longer one. */
 const READ_BYTES = 1024 * 1024 + 1;
-/** Files open at once: libuv reads four at a time anyway. */
-const BATCH = 32;
+/** Files open at once. libuv has four threads: a disk that does not answer leaves the others some of them. */
+const BATCH = 2;
 
 function problemOf(file: string, code: string, thing: string, actual: string, expected: string): Problem {
   return {
@@ -85,13 +85,13 @@ async function readBytes(file: string, insecure: boolean): Promise<ReadResult> {
     }
     const problem = insecure ? null : permissionProblem(file, 'unit file', stats);
     if (problem !== null) return { problem };
-    const bytes = Buffer.allocUnsafe(Math.min(stats.size + 1, READ_BYTES));
+    // A file that is growing is cut at what it was.
+    const bytes = Buffer.allocUnsafe(Math.min(stats.size, READ_BYTES));
     let length = 0;
-    // One byte beyond the size, to see the end in the same call; a file that is growing is cut there.
-    for (;;) {
+    while (length < bytes.length) {
       const count = await readInto(fd, bytes, length);
+      if (count === 0) break;
       length += count;
-      if (count === 0 || length === stats.size || length === bytes.length) break;
     }
     return { bytes: bytes.subarray(0, length) };
   } finally {

@@ -1,6 +1,9 @@
 // The Clock port: one suite, the fake and the kernel's clock.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { packageRoot } from '../../src/base/package-root.ts';
 import { createClock } from '../../src/os/clock.ts';
 import type { Clock } from '../../src/os/ports.ts';
 import { createFakeClock } from '../support/fakes/clock.ts';
@@ -115,4 +118,16 @@ test('fake clock advance() fires a chain of timers that arm each other on the wa
   clock.advance(35);
   assert.deepEqual(firedAfterMs, [10, 20, 30]);
   assert.equal(clock.nextDueMs, startMs + 40);
+});
+
+const ASLEEP = ['--time', '--boottime', '86400', '--fork'];
+const cannotSleep =
+  spawnSync('unshare', [...ASLEEP, 'true']).status !== 0 && 'needs time namespaces, and root';
+
+test('monotonicMs() stands still while the machine sleeps', { skip: cannotSleep }, () => {
+  const program = join(packageRoot(), 'dist/os/clock.js');
+  const script = `import(${JSON.stringify(program)}).then(({ createClock }) => console.log(createClock().monotonicMs()))`;
+  const asked = spawnSync('unshare', [...ASLEEP, process.execPath, '-e', script], { encoding: 'utf8' });
+  const aheadMs = Number(asked.stdout) - createClock().monotonicMs();
+  assert.ok(Math.abs(aheadMs) < 3_600_000, `${aheadMs} ms ahead after a day of sleep; ${asked.stderr}`);
 });
