@@ -5,6 +5,7 @@ import { dump } from 'js-yaml';
 import { effectiveUnit } from '../../src/config/effective.ts';
 import { parseUnit } from '../../src/config/parse.ts';
 import { resolved, type Schema, unitSchema } from '../../src/config/schema.ts';
+import { anyBytes, anyFields, anyPieces } from '../support/documents.ts';
 
 function assertAnswer(bytes: Uint8Array): void {
   const { spec, problems } = parseUnit({ name: 'web', file: 'web.yaml', bytes });
@@ -16,106 +17,15 @@ function assertAnswer(bytes: Uint8Array): void {
 }
 
 test('parseUnit() answers any bytes with a unit or with problems', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), assertAnswer), { numRuns: 2_000 });
+  fc.assert(fc.property(anyBytes, assertAnswer), { numRuns: 2_000 });
 });
-
-const fragments = fc.array(
-  fc.oneof(
-    fc.constantFrom(
-      ...[
-        'command',
-        'restart',
-        'delay',
-        'environment',
-        'stop',
-        'requires',
-        'type',
-        'target',
-        '<<',
-        '__proto__',
-        'x',
-      ],
-      ...[
-        ': ',
-        ':',
-        '\n',
-        '\n  ',
-        '\n    ',
-        '\t',
-        '- ',
-        '? ',
-        '[',
-        ']',
-        '{',
-        '}',
-        ', ',
-        '"',
-        "'",
-        '|\n',
-        '>\n',
-        '#',
-      ],
-      ...[
-        '&a ',
-        '*a',
-        '&b ',
-        '*b',
-        '!!str ',
-        '!!map ',
-        '!x ',
-        '---\n',
-        '...\n',
-        '%YAML 1.2\n',
-        '5s',
-        '5',
-        '~',
-        'true',
-        '.inf',
-      ],
-      ...['\\', '\r\n', '\0', '\ufeff', '\u2028', '$', '0o7', '-0'],
-    ),
-    fc.string({ maxLength: 3, unit: 'binary' }),
-  ),
-  { maxLength: 40 },
-);
 
 test('parseUnit() answers any pieces of YAML with a unit or with problems', () => {
-  fc.assert(
-    fc.property(fragments, (pieces) => {
-      assertAnswer(new TextEncoder().encode(pieces.join('')));
-    }),
-    { numRuns: 3_000 },
-  );
+  fc.assert(fc.property(anyPieces, assertAnswer), { numRuns: 3_000 });
 });
 
-const FIELD_NAMES = [
-  ...Object.keys(unitSchema().properties ?? {}),
-  'delay',
-  'signal',
-  'maxSize',
-  'nofile',
-  'valueOf',
-  '0',
-  '',
-];
-
 test('parseUnit() answers any mapping of known fields with a unit or with problems', () => {
-  const value = fc.letrec((tie) => ({
-    node: fc.oneof(
-      { maxDepth: 3 },
-      fc.constantFrom('5s', 'infinity', 'TERM', 'db', 'web', '10MB', '-/a', '/a', '0027', '5:3', "'", ''),
-      fc.constantFrom<unknown>(0, -0, 1, 5, 0.5, 1e300, null, true, false),
-      fc.array(tie('node'), { maxLength: 4 }),
-      fc.dictionary(fc.constantFrom(...FIELD_NAMES), tie('node'), { maxKeys: 4 }),
-    ),
-  })).node;
-  const file = fc.dictionary(fc.constantFrom(...FIELD_NAMES), value, { maxKeys: 6 });
-  fc.assert(
-    fc.property(file, (fields) => {
-      assertAnswer(new TextEncoder().encode(dump(fields)));
-    }),
-    { numRuns: 1_000 },
-  );
+  fc.assert(fc.property(anyFields, assertAnswer), { numRuns: 1_000 });
 });
 
 /** Values that the schema's examples show, in any combination over the fields. */
