@@ -4,6 +4,7 @@
 import { closeSync, constants, openSync, readdirSync, rmdirSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { procText } from './procfs.ts';
+import { withSpare } from './spare-descriptor.ts';
 
 /** The name of the errno, `EBUSY`; rethrows what is none. */
 export function errnoOf(error: unknown): string {
@@ -13,18 +14,19 @@ export function errnoOf(error: unknown): string {
 
 /** null, or the name of the errno that the kernel refused with. */
 export function writeControl(cgroup: string, file: string, value: string): string | null {
-  let fd: number;
   try {
-    // Neither created nor truncated: the kernel has the file or has it not. cgroup.kill may not be opened for reading.
-    fd = openSync(join(cgroup, file), constants.O_WRONLY);
-  } catch (error) {
-    return errnoOf(error);
-  }
-  try {
-    writeSync(fd, value);
+    withSpare(() => write(join(cgroup, file), value));
     return null;
   } catch (error) {
     return errnoOf(error);
+  }
+}
+
+function write(path: string, value: string): void {
+  // Neither created nor truncated: the kernel has the file or has it not. cgroup.kill may not be opened for reading.
+  const fd = openSync(path, constants.O_WRONLY);
+  try {
+    writeSync(fd, value);
   } finally {
     closeSync(fd);
   }
@@ -60,7 +62,7 @@ export function subgroups(cgroup: string): readonly string[] {
   try {
     // The names of thirty control files are dear to list; kernfs counts directories as links, as Unix always did.
     if (statSync(cgroup).nlink === 2) return [];
-    return readdirSync(cgroup, { withFileTypes: true })
+    return withSpare(() => readdirSync(cgroup, { withFileTypes: true }))
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => join(cgroup, name));
   } catch (error) {

@@ -1,6 +1,7 @@
 // Reads /proc: one process's facts at a time, null when the process is gone. Decides nothing about trees.
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import type { ProcessId } from '../model/process.ts';
+import { withSpare } from './spare-descriptor.ts';
 
 export interface ProcessStat {
   readonly pid: number;
@@ -27,12 +28,16 @@ let buffer = Buffer.allocUnsafe(8192);
  * file that is one record (single_open) comes whole with the first read that has room for it.
  */
 export function procText(path: string, isOneRecord = false): string | null {
-  let fd: number;
   try {
-    fd = openSync(path, 'r');
+    return withSpare(() => textOf(path, isOneRecord));
   } catch {
+    // ESRCH: it died between open and read.
     return null;
   }
+}
+
+function textOf(path: string, isOneRecord: boolean): string {
+  const fd = openSync(path, 'r');
   try {
     let length = 0;
     for (;;) {
@@ -42,9 +47,6 @@ export function procText(path: string, isOneRecord = false): string | null {
       if (isOneRecord && length < buffer.length) return buffer.toString('latin1', 0, length);
       if (length === buffer.length) buffer = Buffer.concat([buffer], buffer.length * 2);
     }
-  } catch {
-    // ESRCH: it died between open and read.
-    return null;
   } finally {
     closeSync(fd);
   }
@@ -167,7 +169,7 @@ export function childrenOf(stat: ProcessStat): readonly number[] {
   if (stat.threads <= 1) return childrenOfThread(stat.pid, stat.pid) ?? [];
   let threads: string[];
   try {
-    threads = readdirSync(`/proc/${stat.pid}/task`);
+    threads = withSpare(() => readdirSync(`/proc/${stat.pid}/task`));
   } catch {
     return [];
   }
@@ -176,7 +178,7 @@ export function childrenOf(stat: ProcessStat): readonly number[] {
 
 /** Every process of this pid namespace. Costs what the machine's processes cost. */
 export function allProcesses(): readonly ProcessStat[] {
-  return readdirSync('/proc').flatMap((name) => {
+  return withSpare(() => readdirSync('/proc')).flatMap((name) => {
     const pid = Number(name);
     const stat = Number.isInteger(pid) ? processStat(pid) : null;
     return stat === null ? [] : [stat];

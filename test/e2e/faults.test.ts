@@ -3,12 +3,15 @@
 // logs, status. The faults are injected into the daemon alone (support/faults).
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { cannotUseCgroups } from '../support/cgroups.ts';
 import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
+import { cleanUp } from '../support/cleanup.ts';
 import { NO_COMPILER, openFaults, refusalsOf, REFUSALS, type Faults } from '../support/faults.ts';
-import { childrenOf, processFact } from '../support/processes.ts';
+import { childrenOf, isAlive, processFact } from '../support/processes.ts';
 import { startUnitd } from '../support/unitd.ts';
 
 function withFaults(title: string, run: (t: TestContext, faults: Faults) => Promise<void>): void {
@@ -150,6 +153,71 @@ for (const [what, fault, reason] of [
       faults.mend();
       await channel.next('late');
       await unitd.until({ late: 'running', rock: 'running' });
+    },
+  );
+}
+
+/** A connection that stays: what is answered to one request after the other. */
+async function keptConnection(t: TestContext, path: string): Promise<(verb: string) => Promise<string>> {
+  const socket = connect(path);
+  cleanUp(t, () => void socket.destroy());
+  let answer = '';
+  let onAnswer: (text: string) => void = () => undefined;
+  socket.setEncoding('utf8').on('data', (part: string) => {
+    answer += part;
+    if (answer.endsWith('}\n')) onAnswer(answer);
+  });
+  return async (verb) => {
+    answer = '';
+    socket.write(`${verb} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
+    return await new Promise((resolve) => (onAnswer = resolve));
+  };
+}
+
+/** The soft limit on the daemon's open files, where its next one would be the first that is too many. Gives the way back. */
+function leaveNoDescriptor(pid: number): () => void {
+  const [, before] = /^Max open files +(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8')) ?? [];
+  const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  let limit = 0;
+  while (open.has(limit)) limit += 1;
+  const setTo = (soft: string): void =>
+    void execFileSync('prlimit', ['--pid', String(pid), `--nofile=${soft}:`]);
+  setTo(String(limit));
+  return () => setTo(before ?? '');
+}
+
+for (const fence of ['cgroup', 'session'] as const) {
+  test(
+    `by ${fence}: a daemon that has no descriptor left restarts and stops what it has, and has all again with one`,
+    { skip: fence === 'cgroup' && cannotUseCgroups() },
+    async (t) => {
+      const channel = openChannel(t);
+      const unitd = await startUnitd(
+        t,
+        {
+          'web.yaml': `command: ${child.announce} ${channel.path} web\nrestart: { delay: 10ms }`,
+          'tree.yaml': `command: ${child.doubleFork} ${channel.path} deaf\nstop: { timeout: 100ms }`,
+        },
+        { args: ['--fence', fence, '--usage-interval', 'infinity'] },
+      );
+      const [web, main, grandchild] = await Promise.all([
+        channel.next('web'),
+        channel.next('main'),
+        channel.next('grandchild'),
+      ]);
+      await unitd.until({ web: 'running', tree: 'running' });
+      const ask = await keptConnection(t, unitd.socket);
+      assert.match(await ask('GET /v1/status'), /"state":"running"/);
+      const mend = leaveNoDescriptor(unitd.pid);
+      process.kill(web.pid, 'SIGKILL');
+      await channel.next('web', 1);
+      assert.match(await ask('POST /v1/units/tree/stop'), /"ok":true/);
+      assert.deepEqual([isAlive(main.pid), isAlive(grandchild.pid)], [false, false]);
+
+      mend();
+      assert.equal((await unitd.cli('start', 'tree')).code, 0);
+      await unitd.until({ web: 'running', tree: 'running' });
+      assert.doesNotMatch(unitd.said.join('\n'), /"event":"bug"/);
     },
   );
 }
