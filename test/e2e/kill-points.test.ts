@@ -134,17 +134,20 @@ async function dieAt(
   const files = filesOf(locks);
   for (const [name, text] of Object.entries(files)) unitd.write(name, text);
   faults.killAt(number, unitd.root);
-  const isUp = await unitd.start().then(
-    () => true,
-    () => false,
+  const failure = await unitd.start().then(
+    () => null,
+    (error: unknown) => ({ error }),
   );
-  const told = isUp
-    ? await live(unitd, webFile(`${child.lone} ${locks}`, 'changed'))
-    : { kept: new Map<string, 'up' | 'down'>(), cut: null };
+  const told =
+    failure === null
+      ? await live(unitd, webFile(`${child.lone} ${locks}`, 'changed'))
+      : { kept: new Map<string, 'up' | 'down'>(), cut: null };
   const journalBytes = statSync(join(unitd.runtime, 'journal'), { throwIfNoEntry: false })?.size ?? 0;
   const { signal } = await unitd.stopOrEnded();
   faults.mend();
   if (signal === null) {
+    // It was not killed, and did not start all the same.
+    if (failure !== null) throw failure.error;
     assert.ok(journalBytes > FAT.length && journalBytes < 2 * FAT.length, 'the journal was written anew');
     assert.equal(readdirSync(join(unitd.logs, 'job')).length, 3, 'the log was rotated');
     return false;
