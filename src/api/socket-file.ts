@@ -3,6 +3,7 @@
 import { chmodSync, chownSync, closeSync, lstatSync, statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { socketPathTrouble } from '../base/paths.ts';
 import { listenAt } from '../os/unix-socket.ts';
 
 export interface ListenFailure {
@@ -10,9 +11,6 @@ export interface ListenFailure {
   readonly code: 'answered' | 'not-a-socket' | 'path-too-long' | 'system';
   readonly message: string;
 }
-
-/** sizeof(sun_path) less its NUL: unix(7). Node truncates a longer path and binds another file. */
-const PATH_BYTES = 107;
 
 export type ListeningSocket =
   { readonly ok: true; readonly fd: number } | { readonly ok: false; readonly error: ListenFailure };
@@ -30,10 +28,8 @@ export async function listeningSocket(
     return { ok: true, fd: inherited };
   }
   if (inherited !== null) closeSync(inherited);
-  const bytes = Buffer.byteLength(path);
-  if (bytes > PATH_BYTES) {
-    return failure('path-too-long', path, `its path has ${bytes} bytes, expected at most ${PATH_BYTES}`);
-  }
+  const trouble = socketPathTrouble(path);
+  if (trouble !== null) return failure('path-too-long', path, trouble);
   try {
     const occupied = await occupant(path);
     if (occupied !== null) return occupied;

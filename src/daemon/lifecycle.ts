@@ -10,6 +10,7 @@
 // the next version is being loaded finds nobody, and does what it does to any process.
 import { closeSync, existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { socketPathTrouble } from '../base/paths.ts';
 import type { FenceKind } from '../model/process.ts';
 import type { ReexecDocument } from '../wire/v1.ts';
 import { API_VERSION } from '../wire/v1.ts';
@@ -106,6 +107,9 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     return NOT_STARTED;
   };
   if (noGroup) return refuse(`cannot start daemon: ${groupMissing}`);
+  // The socket comes after the units; what is known of it before they start is said before.
+  const unreachable = socketPathTrouble(paths.socket);
+  if (unreachable !== null) return refuse(`cannot listen on socket "${paths.socket}": ${unreachable}`);
   let handOver = arrival.kind === 'handed-over' ? arrival.handOver : null;
   // A first process has nobody to tell that it could not start, and a read-only system is nobody's mistake.
   const haveIfPossible = (name: string, path: string, mode: number): void => {

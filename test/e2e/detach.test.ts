@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import {
+  existsSync,
   chownSync,
   copyFileSync,
   mkdirSync,
@@ -49,8 +50,10 @@ test('--detach returns when the socket answers, and leaves a daemon in a session
   assert.deepEqual(unitd.processes(), []);
 });
 
-test('--detach exits non-zero with the reason if the daemon does not come up', async (t) => {
+test('--detach exits non-zero with the reason if the daemon does not come up, and no unit was started', async (t) => {
   const unitd = new Unitd(t, {});
+  const trace = join(unitd.root, 'started');
+  unitd.write('eager.yaml', `command: [/bin/touch, ${trace}]\ntype: oneshot`);
   writeFileSync(unitd.runtime, 'a file');
   const ran = await unitd.cli('daemon', '--detach');
   assert.equal(ran.code, 1);
@@ -60,6 +63,7 @@ test('--detach exits non-zero with the reason if the daemon does not come up', a
   assert.equal(long.code, 1);
   assert.match(long.stderr, /its path has \d+ bytes, expected at most 107/);
   assert.deepEqual(unitd.processes(), []);
+  assert.equal(existsSync(trace), false);
 });
 
 test('--detach starts over a broken unit file too, and status says degraded', async (t) => {
