@@ -30,10 +30,11 @@ test('createProcessWatch: 500 processes that end at once are all reported, once,
   );
   await pids.first(() => pids.seen.length === count);
 
+  // To look at processes takes a descriptor that is kept.
+  const processes = pids.seen.map(identify);
   const before = openFds();
   const ends = new Arrivals<number>('the watch');
   const watch = createProcessWatch(({ pid }) => ends.add(pid));
-  const processes = pids.seen.map(identify);
   for (const watched of processes) assert.equal(watch.add(watched), true);
   for (const watched of processes) assert.equal(watch.add(watched), true, 'a second time');
   for (const { pid } of processes) process.kill(pid, 'SIGKILL');

@@ -81,7 +81,11 @@ const BROKEN: readonly (readonly [string, (installed: Installed) => void, RegExp
   ],
   [
     'does not know a field that a unit has',
-    ({ root }) => edit(join(root, 'schemas/unit.schema.json'), /"nice": \{/g, '"nasty": {'),
+    ({ root }) => {
+      for (const path of ['schemas/unit.schema.json', 'dist/config/unit-schema.cjs']) {
+        edit(join(root, path), /"nice": ?\{/g, '"nasty": {');
+      }
+    },
     /unit "web" is not valid for it: .*nice is not a known field/,
   ],
 ];
