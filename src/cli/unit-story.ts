@@ -200,8 +200,17 @@ function usageLines({ unit, usage }: UnitDocument, page: Page): readonly string[
       String(usage.peakTasks),
       samples.map((sample) => sample.tasks),
     ),
-    palette.dim(`measured by ${usage.source}`),
+    ...wrapped(`measured by ${sourceText(usage.source)}`, room, MOST_LINES, measure).map(palette.dim),
   ];
+}
+
+/** `cgroup`, or `cgroup (cpu) and pidusage (memory, tasks)`. */
+function sourceText({ cpu, memory, tasks }: UnitDocument['usage']['source']): string {
+  if (memory === cpu && tasks === cpu) return cpu;
+  const figures = Object.entries({ cpu, memory, tasks });
+  const from = (source: string): string =>
+    `${source} (${figures.flatMap(([name, its]) => (its === source ? [name] : [])).join(', ')})`;
+  return `${from('cgroup')} and ${from('pidusage')}`;
 }
 
 function neighbour(other: DependencyStatus, page: Page): readonly string[] {

@@ -222,7 +222,8 @@ export const VERBS: readonly VerbSpec[] = [
     summary: 'validate unit files, without a daemon',
     details:
       'Silent if all is well. A directory is checked as a whole set; of single files, a dependency that is not among ' +
-      'them is a warning, because the rest of the set lies elsewhere. Exits 78 on errors.',
+      'them is a warning, because the rest of the set lies elsewhere; so are resources without their cgroup ' +
+      'controller on this machine. Exits 78 on errors.',
     operands: ['[path...]'],
     options: [
       {

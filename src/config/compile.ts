@@ -7,12 +7,13 @@ import {
   type Limit,
   type LimitName,
   type LogSpec,
+  type ResourceSpec,
   type RestartSpec,
   type StopSpec,
   type UnitSpec,
 } from '../model/unit.ts';
 import { unitSchema, withDefaults } from './schema.ts';
-import type { LogFile, RestartFile, StopFile, UnitFile } from './unit-file.ts';
+import type { LogFile, ResourceFile, RestartFile, StopFile, UnitFile } from './unit-file.ts';
 import {
   account,
   command,
@@ -23,7 +24,9 @@ import {
   exitStatus,
   limit,
   logSize,
+  memorySize,
   once,
+  percent,
   positiveDuration,
   positiveDurationOrNull,
   type Report,
@@ -71,6 +74,7 @@ export function compileUnit(
     supplementaryGroups: file.supplementaryGroups?.map(account) ?? null,
     umask: file.umask === undefined ? null : Number.parseInt(file.umask, 8),
     limits: limitsOf(file.limits, report),
+    resources: resourcesOf(file.resources, report),
     nice: file.nice ?? null,
     oomScoreAdjust: file.oomScoreAdjust ?? null,
     noNewPrivileges: file.noNewPrivileges,
@@ -158,6 +162,26 @@ function limitsOf(file: UnitFile['limits'], report: Report): Partial<Record<Limi
     if (text !== undefined) limits[name] = limit(['limits', name], text, report);
   }
   return limits;
+}
+
+function resourcesOf(file: ResourceFile, report: Report): ResourceSpec {
+  const memory = (field: 'memoryMax' | 'memoryHigh'): number | null => {
+    const text = file[field];
+    return text === undefined ? null : memorySize(['resources', field], text, report);
+  };
+  const [memoryMaxBytes, memoryHighBytes] = [memory('memoryMax'), memory('memoryHigh')];
+  if (memoryMaxBytes !== null && memoryHighBytes !== null && memoryHighBytes > memoryMaxBytes) {
+    const expected = `expected at most resources.memoryMax, ${file.memoryMax}`;
+    report(['resources', 'memoryHigh'], 'contradiction', `is ${file.memoryHigh}`, expected);
+  }
+  return {
+    memoryMaxBytes,
+    memoryHighBytes,
+    cpuMaxPercent: file.cpuMax === undefined ? null : percent(file.cpuMax),
+    cpuWeight: file.cpuWeight ?? null,
+    tasksMax: file.tasksMax ?? null,
+    ioWeight: file.ioWeight ?? null,
+  };
 }
 
 function checkDependencies(name: string, file: UnitFile, report: Report): void {

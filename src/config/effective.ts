@@ -1,7 +1,7 @@
 // A unit back in the form of its file, defaults filled in, for `unitd show`: parsing it again gives an equal unit.
 import { formatSize } from '../base/size.ts';
-import { DEPENDENCY_FIELDS, LIMIT_NAMES, type UnitSpec } from '../model/unit.ts';
-import { commandText, durationText, exitStatusText, limitText } from './values.ts';
+import { DEPENDENCY_FIELDS, LIMIT_NAMES, type ResourceSpec, type UnitSpec } from '../model/unit.ts';
+import { commandText, durationText, exitStatusText, limitText, percentText } from './values.ts';
 
 /** The fields in the order of the manual; fields that are not set and have no default are left out. */
 export function effectiveUnit(spec: UnitSpec): Record<string, unknown> {
@@ -33,6 +33,7 @@ function processFields(spec: UnitSpec): Record<string, unknown> {
     ...(spec.supplementaryGroups === null ? {} : { supplementaryGroups: spec.supplementaryGroups }),
     ...(spec.umask === null ? {} : { umask: spec.umask.toString(8).padStart(4, '0') }),
     limits: Object.fromEntries(limits),
+    resources: resourceFields(spec.resources),
     ...(spec.nice === null ? {} : { nice: spec.nice }),
     ...(spec.oomScoreAdjust === null ? {} : { oomScoreAdjust: spec.oomScoreAdjust }),
     noNewPrivileges: spec.noNewPrivileges,
@@ -61,6 +62,18 @@ function processFields(spec: UnitSpec): Record<string, unknown> {
       finalSignal: spec.stop.finalSignal,
       ...(spec.stop.command === null ? {} : { command: commandText(spec.stop.command) }),
     },
+  };
+}
+
+function resourceFields(resources: ResourceSpec): Record<string, unknown> {
+  const { memoryMaxBytes, memoryHighBytes, cpuMaxPercent, cpuWeight, tasksMax, ioWeight } = resources;
+  return {
+    ...(memoryMaxBytes === null ? {} : { memoryMax: formatSize(memoryMaxBytes) }),
+    ...(memoryHighBytes === null ? {} : { memoryHigh: formatSize(memoryHighBytes) }),
+    ...(cpuMaxPercent === null ? {} : { cpuMax: percentText(cpuMaxPercent) }),
+    ...(cpuWeight === null ? {} : { cpuWeight }),
+    ...(tasksMax === null ? {} : { tasksMax }),
+    ...(ioWeight === null ? {} : { ioWeight }),
   };
 }
 

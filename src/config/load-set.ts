@@ -1,6 +1,7 @@
 // All unit files of a directory as one set: each parsed, then checked together. Takes bytes, opens nothing.
 import type { Problem } from '../model/problem.ts';
 import type { UnitSpec } from '../model/unit.ts';
+import { checkResources, type Lacks } from './check-resources.ts';
 import { checkSet, type Places } from './check-set.ts';
 import { type ParsedUnit, parseUnit, type UnitSource } from './parse.ts';
 import { fingerprintOf, placeAt, sourceText } from './source.ts';
@@ -22,8 +23,15 @@ export interface LoadedSet {
   readonly fingerprints: ReadonlyMap<string, string>;
 }
 
-/** Brings `cache` up to date with `files`: what is no longer there is dropped from it. */
-export function loadSet(files: readonly UnitSource[], cache: ParseCache = new Map()): LoadedSet {
+/**
+ * Brings `cache` up to date with `files`: what is no longer there is dropped from it. `lacks`: of cgroup controllers
+ * where the units are to run.
+ */
+export function loadSet(
+  files: readonly UnitSource[],
+  cache: ParseCache = new Map(),
+  lacks: Lacks = () => null,
+): LoadedSet {
   const specs = new Map<string, UnitSpec>();
   const sources = new Map<string, UnitSource>();
   const fingerprints = new Map<string, string>();
@@ -45,7 +53,9 @@ export function loadSet(files: readonly UnitSource[], cache: ParseCache = new Ma
   }
   const present = new Set(files.map(({ file }) => file));
   for (const file of cache.keys()) if (!present.has(file)) cache.delete(file);
-  problems.push(...checkSet([...specs.values()], placesIn(sources), broken));
+  const places = placesIn(sources);
+  problems.push(...checkSet([...specs.values()], places, broken));
+  problems.push(...checkResources([...specs.values()], places, lacks));
   return { specs, problems: problems.toSorted(byPlace), fingerprints };
 }
 
@@ -93,11 +103,9 @@ function placesIn(sources: ReadonlyMap<string, UnitSource>): Places {
   };
 }
 
-/** The steps of `requires[0]`. */
+/** The steps of `requires[0]`, of `resources.memoryMax`. */
 function stepsOf(field: string): readonly Step[] {
-  const match = /^(\w+)(?:\[(\d+)\])?$/.exec(field);
-  const [, name = field, index] = match ?? [];
-  return index === undefined ? [name] : [name, Number(index)];
+  return field.split(/[.[]/).map((step) => (step.endsWith(']') ? Number(step.slice(0, -1)) : step));
 }
 
 function byPlace(a: Problem, b: Problem): number {

@@ -44,6 +44,15 @@ export interface LogFile {
   readonly compress: boolean;
 }
 
+export interface ResourceFile {
+  readonly memoryMax?: string;
+  readonly memoryHigh?: string;
+  readonly cpuMax?: string;
+  readonly cpuWeight?: number;
+  readonly tasksMax?: number;
+  readonly ioWeight?: number;
+}
+
 export interface UnitFile extends Readonly<Record<DependencyField, readonly string[]>> {
   readonly description: string;
   readonly documentation: readonly string[];
@@ -59,6 +68,7 @@ export interface UnitFile extends Readonly<Record<DependencyField, readonly stri
   readonly supplementaryGroups?: readonly AccountText[];
   readonly umask?: string;
   readonly limits: Readonly<Partial<Record<LimitName, LimitText>>>;
+  readonly resources: ResourceFile;
   readonly nice?: number;
   readonly oomScoreAdjust?: number;
   readonly noNewPrivileges: boolean;

@@ -59,6 +59,26 @@ export function logSize(path: readonly Step[], text: string, report: Report): nu
   return bytes ?? MIN_LOG_BYTES;
 }
 
+/** Below this no program starts. */
+const MIN_MEMORY_BYTES = 1_000_000;
+
+export function memorySize(path: readonly Step[], text: string, report: Report): number {
+  const bytes = parseSize(text);
+  if (bytes === null) report(path, 'wrong-value', `is ${quoted(text)}`, 'expected at most 8191TiB');
+  else if (bytes < MIN_MEMORY_BYTES)
+    report(path, 'wrong-value', `is ${quoted(text)}`, 'expected at least 1MB');
+  return bytes ?? MIN_MEMORY_BYTES;
+}
+
+/** `150%`, as the schema has it. */
+export function percent(text: string): number {
+  return Number(text.slice(0, -1));
+}
+
+export function percentText(value: number): string {
+  return `${value}%`;
+}
+
 /** A command whose failure counts: a leading `-` is refused. null when it was reported. */
 export function strictCommand(path: readonly Step[], text: CommandText, report: Report): Command | null {
   const found = command(path, text, report);

@@ -27,6 +27,7 @@ export const FIELDS = {
   supplementaryGroups: { field: 'supplementaryGroups', effect: 'restart' },
   umask: { field: 'umask', effect: 'restart' },
   limits: { field: 'limits', effect: 'restart' },
+  resources: { field: 'resources', effect: 'in-place' },
   nice: { field: 'nice', effect: 'restart' },
   oomScoreAdjust: { field: 'oomScoreAdjust', effect: 'restart' },
   noNewPrivileges: { field: 'noNewPrivileges', effect: 'restart' },

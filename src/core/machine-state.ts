@@ -146,6 +146,8 @@ export type MachineEffect =
   | { readonly type: 'signal-tree'; readonly signal: SignalName }
   /** Look whether the tree has living members, and answer with `surveyed`. */
   | { readonly type: 'survey' }
+  /** The unit's resources may have changed: those of the spec hold from now on. */
+  | { readonly type: 'limit' }
   /** The activation is over: what its processes wrote is complete. */
   | { readonly type: 'end' }
   | { readonly type: 'record'; readonly exit: ExitRecord };

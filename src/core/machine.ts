@@ -139,6 +139,7 @@ function stepRunning(draft: Draft, phase: Running, event: MachineEvent): void {
     case 'respecified':
       if (phase.main !== null) {
         enter(draft, { ...phase, deadline: bound(phase.readyAt, spec.runtimeMaxMs) });
+        draft.effects.push({ type: 'limit' });
       }
       return;
     case 'cleared':

@@ -160,7 +160,14 @@ function changesOf(from: UnitSpec, to: UnitSpec, fileForm: FileForm): readonly F
 }
 
 /** Fields whose entries are told one by one. */
-const MAPPINGS: ReadonlySet<string> = new Set(['environment', 'limits', 'restart', 'stop', 'logs']);
+const MAPPINGS: ReadonlySet<string> = new Set([
+  'environment',
+  'limits',
+  'resources',
+  'restart',
+  'stop',
+  'logs',
+]);
 
 /** Of a mapping on both sides, the entries that differ, `restart.delay`; of anything else, the whole. */
 function differences(field: string, from: unknown, to: unknown): readonly Omit<FieldChange, 'effect'>[] {

@@ -39,6 +39,9 @@ export function contains(set: ExitStatusSet, status: Pick<ExitStatus, 'code' | '
 export function endingOf(status: ExitStatus, spec: Pick<UnitSpec, 'type' | 'successExitStatus'>): Ending {
   const { code, signal } = status;
   const listed = contains(spec.successExitStatus, status);
+  if (isOomKill(status)) {
+    return { cause: 'oom-kill', kind: 'unclean-signal', code, signal, text: statusText(status) };
+  }
   if (signal !== null) {
     const clean = listed || (spec.type !== 'oneshot' && !status.coreDumped && CLEAN_SIGNALS.includes(signal));
     const cause = status.coreDumped ? 'core' : 'signal';
@@ -55,8 +58,27 @@ export function endingOf(status: ExitStatus, spec: Pick<UnitSpec, 'type' | 'succ
   };
 }
 
-/** `exited with code 1`, `was killed by SIGSEGV and dumped core`. */
+/** As a shell passes on that its command was killed by SIGKILL. */
+const KILLED_CODE = 137;
+
+/**
+ * Nobody says who sent a SIGKILL: it counts as the OOM killer's if that one has ended something of the activation. What
+ * a shell says of its command is as good as its own end.
+ */
+function isOomKill({ signal, code, oomKills = 0 }: ExitStatus): boolean {
+  return oomKills > 0 && (signal === 'SIGKILL' || code === KILLED_CODE);
+}
+
+/** `exited with code 1`, `was killed by SIGSEGV and dumped core`, `was killed by the OOM killer`. */
 export function statusText(status: ExitStatus): string {
+  const { oomKills = 0, signal } = status;
+  if (oomKills === 0) return plainText(status);
+  if (signal === 'SIGKILL') return 'was killed by the OOM killer';
+  const others = oomKills === 1 ? 'a process' : `${oomKills} processes`;
+  return `${plainText(status)} after the OOM killer had ended ${others} of it`;
+}
+
+function plainText(status: ExitStatus): string {
   if (status.signal !== null)
     return `was killed by ${status.signal}${status.coreDumped ? ' and dumped core' : ''}`;
   return status.code === null ? 'ended, nobody knows how' : `exited with code ${status.code}`;

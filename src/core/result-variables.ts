@@ -19,6 +19,8 @@ function serviceResult(ending: Ending): string {
   switch (ending.cause) {
     case 'core':
       return 'core-dump';
+    case 'oom-kill':
+      return 'oom-kill';
     case 'signal':
       return 'signal';
     case 'spawn':

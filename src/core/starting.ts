@@ -113,6 +113,7 @@ export function stepStarting(draft: Draft, phase: Starting, event: MachineEvent)
       return;
     case 'respecified':
       enter(draft, { ...phase, deadline: bound(phase.startedAt, spec.startTimeoutMs) });
+      draft.effects.push({ type: 'limit' });
       return;
     case 'cleared':
       clearTally(draft, event.counts);

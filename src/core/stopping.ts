@@ -122,6 +122,7 @@ export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent)
       hurry(draft);
       return;
     case 'respecified':
+      draft.effects.push({ type: 'limit' });
       return;
     case 'cleared':
       clearTally(draft, event.counts);

@@ -18,6 +18,7 @@ import type { Helper, MachineEvent, Phase, Run } from '../core/machine-state.ts'
 import type { ProcessId } from '../model/process.ts';
 import type { Processes } from '../os/ports.ts';
 import type { DaemonLog } from './daemon-log.ts';
+import { withOomKills } from './effects.ts';
 import type { Effects } from './effects.ts';
 import type { SpawnedRun, UnitRecord } from './journal.ts';
 import type { Outputs } from './outputs.ts';
@@ -124,7 +125,10 @@ function adoptProcesses(
     }
     if (run.process === null && written === null) processes.encloseLeft(tree, process);
     if (process !== null && processes.adopt(process)) living.set(run.id, process);
-    else facts.push({ type: 'exited', run: run.id, status: { code: null, signal: null, coreDumped: false } });
+    else {
+      const unknown = { code: null, signal: null, coreDumped: false };
+      facts.push({ type: 'exited', run: run.id, status: withOomKills(unknown, tree, processes) });
+    }
   }
   effects.restore(name, { ...tree, leaders }, living);
   return { name, processes: [...living.values()], facts };

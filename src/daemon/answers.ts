@@ -104,7 +104,7 @@ export class Answers implements Control {
         degraded: hasErrors(this.#parts.reloader.problems),
         problems: this.#parts.reloader.problems,
         fence: this.#parts.processes.fence,
-        usageSource: this.#parts.sampler.source,
+        usageSource: this.#parts.sampler.sources,
       },
       units: byName(units),
     };
@@ -129,7 +129,7 @@ export class Answers implements Control {
       dependencies: dependenciesOf(fleet, unit),
       dependents: dependentsOf(fleet, unit),
       usage: {
-        source: this.#parts.sampler.source,
+        source: measured?.sources ?? this.#parts.sampler.sources,
         peakMemoryBytes: measured?.peakMemoryBytes ?? 0,
         peakCpuPercent: measured?.peakCpuPercent ?? 0,
         peakTasks: measured?.peakTasks ?? 0,

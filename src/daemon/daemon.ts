@@ -8,7 +8,7 @@ import type { Unit } from '../core/fleet.ts';
 import type { State } from '../model/state.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { removeUnusedPipes } from '../os/fifo.ts';
-import type { Clock, Member, Meter, Processes, Readiness } from '../os/ports.ts';
+import type { Clock, Measurable, Meter, Processes, Readiness } from '../os/ports.ts';
 import { takeUp } from './adoption.ts';
 import { Answers } from './answers.ts';
 import type { Answer, Control } from './control.ts';
@@ -202,7 +202,9 @@ export class Daemon {
       () => this.#supervisor.isSettled,
     );
     this.#reloader = new Reloader({
-      directory: new UnitDirectory(paths.units, options.insecurePermissions),
+      directory: new UnitDirectory(paths.units, options.insecurePermissions, (controller) =>
+        processes.lacks(controller),
+      ),
       supervisor: this.#supervisor,
       store: this.#store,
       intents,
@@ -232,8 +234,9 @@ export class Daemon {
       meter: options.meter,
       intervalMs: options.usageIntervalMs,
       trees: () => this.#livingTrees(),
-      onSample: (unit, usage) => {
-        this.#hub.publish({ type: 'usage', unit, usage, source: options.meter.source });
+      onSample: (unit, { cpuPercent, memoryBytes, tasks, sources }) => {
+        const usage = { cpuPercent, memoryBytes, tasks };
+        this.#hub.publish({ type: 'usage', unit, usage, source: sources });
       },
       onTrouble: (message) => {
         log.write('warning', 'usage', message);
@@ -439,12 +442,12 @@ export class Daemon {
     return true;
   }
 
-  #livingTrees(): ReadonlyMap<string, readonly Member[]> {
-    const trees = new Map<string, readonly Member[]>();
+  #livingTrees(): ReadonlyMap<string, Measurable> {
+    const trees = new Map<string, Measurable>();
     for (const [name, unit] of this.#supervisor.fleet.units) {
       if (!needsStop(unit)) continue;
-      const members = this.#effects.members(name);
-      if (members.length > 0) trees.set(name, members);
+      const tree = this.#effects.treeOf(name);
+      trees.set(name, { ...tree, members: () => this.#effects.members(name) });
     }
     return trees;
   }

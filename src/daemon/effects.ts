@@ -2,9 +2,11 @@
 // nothing: which process belongs to which run, and which tree to which unit, is all that it remembers.
 import { randomBytes } from 'node:crypto';
 import { expandWords } from '../core/expand.ts';
+import { isSame } from '../core/fields.ts';
 import type { MachineEffect, MachineEvent } from '../core/machine-state.ts';
 import type { ExitStatus, ProcessId, ProcessTree, SpawnFailure, SpawnRequest } from '../model/process.ts';
-import type { SignalName, UnitSpec } from '../model/unit.ts';
+import { isUnlimited } from '../model/unit.ts';
+import type { ResourceSpec, SignalName, UnitSpec } from '../model/unit.ts';
 import { RUN_VARIABLE } from '../os/ports.ts';
 import type { Member, Processes } from '../os/ports.ts';
 import { environmentOf } from './environment.ts';
@@ -41,6 +43,13 @@ const UNSURE_MS = 2;
 
 const EMPTY_TREE: ProcessTree = { invocationId: '', leaders: [] };
 
+/** An end that was not clean may be the OOM killer's doing. */
+export function withOomKills(status: ExitStatus, tree: ProcessTree, processes: Processes): ExitStatus {
+  if (status.code === 0) return status;
+  const oomKills = processes.oomKills(tree);
+  return oomKills === 0 ? status : { ...status, oomKills };
+}
+
 export class Effects {
   readonly #ports: EffectPorts;
   readonly #runs = new Map<number, RunPlace>();
@@ -50,6 +59,10 @@ export class Effects {
   readonly #surveying = new Set<string>();
   /** Units whose tree an earlier daemon began: nobody is told of the end of what their processes left behind. */
   readonly #inherited = new Set<string>();
+  /** What holds in the cgroup of each unit, as far as this daemon has seen to it. */
+  readonly #resources = new Map<string, ResourceSpec>();
+  /** Why the activation cannot have the resources of its unit. It does not run without them. */
+  readonly #unlimited = new Map<string, string>();
   #surveyScheduled = false;
   #isSurveySoon = false;
 
@@ -65,7 +78,7 @@ export class Effects {
     const { send } = this.#ports;
     switch (effect.type) {
       case 'begin':
-        this.#begin(unit);
+        this.#begin(spec);
         return;
       case 'spawn': {
         // What was signalled is gone, or this would not be spawned; what follows is not meant.
@@ -85,6 +98,9 @@ export class Effects {
       case 'signal-tree':
         this.#pursuits.set(unit, { signal: effect.signal, reached: new Set() });
         this.#pursue(unit);
+        return;
+      case 'limit':
+        this.#limit(spec);
         return;
       case 'survey':
         this.#surveying.add(unit);
@@ -140,6 +156,8 @@ export class Effects {
   forget(unit: string): void {
     this.#release(unit);
     this.#trees.delete(unit);
+    this.#resources.delete(unit);
+    this.#unlimited.delete(unit);
     this.#inherited.delete(unit);
     this.#surveying.delete(unit);
     this.#pursuits.delete(unit);
@@ -151,21 +169,36 @@ export class Effects {
     this.#ports.processes.signalTree(this.treeOf(unit), pursuit.signal, pursuit.reached);
   }
 
-  #begin(unit: string): void {
+  #begin({ name: unit, resources }: UnitSpec): void {
     const { processes, onTrouble } = this.#ports;
     // What could not go with the activation before may have ended since.
     this.#release(unit);
     const tree = { invocationId: randomBytes(16).toString('hex'), leaders: [] };
     this.#inherited.delete(unit);
     this.#pursuits.delete(unit);
+    this.#unlimited.delete(unit);
+    this.#resources.set(unit, resources);
     try {
-      const cgroup = processes.enclose(unit);
+      const cgroup = processes.enclose(unit, resources);
       this.#trees.set(unit, cgroup === null ? tree : { ...tree, cgroup });
     } catch (error) {
       this.#trees.set(unit, tree);
       const reason = error instanceof Error ? error.message : String(error);
-      onTrouble(unit, `${reason}; its processes are held by session`);
+      if (isUnlimited(resources)) onTrouble(unit, `${reason}; its processes are held by session`);
+      else this.#unlimited.set(unit, reason);
     }
+  }
+
+  /** Of a unit that runs. One that was taken back may have been limited otherwise by an earlier daemon. */
+  #limit({ name: unit, resources }: UnitSpec): void {
+    const { processes, onTrouble } = this.#ports;
+    const inForce = this.#resources.get(unit) ?? null;
+    if (inForce !== null && isSame(inForce, resources)) return;
+    const refused = processes.limit(this.treeOf(unit), inForce, resources);
+    // Of what was refused nobody knows what holds.
+    if (refused === null) this.#resources.set(unit, resources);
+    else this.#resources.delete(unit);
+    if (refused !== null) onTrouble(unit, `its resources are not all in force: ${refused}`);
   }
 
   /** The cgroup of an activation goes with the last of its processes. */
@@ -189,6 +222,11 @@ export class Effects {
   ): { readonly process: ProcessId } | { readonly failure: SpawnFailure } {
     const unit = spec.name;
     const tree = this.treeOf(unit);
+    const unlimited = this.#unlimited.get(unit);
+    if (unlimited !== undefined) {
+      const reason = `its resources cannot be in force, since ${unlimited}`;
+      return { failure: { stage: 'resources', errno: null, reason } };
+    }
     const made = environmentOf({
       inherited: this.#ports.inherited,
       spec,
@@ -237,7 +275,8 @@ export class Effects {
     const place = process === null ? undefined : this.#runs.get(process.pid);
     if (process !== null && place !== undefined) {
       this.#runs.delete(process.pid);
-      this.#ports.send(place.unit, { type: 'exited', run: place.run, status });
+      const told = withOomKills(status, this.treeOf(place.unit), this.#ports.processes);
+      this.#ports.send(place.unit, { type: 'exited', run: place.run, status: told });
     }
     // The end of an orphan may be the end of some tree that is waited for; which one, it cannot say any more.
     this.#surveyAll();

@@ -21,11 +21,12 @@ import type { Fence } from '../os/fence.ts';
 import { acquireLock, cannotHaveDirectory, ensureDirectory, inheritLock } from '../os/files.ts';
 import type { Lock, LockResult } from '../os/files.ts';
 import { openLogSink } from '../os/log-sink.ts';
-import { createMeter } from '../os/meter.ts';
+import { createPidMeter } from '../os/meter.ts';
 import type { Clock } from '../os/ports.ts';
 import { createHeldProcesses } from '../os/processes.ts';
 import { createReadiness } from '../os/readiness.ts';
 import { heldThroughExec, letterTo, replaceProcess } from '../os/replace.ts';
+import { createMeter } from '../os/usage-meter.ts';
 import { lookupGroup } from '../os/users.ts';
 import type { Answer, Control } from './control.ts';
 import { Daemon } from './daemon.ts';
@@ -183,6 +184,7 @@ async function lifeOf(
   const ending = new Ending();
   const processes = createHeldProcesses(fence);
   const readiness = createReadiness();
+  const monotonicMs = (): number => clock.monotonicMs();
   const daemon = new Daemon({
     paths,
     version,
@@ -190,7 +192,11 @@ async function lifeOf(
     clock,
     processes,
     readiness,
-    meter: createMeter(() => clock.monotonicMs()),
+    meter: createMeter({
+      monotonicMs,
+      byProcess: createPidMeter(monotonicMs),
+      counting: fence?.controllers.counting ?? null,
+    }),
     random: Math.random,
     inherited: inheritedEnvironment(process.env),
     log,

@@ -1,6 +1,7 @@
 // Measures what the units' process trees use, at a fixed interval, while anything runs. Keeps the latest figures, the
 // peaks and a short history of each unit.
-import type { Clock, Member, Meter, Timer, Usage } from '../os/ports.ts';
+import type { UsageSources } from '../model/process.ts';
+import type { Clock, Measurable, Meter, Timer, Usage } from '../os/ports.ts';
 import type { UsageSample } from '../wire/v1.ts';
 import { timestamp } from './documents.ts';
 
@@ -8,6 +9,8 @@ import { timestamp } from './documents.ts';
 const HISTORY_LENGTH = 60;
 
 export interface Measured {
+  /** Of the latest figures. */
+  readonly sources: UsageSources;
   readonly latest: UsageSample;
   readonly peakMemoryBytes: number;
   readonly peakCpuPercent: number;
@@ -18,6 +21,7 @@ export interface Measured {
 
 /** The same as it is kept: changed in place, since there is one for each unit at each sample. */
 interface Kept {
+  sources: UsageSources;
   latest: UsageSample;
   peakMemoryBytes: number;
   peakCpuPercent: number;
@@ -30,8 +34,8 @@ export interface SamplerOptions {
   readonly meter: Meter;
   /** null: never measure. */
   readonly intervalMs: number | null;
-  /** The living processes of each unit that has any. */
-  readonly trees: () => ReadonlyMap<string, readonly Member[]>;
+  /** Of each unit that may have processes. */
+  readonly trees: () => ReadonlyMap<string, Measurable>;
   readonly onSample: (unit: string, usage: Usage) => void;
   readonly onTrouble: (message: string) => void;
 }
@@ -51,8 +55,9 @@ export class Sampler {
     this.#options = options;
   }
 
-  get source(): 'pidusage' | 'cgroup' {
-    return this.#options.meter.source;
+  /** Of activations that begin now. */
+  get sources(): UsageSources {
+    return this.#options.meter.sources;
   }
 
   of(unit: string): Measured | null {
@@ -88,9 +93,7 @@ export class Sampler {
     this.#isMeasuring = true;
     let isWanted = true;
     try {
-      const living = trees();
-      await this.#take(living);
-      isWanted = living.size > 0;
+      isWanted = (await this.#take(trees())) > 0;
     } catch (error) {
       onTrouble(`cannot measure usage: ${String(error)}`);
     }
@@ -98,7 +101,7 @@ export class Sampler {
     if (isWanted || this.#isWoken) this.wake();
   }
 
-  async #take(living: ReadonlyMap<string, readonly Member[]>): Promise<void> {
+  async #take(living: ReadonlyMap<string, Measurable>): Promise<number> {
     const { meter, onSample, clock } = this.#options;
     this.#forgotten.clear();
     const usages = await meter.sample(living);
@@ -108,20 +111,31 @@ export class Sampler {
         meter.forget(unit);
         continue;
       }
-      this.#keep(unit, { ...usage, at });
+      const { cpuPercent, memoryBytes, tasks } = usage;
+      this.#keep(unit, { cpuPercent, memoryBytes, tasks, at }, usage);
       onSample(unit, usage);
     }
+    return usages.size;
   }
 
-  #keep(unit: string, sample: UsageSample): void {
+  #keep(unit: string, sample: UsageSample, { memoryPeakBytes, sources }: Usage): void {
     const kept = this.#measured.get(unit);
-    const { memoryBytes: peakMemoryBytes, cpuPercent: peakCpuPercent, tasks: peakTasks } = sample;
+    const { cpuPercent: peakCpuPercent, tasks: peakTasks } = sample;
+    const peakMemoryBytes = Math.max(sample.memoryBytes, memoryPeakBytes ?? 0);
     if (kept === undefined) {
       const samples = [sample];
-      this.#measured.set(unit, { latest: sample, peakMemoryBytes, peakCpuPercent, peakTasks, samples });
+      this.#measured.set(unit, {
+        latest: sample,
+        sources,
+        peakMemoryBytes,
+        peakCpuPercent,
+        peakTasks,
+        samples,
+      });
       return;
     }
     kept.latest = sample;
+    kept.sources = sources;
     kept.peakMemoryBytes = Math.max(kept.peakMemoryBytes, peakMemoryBytes);
     kept.peakCpuPercent = Math.max(kept.peakCpuPercent, peakCpuPercent);
     kept.peakTasks = Math.max(kept.peakTasks, peakTasks);

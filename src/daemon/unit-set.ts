@@ -3,6 +3,7 @@
 //
 // Every file is read at every load, since neither time nor size of a file says that it is the same. Where it is, it is
 // the same UnitSource again; and where all are, the load gives the same UnitSet.
+import { NO_CONTROLLER, type Lacks } from '../config/check-resources.ts';
 import { loadSet, parsedOnce } from '../config/load-set.ts';
 import type { LoadedSet, ParseCache } from '../config/load-set.ts';
 import type { UnitSource } from '../config/parse.ts';
@@ -27,15 +28,17 @@ const SLICE_MS = 5;
 export class UnitDirectory {
   readonly #directory: string;
   readonly #insecure: boolean;
+  readonly #lacks: Lacks;
   readonly #cache: ParseCache = new Map();
   #last: UnitSet | null = null;
   #lastFiles: ReadonlyMap<string, UnitSource> = new Map();
   /** The last load, whatever became of it. */
   #loading: Promise<unknown> = Promise.resolve();
 
-  constructor(directory: string, insecure: boolean) {
+  constructor(directory: string, insecure: boolean, lacks: Lacks = () => null) {
     this.#directory = directory;
     this.#insecure = insecure;
+    this.#lacks = lacks;
   }
 
   /** One load after the other, so that a slow disk is read by few threads, however many ask. */
@@ -66,11 +69,13 @@ export class UnitDirectory {
       await new Promise((resolve) => setImmediate(resolve));
       sliceEnd = performance.now() + SLICE_MS;
     }
-    const set = loadSet(sources, this.#cache);
+    const set = loadSet(sources, this.#cache, this.#lacks);
     const isBlind = problems.some((problem) => problem.file === this.#directory);
     const { specs, fingerprints } = set;
     const loaded = { specs, files: sources, fingerprints, problems: [...problems, ...set.problems], isBlind };
-    this.#last = problems.length === 0 ? loaded : null;
+    // A controller that was lacking may be there the next time.
+    const isLacking = set.problems.some(({ code }) => code === NO_CONTROLLER);
+    this.#last = problems.length === 0 && !isLacking ? loaded : null;
     this.#lastFiles = new Map(sources.map((source) => [source.file, source]));
     return loaded;
   }
@@ -88,7 +93,7 @@ export class UnitDirectory {
   /** The set of these files as it was applied, with its problems of then; null if it is not valid for this version. */
   standing(sources: ReadonlyMap<string, UnitSource>, problems: readonly Problem[]): UnitSet | null {
     const files = [...sources.values()];
-    const set = loadSet(files, this.#cache);
+    const set = loadSet(files, this.#cache, this.#lacks);
     if (hasErrors(set.problems)) return null;
     return { specs: set.specs, files, fingerprints: set.fingerprints, problems, isBlind: false };
   }
@@ -96,6 +101,9 @@ export class UnitDirectory {
   /**
    * The largest set around the errors: a unit with an error is replaced by its form in `fallback`, or left out where
    * there is none or that one does not fit either. Its problems are those of the files as they are.
+   *
+   * A unit whose one fault is a controller that this machine lacks stays where nothing else is to be had of it: what of
+   * it runs is not ended for that, and what does not, will not start and says why.
    */
   usable(set: UnitSet, fallback: ReadonlyMap<string, UnitSource>): UnitSet {
     const chosen = set.isBlind
@@ -105,19 +113,22 @@ export class UnitDirectory {
     const unreadable = set.problems.filter(
       (problem) => problem.severity === 'error' && problem.unit !== null,
     );
+    let faulty = faultyAmong(unreadable);
     let failing = new Set(unreadable.flatMap((problem) => problem.unit ?? []));
     let loaded: LoadedSet = loadSet([], new Map());
     for (;;) {
       for (const name of failing) {
         const earlier = replaced.has(name) ? undefined : fallback.get(name);
         replaced.add(name);
-        if (earlier === undefined) chosen.delete(name);
-        else chosen.set(name, earlier);
+        if (earlier !== undefined) chosen.set(name, earlier);
+        else if (faulty.has(name)) chosen.delete(name);
       }
-      loaded = loadSet([...chosen.values()], this.#cache);
+      loaded = loadSet([...chosen.values()], this.#cache, this.#lacks);
       const errors = loaded.problems.filter((problem) => problem.severity === 'error');
-      if (errors.length === 0) break;
-      const culprits = errors.flatMap((problem) => problem.unit ?? []).filter((name) => chosen.has(name));
+      faulty = faultyAmong(errors);
+      const open = errors.filter(({ code, unit }) => code !== NO_CONTROLLER || !replaced.has(unit ?? ''));
+      if (open.length === 0) break;
+      const culprits = open.flatMap((problem) => problem.unit ?? []).filter((name) => chosen.has(name));
       // An error that names no unit cannot be cut out: leave the whole set rather than loop.
       if (culprits.length === 0) return { ...set, specs: new Map(), files: [], fingerprints: new Map() };
       failing = new Set(culprits);
@@ -129,6 +140,11 @@ export class UnitDirectory {
 
 function isSameList(a: readonly UnitSource[], b: readonly UnitSource[]): boolean {
   return a.length === b.length && a.every((source, index) => source === b[index]);
+}
+
+/** Units that are wrong whatever the machine is. */
+function faultyAmong(errors: readonly Problem[]): ReadonlySet<string> {
+  return new Set(errors.flatMap(({ code, unit }) => (code === NO_CONTROLLER ? [] : (unit ?? []))));
 }
 
 /** A file that could not be read still says which unit it is about. */

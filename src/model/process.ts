@@ -13,6 +13,8 @@ export interface ExitStatus {
   readonly code: number | null;
   readonly signal: SignalName | null;
   readonly coreDumped: boolean;
+  /** Of an end that was not clean: how many of the activation's processes the OOM killer has ended; absent: none. */
+  readonly oomKills?: number;
 }
 
 export interface SpawnRequest {
@@ -57,3 +59,12 @@ export interface ProcessTree {
 
 /** What holds the processes of a unit together, so that all of them are found. */
 export type FenceKind = 'cgroup' | 'session';
+
+export type UsageSource = 'pidusage' | 'cgroup';
+
+/** Where each figure comes from: the cgroup that counts it, or the processes, summed. */
+export interface UsageSources {
+  readonly cpu: UsageSource;
+  readonly memory: UsageSource;
+  readonly tasks: UsageSource;
+}

@@ -20,6 +20,7 @@ export type ExitCause =
   | 'exit' // the main process exited with a code
   | 'signal' // it was killed by a signal
   | 'core' // likewise, and dumped core
+  | 'oom-kill' // likewise, by the OOM killer
   | 'spawn' // it could not be started at all
   | 'start-pre' // a startPre command failed
   | 'start-post' // a startPost command failed

@@ -42,6 +42,54 @@ export interface Limit {
   readonly hard: LimitValue;
 }
 
+/** Of cgroup v2, those that a unit can ask for something of. */
+export type Controller = 'memory' | 'cpu' | 'pids' | 'io';
+
+/** What all processes of the unit may have together; null: as the kernel gives it to a new cgroup. */
+export interface ResourceSpec {
+  readonly memoryMaxBytes: number | null;
+  readonly memoryHighBytes: number | null;
+  /** Of one processor: 150 is one and a half. */
+  readonly cpuMaxPercent: number | null;
+  readonly cpuWeight: number | null;
+  readonly tasksMax: number | null;
+  readonly ioWeight: number | null;
+}
+
+/** The field of each in a unit file, and the controller that it needs. */
+export const RESOURCES = {
+  memoryMaxBytes: { field: 'memoryMax', controller: 'memory' },
+  memoryHighBytes: { field: 'memoryHigh', controller: 'memory' },
+  cpuMaxPercent: { field: 'cpuMax', controller: 'cpu' },
+  cpuWeight: { field: 'cpuWeight', controller: 'cpu' },
+  tasksMax: { field: 'tasksMax', controller: 'pids' },
+  ioWeight: { field: 'ioWeight', controller: 'io' },
+} as const satisfies Readonly<
+  Record<keyof ResourceSpec, { readonly field: string; readonly controller: Controller }>
+>;
+export const RESOURCE_KEYS: readonly (keyof ResourceSpec)[] = [
+  'memoryMaxBytes',
+  'memoryHighBytes',
+  'cpuMaxPercent',
+  'cpuWeight',
+  'tasksMax',
+  'ioWeight',
+];
+
+export const NO_RESOURCES: ResourceSpec = {
+  memoryMaxBytes: null,
+  memoryHighBytes: null,
+  cpuMaxPercent: null,
+  cpuWeight: null,
+  tasksMax: null,
+  ioWeight: null,
+};
+
+/** It asks for nothing that would need a controller. */
+export function isUnlimited(resources: ResourceSpec): boolean {
+  return RESOURCE_KEYS.every((key) => resources[key] === null);
+}
+
 export type RestartPolicy = 'no' | 'always' | 'on-success' | 'on-failure' | 'on-abnormal' | 'on-abort';
 
 /** Exit codes and signal names (`SIGTERM`), as a set to look a process's end up in. */
@@ -111,6 +159,7 @@ export interface UnitSpec {
   /** Octal mode bits. */
   readonly umask: number | null;
   readonly limits: Readonly<Partial<Record<LimitName, Limit>>>;
+  readonly resources: ResourceSpec;
   readonly nice: number | null;
   readonly oomScoreAdjust: number | null;
   readonly noNewPrivileges: boolean;

@@ -4,6 +4,8 @@
 export type HierarchyResult =
   { readonly ok: true; readonly directory: string } | { readonly ok: false; readonly reason: string };
 
+const NO_HIERARCHY = 'no cgroup v2 hierarchy is mounted';
+
 /** mountinfo writes blanks, tabs, newlines and backslashes as three octal digits. */
 function unescaped(word: string): string {
   return word.replaceAll(/\\([0-7]{3})/g, (_match, digits: string) =>
@@ -29,6 +31,13 @@ function mounts(mountinfo: string): readonly Mount[] {
   });
 }
 
+/** The top of what can be seen of the hierarchy: a controller that is not there is nowhere below it. */
+export function hierarchyTop(mountinfo: string): HierarchyResult {
+  const [mount] = mounts(mountinfo);
+  if (mount === undefined) return { ok: false, reason: NO_HIERARCHY };
+  return { ok: true, directory: mount.point };
+}
+
 /** The part of `path` below `root`; null when it does not lie there. */
 function below(root: string, path: string): string | null {
   if (root === '/') return path === '/' ? '' : path;
@@ -39,8 +48,7 @@ function below(root: string, path: string): string | null {
 export function ownCgroup(mountinfo: string, own: string): HierarchyResult {
   const line = own.split('\n').find((entry) => entry.startsWith('0::'));
   const all = mounts(mountinfo);
-  if (line === undefined || all.length === 0)
-    return { ok: false, reason: 'no cgroup v2 hierarchy is mounted' };
+  if (line === undefined || all.length === 0) return { ok: false, reason: NO_HIERARCHY };
   const path = line.slice('0::'.length);
   // Outside of the cgroup namespace, or removed behind our back.
   if (path.startsWith('/..') || path.endsWith(' (deleted)')) {

@@ -24,7 +24,8 @@ export function writeControl(cgroup: string, file: string, value: string): strin
 
 function write(path: string, value: string): void {
   // Neither created nor truncated: the kernel has the file or has it not. cgroup.kill may not be opened for reading.
-  const fd = openSync(path, constants.O_WRONLY);
+  // O_NONBLOCK: since Linux 6.16 a memory limit below what is used does not make the writer take the memory back.
+  const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
   try {
     writeSync(fd, value);
   } finally {

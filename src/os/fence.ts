@@ -1,7 +1,7 @@
 // The fence of cgroups: one cgroup v2 for each activation of a unit, below one that is this daemon's alone. It makes
 // them, puts processes in, kills and removes them. Which process belongs to which unit is told by the kernel alone.
 //
-//   BASE                      the cgroup that the daemon was started in
+//   BASE                      the cgroup that the daemon was started in; the one above, if that is called unitd.daemon
 //     unitd-<id>              of one runtime directory: two daemons do not meet
 //       daemon                the daemon itself, and nobody else
 //       session               processes of activations that have no cgroup of their own
@@ -14,6 +14,8 @@
 // under way, and is moved after it. What a daemon that was killed left there belongs to the one spawn that was under
 // way then. (posix_spawnattr_setcgroup_np(3) of glibc 2.39 would spare the moves.)
 //
+// Controllers. Which of them are at work in the units' cgroups is controllers.ts's to say and to arrange.
+//
 // Removal. A cgroup goes as soon as it is empty at the end of its activation; whatever could not go then, with the next
 // activation or with the daemon.
 import { createHash } from 'node:crypto';
@@ -22,10 +24,13 @@ import type { FSWatcher } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, isPopulated, processesIn, removeCgroup, subgroups, writeControl } from './cgroup.ts';
 import { ownCgroup } from './cgroup-hierarchy.ts';
+import { openControllers } from './controllers.ts';
+import type { Controllers } from './controllers.ts';
 
 export interface Fence {
   /** The cgroup that holds those of all units. */
   readonly directory: string;
+  readonly controllers: Controllers;
   /** An empty cgroup for a new activation of the unit. Throws what the kernel says when there can be none. */
   add(unit: string): string;
   /**
@@ -49,6 +54,11 @@ export interface Fence {
 export type FenceResult =
   { readonly ok: true; readonly fence: Fence } | { readonly ok: false; readonly reason: string };
 
+/**
+ * A starter that puts the daemon into a cgroup of this name leaves the one above to it, and does not mind what becomes
+ * of that: DelegateSubgroup of systemd.
+ */
+const STARTED = 'unitd.daemon';
 const DAEMON = 'daemon';
 const SESSION = 'session';
 const FENCE_NAME = /^unitd-[0-9a-f]{12}$/;
@@ -63,6 +73,8 @@ export function openFence(key: string): FenceResult {
   );
   if (!own.ok) return own;
   const base = baseOf(own.directory);
+  const subgroup = join(base, STARTED);
+  const home = existsSync(subgroup) ? subgroup : base;
   const id = createHash('sha256').update(key).digest('hex').slice(0, 12);
   const directory = join(base, `unitd-${id}`);
   const daemon = join(directory, DAEMON);
@@ -72,7 +84,7 @@ export function openFence(key: string): FenceResult {
     (hasKill(daemon) ? null : 'the kernel has no cgroup.kill (Linux 5.14)');
   const left = processesIn(daemon).filter((pid) => pid !== process.pid);
   const refused = refusal ?? writeControl(daemon, 'cgroup.procs', '0');
-  if (refused === null) return { ok: true, fence: createFence({ base, directory, daemon, left }) };
+  if (refused === null) return { ok: true, fence: createFence({ base, home, directory, daemon, left }) };
   removeEmpty(directory);
   return { ok: false, reason: `cannot use cgroup "${directory}": ${refused}` };
 }
@@ -80,6 +92,7 @@ export function openFence(key: string): FenceResult {
 /** A daemon that was started by exec in the place of another is in that one's cgroup already. */
 function baseOf(own: string): string {
   const parent = dirname(own);
+  if (basename(own) === STARTED) return parent;
   return basename(own) === DAEMON && FENCE_NAME.test(basename(parent)) ? dirname(parent) : own;
 }
 
@@ -120,6 +133,8 @@ export function removeInherited(cgroup: string): boolean {
 
 interface Place {
   readonly base: string;
+  /** Where the daemon goes back to. */
+  readonly home: string;
   readonly directory: string;
   readonly daemon: string;
   /** Processes that an earlier daemon left in the daemon's own cgroup. */
@@ -132,8 +147,9 @@ function move(pid: number, cgroup: string): string | null {
   return errno === 'ESRCH' ? null : errno;
 }
 
-function createFence({ base, directory, daemon, left }: Place): Fence {
+function createFence({ base, home, directory, daemon, left }: Place): Fence {
   const strangers = new Set(left);
+  const controllers = openControllers(base, directory, home !== base);
   const watchers = new Map<string, FSWatcher>();
 
   const enter: Fence['enter'] = (wanted, pid, isForeign) => {
@@ -169,6 +185,7 @@ function createFence({ base, directory, daemon, left }: Place): Fence {
 
   return {
     directory,
+    controllers,
     add: (unit) => {
       for (let number = 1; ; number++) {
         const cgroup = join(directory, number === 1 ? `${unit}.unit` : `${unit}.unit.${number}`);
@@ -211,7 +228,8 @@ function createFence({ base, directory, daemon, left }: Place): Fence {
     close: () => {
       for (const cgroup of watchers.keys()) forget(cgroup);
       sweep(new Set());
-      writeControl(base, 'cgroup.procs', '0');
+      controllers.withdraw(unitsIn(directory).length > 0);
+      writeControl(home, 'cgroup.procs', '0');
       removeEmpty(directory);
     },
   };

@@ -6,7 +6,7 @@
 // the same too.
 import pidusage from 'pidusage';
 import type { ProcessId } from '../model/process.ts';
-import type { Member, Meter, Usage } from './ports.ts';
+import type { Figures, Member } from './ports.ts';
 
 /** What pidusage said of a process, and the line in /proc that it said it of. */
 interface Reading {
@@ -49,16 +49,22 @@ function readingOf(
   return { cpuTicks, residentPages, cpuMs: fresh.ctime, memoryBytes: fresh.memory };
 }
 
+export interface PidMeter {
+  /** Sums the living among the members, keyed so that CPU is measured against that key's last sample. */
+  sample(trees: ReadonlyMap<string, readonly Member[]>): Promise<ReadonlyMap<string, Figures>>;
+  forget(key: string): void;
+}
+
 /**
  * `tasks` counts threads, as systemd does. Resident memory counts pages that processes share once for each.
  * A process that is new in a tree brings all the time it has used: it was started since the last sample.
  */
-export function createMeter(monotonicMs: () => number): Meter {
+export function createPidMeter(monotonicMs: () => number): PidMeter {
   const samples = new Map<string, Sample>();
 
   const sample = async (
     trees: ReadonlyMap<string, readonly Member[]>,
-  ): Promise<ReadonlyMap<string, Usage>> => {
+  ): Promise<ReadonlyMap<string, Figures>> => {
     const moved = new Set<number>();
     for (const [key, members] of trees) {
       const last = samples.get(key)?.readings;
@@ -69,7 +75,7 @@ export function createMeter(monotonicMs: () => number): Meter {
     const atMs = monotonicMs();
     const read = await readStats([...moved]);
 
-    const usages = new Map<string, Usage>();
+    const usages = new Map<string, Figures>();
     for (const [key, members] of trees) {
       const last = samples.get(key);
       const readings = new Map<string, Reading>();
@@ -92,5 +98,5 @@ export function createMeter(monotonicMs: () => number): Meter {
     return usages;
   };
 
-  return { source: 'pidusage', sample, forget: (key) => void samples.delete(key) };
+  return { sample, forget: (key) => void samples.delete(key) };
 }

@@ -7,8 +7,9 @@ import type {
   ProcessTree,
   SpawnFailure,
   SpawnRequest,
+  UsageSources,
 } from '../model/process.ts';
-import type { SignalName } from '../model/unit.ts';
+import type { Controller, ResourceSpec, SignalName } from '../model/unit.ts';
 
 export interface Timer {
   /** Disarms it; harmless when it has fired. */
@@ -42,8 +43,17 @@ export interface Member extends ProcessId {
 export interface Processes {
   /** What holds the processes of activations that begin now. */
   readonly fence: FenceKind;
-  /** A new, empty cgroup for an activation of the unit; null where there are none. Throws where it cannot be made. */
-  enclose(unit: string): string | null;
+  /** null when activations are to be expected to get the controller; else what keeps it away. Changes nothing. */
+  lacks(controller: Controller): string | null;
+  /**
+   * A new, empty cgroup for an activation of the unit, in which these resources hold; null where there are none. Throws
+   * where it cannot be made, and where the resources cannot be had.
+   */
+  enclose(unit: string, resources: ResourceSpec): string | null;
+  /** Has these hold for the tree from now on. null, or what the kernel refused of it. */
+  limit(tree: ProcessTree, from: ResourceSpec | null, to: ResourceSpec): string | null;
+  /** Processes of the tree that the OOM killer has ended so far; 0 also where nobody counts them. */
+  oomKills(tree: ProcessTree): number;
   /** The activation is over: its cgroup goes, unless something lives in it. False then. */
   release(tree: ProcessTree): boolean;
   /**
@@ -114,18 +124,30 @@ export interface Watched {
   close(): void;
 }
 
-export interface Usage {
+export interface Figures {
   /** Of one core, over the time since the last sample; 0 at the first. */
   readonly cpuPercent: number;
   readonly memoryBytes: number;
   readonly tasks: number;
 }
 
+export interface Usage extends Figures {
+  /** The most that it has ever been, where somebody keeps that. */
+  readonly memoryPeakBytes: number | null;
+  readonly sources: UsageSources;
+}
+
+/** A tree as it is to be measured. */
+export interface Measurable extends Pick<ProcessTree, 'invocationId' | 'cgroup'> {
+  /** Asked only where the cgroup does not tell all. */
+  members(): readonly Member[];
+}
+
 export interface Meter {
-  /** `pidusage` or `cgroup`: where the figures come from. */
-  readonly source: 'pidusage' | 'cgroup';
-  /** Sums the living among `pids`, keyed so that CPU is measured against that key's last sample. */
-  sample(trees: ReadonlyMap<string, readonly Member[]>): Promise<ReadonlyMap<string, Usage>>;
+  /** Of activations that begin now. */
+  readonly sources: UsageSources;
+  /** Leaves out what nothing lives in. Keyed so that CPU is measured against that key's last sample. */
+  sample(trees: ReadonlyMap<string, Measurable>): Promise<ReadonlyMap<string, Usage>>;
   /** Drops what is remembered of `key`. */
   forget(key: string): void;
 }

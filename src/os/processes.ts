@@ -2,14 +2,16 @@
 // table of living children. Knows no units.
 import { constants } from 'node:os';
 import type { ExitStatus, ProcessId, ProcessTree, SpawnRequest } from '../model/process.ts';
-import type { SignalName } from '../model/unit.ts';
-import { killCgroup, processesBelow, thawCgroup } from './cgroup.ts';
+import { isUnlimited, RESOURCE_KEYS, RESOURCES } from '../model/unit.ts';
+import type { ResourceSpec, SignalName } from '../model/unit.ts';
+import { flatValue, killCgroup, processesBelow, readControl, thawCgroup } from './cgroup.ts';
 import { removeInherited } from './fence.ts';
 import type { Fence } from './fence.ts';
 import { becomeSubreaper, errnoName, kill } from './libc.ts';
 import { RUN_VARIABLE } from './ports.ts';
 import type { Member, Processes, SignalResult, SpawnResult } from './ports.ts';
 import { allProcesses, environmentValue, isAlive, processStat } from './procfs.ts';
+import { limitCgroup, limitNewCgroup } from './resource-limits.ts';
 import { createReaper, type Reaped, type Reaper } from './reap.ts';
 import { knownSignalNumber, signalProcess } from './signal.ts';
 import { createSpawner } from './spawn.ts';
@@ -49,6 +51,9 @@ function lives({ pid, startTicks }: ProcessId): boolean {
   const stat = processStat(pid);
   return isAlive(stat) && stat.startTicks === startTicks;
 }
+
+/** Why there are no resources where there are no cgroups. */
+const BY_SESSION = 'units are held by session';
 
 const UNKNOWN: ExitStatus = { code: null, signal: null, coreDumped: false };
 
@@ -226,9 +231,41 @@ export function createHeldProcesses(fence: Fence | null): HeldProcesses {
     return sent;
   };
 
+  /** Has the controllers at work that they take; the first that cannot be had. */
+  const lackFor = (resources: ResourceSpec): string | null => {
+    for (const key of RESOURCE_KEYS) {
+      if (resources[key] === null) continue;
+      const lack = fence === null ? BY_SESSION : fence.controllers.provide(RESOURCES[key].controller);
+      if (lack !== null) return lack;
+    }
+    return null;
+  };
+
+  const enclose: Processes['enclose'] = (unit, resources) => {
+    const lack = lackFor(resources);
+    if (lack !== null) throw new Error(lack);
+    if (fence === null) return null;
+    const cgroup = fence.add(unit);
+    const refused = limitNewCgroup(cgroup, resources);
+    if (refused === null) return cgroup;
+    fence.remove(cgroup);
+    throw new Error(refused);
+  };
+
   return {
     fence: fence === null ? 'session' : 'cgroup',
-    enclose: (unit) => fence?.add(unit) ?? null,
+    lacks: (controller) => (fence === null ? BY_SESSION : fence.controllers.lack(controller)),
+    enclose,
+    limit: ({ cgroup }, from, to) => {
+      const lack = lackFor(to);
+      if (lack !== null) return lack;
+      if (cgroup !== undefined) return limitCgroup(cgroup, from, to);
+      return isUnlimited(to) ? null : 'its processes are held by session';
+    },
+    oomKills: ({ cgroup }) => {
+      if (cgroup === undefined) return 0;
+      return flatValue(readControl(cgroup, 'memory.events'), 'oom_kill') ?? 0;
+    },
     release: ({ cgroup, invocationId }) => {
       strayed.delete(invocationId);
       if (cgroup === undefined) return true;

@@ -3,7 +3,7 @@
 import type { LogEntry } from './log-entry.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Problem } from '../model/problem.ts';
-import type { FenceKind } from '../model/process.ts';
+import type { FenceKind, UsageSources } from '../model/process.ts';
 import type { ExitCause, State, Wanted } from '../model/state.ts';
 import type { DependencyField, UnitType } from '../model/unit.ts';
 
@@ -59,7 +59,8 @@ export interface DaemonStatus {
   readonly problems: readonly Problem[];
   /** What holds the processes of units that start now: how a stop finds them all. */
   readonly fence: FenceKind;
-  readonly usageSource: 'pidusage' | 'cgroup';
+  /** Of units that start now. */
+  readonly usageSource: UsageSources;
 }
 
 /** GET /v1/status */
@@ -102,7 +103,7 @@ export interface UnitDocument {
   /** Units whose files name this one. */
   readonly dependents: readonly DependencyStatus[];
   readonly usage: {
-    readonly source: 'pidusage' | 'cgroup';
+    readonly source: UsageSources;
     readonly peakMemoryBytes: number;
     readonly peakCpuPercent: number;
     readonly peakTasks: number;
@@ -235,7 +236,12 @@ export type EventLine = {
       readonly pid: number | null;
     }
   | { readonly type: 'exit'; readonly unit: string; readonly exit: HistoryEntry }
-  | { readonly type: 'usage'; readonly unit: string; readonly usage: UsageFigures; readonly source: string }
+  | {
+      readonly type: 'usage';
+      readonly unit: string;
+      readonly usage: UsageFigures;
+      readonly source: UsageSources;
+    }
   | { readonly type: 'removed'; readonly unit: string }
   | {
       readonly type: 'log';

@@ -56,7 +56,7 @@ async function idleWith(scope: Scope, count: number, note: (text: string) => voi
   }
   const { daemon: facts, units } = await daemon.get<StatusDocument>('/v1/status');
   const sampled = units.filter(({ usage }) => usage !== null).length;
-  note(`${sampled} of ${units.length} units sampled every 5 s, source ${facts.usageSource}`);
+  note(`${sampled} of ${units.length} units sampled every 5 s, source ${JSON.stringify(facts.usageSource)}`);
   await daemon.stop();
   return idle;
 }

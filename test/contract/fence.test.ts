@@ -5,9 +5,9 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { killCgroup, processesBelow, processesIn, writeControl } from '../../src/os/cgroup.ts';
+import { killCgroup, processesBelow, processesIn, removeCgroup, writeControl } from '../../src/os/cgroup.ts';
 import { type Fence, openFence } from '../../src/os/fence.ts';
-import { cannotUseCgroups, removeFence } from '../support/cgroups.ts';
+import { cannotUseCgroups, removeFence, writableCgroup } from '../support/cgroups.ts';
 import { child, openChannel } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
 
@@ -43,6 +43,25 @@ test('openFence() puts the daemon alone into a cgroup, and close() takes it back
   assert.deepEqual(processesIn(join(fence.directory, 'daemon')), [process.pid]);
   fence.close();
   assert.equal(existsSync(fence.directory), false);
+});
+
+test('openFence() in a cgroup called unitd.daemon leaves that to daemons to be started in', { skip }, (t) => {
+  const above = join(writableCgroup() ?? '', `unitd-test-${process.pid}`);
+  const started = join(above, 'unitd.daemon');
+  mkdirSync(started, { recursive: true });
+  cleanUp(t, () => {
+    writeControl(dirname(above), 'cgroup.procs', '0');
+    removeCgroup(above);
+  });
+  assert.equal(writeControl(started, 'cgroup.procs', '0'), null);
+  const fence = openedFence(t);
+  assert.equal(dirname(fence.directory), above);
+  assert.deepEqual(processesIn(started), []);
+  // As a daemon that was replaced by exec does.
+  const next = openedFence(t);
+  assert.equal(dirname(next.directory), above);
+  next.close();
+  assert.deepEqual(processesIn(started), [process.pid]);
 });
 
 test('openFence() of two keys gives two fences, of one key the same', { skip }, (t) => {

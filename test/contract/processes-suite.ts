@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import type { ExitStatus, FenceKind, ProcessId, ProcessTree, SpawnRequest } from '../../src/model/process.ts';
+import { NO_RESOURCES } from '../../src/model/unit.ts';
 import type { Processes, SpawnResult } from '../../src/os/ports.ts';
 import { child, openChannel } from '../support/child.ts';
 import { createFakeProcesses } from '../support/fakes/processes.ts';
@@ -120,7 +121,7 @@ function suite(fence: FenceKind, { processes, reports, spawn, start }: Subject):
 
   test('enclose() gives each activation a place of its own, where the fence has any', () => {
     assert.equal(processes.fence, fence);
-    const [one, other] = [processes.enclose('one'), processes.enclose('other')];
+    const [one, other] = [processes.enclose('one', NO_RESOURCES), processes.enclose('other', NO_RESOURCES)];
     assert.deepEqual([one === null, other === null], [fence === 'session', fence === 'session']);
     for (const cgroup of [one, other]) {
       const within = cgroup === null ? {} : { cgroup };
@@ -140,7 +141,7 @@ function suite(fence: FenceKind, { processes, reports, spawn, start }: Subject):
 
   test('sweep() spares what is kept, and tells what holds somebody', async (t) => {
     const [kept, left] = [await start(t, 'waits'), await start(t, 'waits')];
-    const empty = processes.enclose('empty');
+    const empty = processes.enclose('empty', NO_RESOURCES);
     assert.deepEqual(
       processes.sweep([kept.tree]).filter((cgroup) => cgroup === left.tree.cgroup || cgroup === empty),
       left.tree.cgroup === undefined ? [] : [left.tree.cgroup],

@@ -5,6 +5,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, type TestContext } from 'node:test';
 import type { ExitStatus, FenceKind, ProcessId, ProcessTree, SpawnRequest } from '../../src/model/process.ts';
+import { NO_RESOURCES } from '../../src/model/unit.ts';
 import { openFence } from '../../src/os/fence.ts';
 import type { Fence } from '../../src/os/fence.ts';
 import type { Processes } from '../../src/os/ports.ts';
@@ -59,7 +60,7 @@ export function spawnRequest(request: Partial<SpawnRequest> & Pick<SpawnRequest,
 export type Enclosed = Pick<SpawnRequest, 'cgroup'>;
 
 export function enclosed(processes: Processes): Enclosed {
-  const cgroup = processes.enclose('test');
+  const cgroup = processes.enclose('test', NO_RESOURCES);
   return cgroup === null ? {} : { cgroup };
 }
 

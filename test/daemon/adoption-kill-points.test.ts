@@ -99,7 +99,7 @@ class Life {
       processes: this.#gated(),
       readiness: SILENT,
       meter: {
-        source: 'pidusage',
+        sources: { cpu: 'pidusage', memory: 'pidusage', tasks: 'pidusage' },
         sample: async () => await Promise.resolve(new Map()),
         forget: () => undefined,
       },

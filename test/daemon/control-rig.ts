@@ -119,7 +119,11 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
   });
   const sampler = new Sampler({
     clock,
-    meter: { source: 'pidusage', sample: async () => await Promise.resolve(new Map()), forget: ignore },
+    meter: {
+      sources: { cpu: 'pidusage', memory: 'pidusage', tasks: 'pidusage' },
+      sample: async () => await Promise.resolve(new Map()),
+      forget: ignore,
+    },
     intervalMs: null,
     trees: () => new Map(),
     onSample: ignore,

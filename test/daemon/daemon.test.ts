@@ -54,7 +54,7 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
     processes,
     readiness,
     meter: {
-      source: 'pidusage',
+      sources: { cpu: 'pidusage', memory: 'pidusage', tasks: 'pidusage' },
       sample: async () => await Promise.resolve(new Map()),
       forget: () => undefined,
     },

@@ -32,7 +32,7 @@ function complaintsAbout(unit: UnitStatus): readonly string[] {
       degraded: false,
       problems: [],
       fence: 'session',
-      usageSource: 'pidusage',
+      usageSource: { cpu: 'pidusage', memory: 'pidusage', tasks: 'pidusage' },
     },
     units: [unit],
   });

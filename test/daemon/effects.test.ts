@@ -9,6 +9,7 @@ import type { MachineEvent } from '../../src/core/machine-state.ts';
 import { Effects } from '../../src/daemon/effects.ts';
 import type { EffectPorts } from '../../src/daemon/effects.ts';
 import type { SpawnFailure } from '../../src/model/process.ts';
+import { NO_RESOURCES } from '../../src/model/unit.ts';
 import type { UnitSpec } from '../../src/model/unit.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { createFakeProcesses } from '../support/fakes/processes.ts';
@@ -336,4 +337,70 @@ test('Effects begin: where no cgroup can be made the session holds the activatio
   ]);
   assert.equal(effects.treeOf('web').cgroup, undefined);
   assert.equal(effects.members('web').length, 1);
+});
+
+const LIMITED = { ...NO_RESOURCES, tasksMax: 5 };
+
+test('Effects begin: a unit with resources that cannot be in force is not started without them', () => {
+  const { begin, spawn, facts, processes } = createBench();
+  const web = unitSpec('web', { resources: LIMITED });
+  begin(web);
+  spawn(web, 1);
+  const reason = 'its resources cannot be in force, since units are held by session';
+  assert.deepEqual(facts, [
+    ['web', { type: 'spawn-failed', run: 1, failure: { stage: 'resources', errno: null, reason } }],
+  ]);
+  assert.equal(processes.livingCount, 0);
+});
+
+test('Effects limit: what has changed reaches the cgroup, once', () => {
+  const processes = createFakeProcesses({ fence: 'cgroup' });
+  const { begin, effects, troubles } = createBench({ processes });
+  const web = unitSpec('web');
+  begin(web);
+  effects.perform(web, { type: 'limit' });
+  assert.deepEqual(processes.limited, []);
+  const limited = unitSpec('web', { resources: LIMITED });
+  for (const _time of [1, 2]) effects.perform(limited, { type: 'limit' });
+  const cgroup = effects.treeOf('web').cgroup ?? null;
+  assert.deepEqual(processes.limited, [{ cgroup, from: NO_RESOURCES, to: LIMITED }]);
+  assert.deepEqual(troubles, []);
+});
+
+test('Effects limit: of a unit that was taken back, and after a refusal, nobody knows what holds', () => {
+  const processes = createFakeProcesses({ fence: 'cgroup' });
+  const refusing = { ...processes, limit: (): string => 'pids.max cannot be set to "5" (ENOENT)' };
+  const { effects, troubles } = createBench({ processes: refusing });
+  const tree = { invocationId: 'one', leaders: [], cgroup: '/fence/web.1' };
+  effects.restore('web', tree, new Map());
+  const web = unitSpec('web', { resources: LIMITED });
+  effects.perform(web, { type: 'limit' });
+  effects.perform(web, { type: 'limit' });
+  const trouble = 'web: its resources are not all in force: pids.max cannot be set to "5" (ENOENT)';
+  assert.deepEqual(troubles, [trouble, trouble]);
+  const willing = createFakeProcesses({ fence: 'cgroup' });
+  const other = createBench({ processes: willing });
+  other.effects.restore('web', tree, new Map());
+  other.effects.perform(web, { type: 'limit' });
+  assert.deepEqual(willing.limited, [{ cgroup: '/fence/web.1', from: null, to: LIMITED }]);
+});
+
+test('Effects: an unclean end tells how many of its activation the OOM killer has ended', async () => {
+  const processes = createFakeProcesses({ fence: 'cgroup' });
+  const { begin, spawn, facts } = createBench({ processes });
+  const web = unitSpec('web');
+  begin(web);
+  spawn(web, 1);
+  const [{ process } = assert.fail()] = processes.spawned;
+  processes.oomKill(processes.fork(process));
+  processes.oomKill(process);
+  await nextTurn();
+  const status = { code: null, signal: 'SIGKILL', coreDumped: false, oomKills: 2 };
+  assert.deepEqual(facts.at(-1), ['web', { type: 'exited', run: 1, status }]);
+  // A new activation has a cgroup, and counts, of its own.
+  begin(web);
+  spawn(web, 2);
+  processes.exit(processes.spawned[1]?.process ?? process, FAILURE);
+  await nextTurn();
+  assert.deepEqual(facts.at(-1), ['web', { type: 'exited', run: 2, status: FAILURE }]);
 });

@@ -3,11 +3,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Sampler } from '../../src/daemon/sampler.ts';
-import type { Member, Meter, Usage } from '../../src/os/ports.ts';
+import type { UsageSources } from '../../src/model/process.ts';
+import type { Measurable, Meter, Usage } from '../../src/os/ports.ts';
 import { createFakeClock } from '../support/fakes/clock.ts';
 import type { FakeClock } from '../support/fakes/clock.ts';
 
-const PROCESS: Member = { pid: 7, startTicks: 1, cpuTicks: 0, residentPages: 0, threads: 1 };
+const TREE: Measurable = { invocationId: 'one', members: () => [] };
+const BY_PROCESS: UsageSources = { cpu: 'pidusage', memory: 'pidusage', tasks: 'pidusage' };
+
+function usage(cpuPercent: number, memoryBytes: number, tasks: number, change: Partial<Usage> = {}): Usage {
+  return { cpuPercent, memoryBytes, tasks, memoryPeakBytes: null, sources: BY_PROCESS, ...change };
+}
 
 interface Bench {
   readonly clock: FakeClock;
@@ -35,12 +41,12 @@ function createBench(intervalMs: number | null = 5_000): Bench {
   let samples = 0;
   let held: Promise<void> = Promise.resolve();
   const meter: Meter = {
-    source: 'pidusage',
+    sources: BY_PROCESS,
     sample: async (trees) => {
       samples += 1;
       await held;
-      const usage = figures.shift() ?? { cpuPercent: 0, memoryBytes: 1, tasks: 1 };
-      return new Map([...trees.keys()].map((unit) => [unit, usage]));
+      const figure = figures.shift() ?? usage(0, 1, 1);
+      return new Map([...trees.keys()].map((unit) => [unit, figure]));
     },
     forget: (unit) => void forgotten.push(unit),
   };
@@ -48,8 +54,8 @@ function createBench(intervalMs: number | null = 5_000): Bench {
     clock,
     meter,
     intervalMs,
-    trees: () => new Map([...living].map((unit) => [unit, [PROCESS]])),
-    onSample: (unit, usage) => told.push(`${unit} ${usage.memoryBytes}`),
+    trees: () => new Map([...living].map((unit) => [unit, TREE])),
+    onSample: (unit, { memoryBytes }) => told.push(`${unit} ${memoryBytes}`),
     onTrouble: (message) => troubles.push(message),
   });
   return {
@@ -121,6 +127,22 @@ test('wake: what starts while a measurement of nothing is under way is measured'
   assert.equal(samples(), 2);
 });
 
+test('of: a peak that the meter knows of counts, and the sources are the latest', async () => {
+  const { sampler, living, figures, pass } = createBench();
+  living.add('web');
+  sampler.wake();
+  const sources = { ...BY_PROCESS, memory: 'cgroup' } as const;
+  figures.push(
+    usage(1, 10, 1),
+    usage(1, 20, 1, { memoryPeakBytes: 900, sources }),
+    usage(1, 30, 1, { sources }),
+  );
+  for (let index = 0; index < 3; index += 1) await pass(5_000);
+  const measured = sampler.of('web');
+  assert.deepEqual([measured?.peakMemoryBytes, measured?.latest.memoryBytes], [900, 30]);
+  assert.deepEqual(measured?.sources, sources);
+});
+
 test('intervalMs null: never measures', () => {
   const { sampler, living, clock } = createBench(null);
   living.add('web');
@@ -132,10 +154,10 @@ test('of: the latest figures, the peak of each, and at most 60 samples, newest l
   const { sampler, living, figures, pass } = createBench();
   living.add('web');
   sampler.wake();
-  figures.push({ cpuPercent: 90, memoryBytes: 10, tasks: 2 });
-  figures.push({ cpuPercent: 5, memoryBytes: 500, tasks: 1 });
+  figures.push(usage(90, 10, 2));
+  figures.push(usage(5, 500, 1));
   for (let index = 0; index < 70; index += 1) {
-    figures.push({ cpuPercent: 1, memoryBytes: index, tasks: 1 });
+    figures.push(usage(1, index, 1));
   }
   for (let index = 0; index < 72; index += 1) await pass(5_000);
   const measured = sampler.of('web');

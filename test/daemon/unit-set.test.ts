@@ -215,3 +215,33 @@ test('load: gives the same set as long as every byte is the same, whatever the t
   rmSync(join(path, 'b.yaml'));
   assert.deepEqual(summary(await directory.load()), ['a /bin/gold']);
 });
+
+test('usable: a unit that lacks a controller alone stays, unless its earlier form does without', async (t) => {
+  const { path, write } = scratch(t);
+  const directory = new UnitDirectory(path, true, () => 'units are held by session');
+  write('new.yaml', `${GOOD}resources: { tasksMax: 5 }\n`);
+  write('old.yaml', `${GOOD}resources: { tasksMax: 5 }\n`);
+  write('worse.yaml', `${BROKEN}resources: { tasksMax: 5 }\n`);
+  const set = await directory.load();
+  assert.ok(hasErrors(set.problems));
+  const usable = directory.usable(set, sourcesOf({ old: GOOD }));
+  assert.deepEqual([...usable.specs.keys()].sort(), ['new', 'old']);
+  assert.deepEqual(
+    [usable.specs.get('new')?.resources.tasksMax, usable.specs.get('old')?.resources.tasksMax],
+    [5, null],
+  );
+  assert.equal(usable.problems, set.problems);
+  // A form that asks for the same is no better than the file.
+  const again = directory.usable(set, sourcesOf({ new: `${GOOD}resources: { tasksMax: 6 }\n` }));
+  assert.equal(again.specs.get('new')?.resources.tasksMax, 6);
+});
+
+test('load: a set that lacks a controller is looked at anew, whatever the files say', async (t) => {
+  const { path, write } = scratch(t);
+  let lack: string | null = 'units are held by session';
+  const directory = new UnitDirectory(path, true, () => lack);
+  write('a.yaml', `${GOOD}resources: { tasksMax: 5 }\n`);
+  assert.ok(hasErrors((await directory.load()).problems));
+  lack = null;
+  assert.deepEqual((await directory.load()).problems, []);
+});

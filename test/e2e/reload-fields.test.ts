@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FIELDS, isSpecKey, type SpecKey } from '../../src/core/fields.ts';
 import type { PlanDocument } from '../../src/wire/v1.ts';
+import { withoutControllers } from '../support/controllers.ts';
 import { child, openChannel } from '../support/child.ts';
 import { startUnitd } from '../support/unitd.ts';
 
@@ -19,6 +20,8 @@ interface Edit {
   readonly forks?: true;
   /** Needs privileges that only root has. */
   readonly root?: true;
+  /** Needs the controllers of cgroup v2. */
+  readonly controllers?: true;
 }
 
 /** Fields whose defaults follow from the type. */
@@ -41,6 +44,7 @@ const EDITS = {
   supplementaryGroups: { after: 'supplementaryGroups: [nogroup]', root: true },
   umask: { after: 'umask: "0027"' },
   limits: { after: 'limits: { core: 0 }' },
+  resources: { after: 'resources: { memoryMax: 1GB, tasksMax: 500 }', controllers: true },
   nice: { after: 'nice: 5' },
   oomScoreAdjust: { after: 'oomScoreAdjust: 500' },
   noNewPrivileges: { after: 'noNewPrivileges: true' },
@@ -71,7 +75,8 @@ const EDITS = {
 const rows = Object.keys(EDITS)
   .filter(isSpecKey)
   .map((key): Edit & { key: SpecKey; unit: string } => ({ ...EDITS[key], key, unit: `f-${key}` }))
-  .filter((row) => isRoot || row.root !== true);
+  .filter((row) => isRoot || row.root !== true)
+  .filter((row) => row.controllers !== true || withoutControllers() === false);
 
 test('reload keeps or replaces the process of a unit by the field that changed, for every field', async (t) => {
   assert.deepEqual(

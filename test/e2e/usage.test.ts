@@ -1,12 +1,25 @@
 // What a unit's whole process tree uses: measured, told, and kept with its peaks.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { readControl } from '../../src/os/cgroup.ts';
+import type { UsageSource, UsageSources } from '../../src/model/process.ts';
 import { child, openChannel } from '../support/child.ts';
 import { startUnitd } from '../support/unitd.ts';
 
 /** Quick samples, so that the tests wait for several of them. */
 const OFTEN = { args: ['--usage-interval', '100ms'] };
 const MIB = 1024 * 1024;
+
+/** A cgroup counts processor time by itself, the rest with its controllers. */
+function sourcesOf(fence: string | null): UsageSources {
+  const passedOn = fence === null ? null : readControl(fence, 'cgroup.subtree_control');
+  const by = (isCounted: boolean | undefined): UsageSource => (isCounted === true ? 'cgroup' : 'pidusage');
+  return {
+    cpu: by(fence !== null),
+    memory: by(passedOn?.includes('memory')),
+    tasks: by(passedOn?.includes('pids')),
+  };
+}
 
 test('usage: the tasks, memory and CPU of all processes of the tree, in events, status and unit', async (t) => {
   const channel = openChannel(t);
@@ -22,6 +35,7 @@ test('usage: the tasks, memory and CPU of all processes of the tree, in events, 
   );
   await channel.next('idle');
   await channel.next('spinning', 1);
+  const source = sourcesOf(unitd.fenceDirectory);
   await unitd.until({ idle: 'running', tree: 'running' });
   const events = await unitd.follow();
   const busy = await events(
@@ -29,14 +43,14 @@ test('usage: the tasks, memory and CPU of all processes of the tree, in events, 
       line.type === 'usage' && line.unit === 'tree' && line.usage.tasks === 3 && line.usage.cpuPercent > 5,
   );
   assert.ok(busy.type === 'usage');
-  assert.equal(busy.source, 'pidusage');
+  assert.deepEqual(busy.source, source);
   assert.ok(busy.usage.memoryBytes > 0.5 * MIB, `${busy.usage.memoryBytes} bytes`);
   const idle = await events((line) => line.type === 'usage' && line.unit === 'idle');
   assert.ok(idle.type === 'usage');
   assert.equal(idle.usage.tasks, 1);
 
   const status = await unitd.status();
-  assert.equal(status.daemon.usageSource, 'pidusage');
+  assert.deepEqual(status.daemon.usageSource, source);
   assert.deepEqual(
     status.units.map(({ name, usage }) => [name, usage?.tasks]),
     [
@@ -45,7 +59,7 @@ test('usage: the tasks, memory and CPU of all processes of the tree, in events, 
     ],
   );
   const { usage } = await unitd.unit('tree');
-  assert.equal(usage.source, 'pidusage');
+  assert.deepEqual(usage.source, source);
   assert.equal(usage.peakTasks, Math.max(...usage.samples.map(({ tasks }) => tasks)));
   assert.ok(usage.peakCpuPercent >= busy.usage.cpuPercent);
   assert.ok(usage.peakMemoryBytes >= busy.usage.memoryBytes);

@@ -273,6 +273,7 @@ function perform(world: World, name: string, effect: MachineEffect): void {
       return;
     case 'begin':
     case 'end':
+    case 'limit':
     case 'record':
       return;
   }

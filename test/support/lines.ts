@@ -2,7 +2,7 @@
 // was seen instead: it is there for the failing case alone, no passing test depends on it.
 import { StringDecoder } from 'node:string_decoder';
 
-/** UNITD_TEST_PATIENCE in seconds is for machines so busy that a program takes as long to start. */
+/** UNITD_TEST_PATIENCE in seconds is for machines so busy that a program takes as long to start; so does a virtual one. */
 export const WAIT_LIMIT_MS = 1000 * Number(process.env['UNITD_TEST_PATIENCE'] ?? 20);
 
 /** Cuts chunks into lines; a last line without its newline stays inside. */

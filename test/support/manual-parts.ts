@@ -132,6 +132,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'urn:unitd:schema:status:v1#/$defs/unit': 'As units[] of the status document.',
   'urn:unitd:schema:status:v1#/$defs/state': 'A state, as unitd(1) explains them.',
   'urn:unitd:schema:status:v1#/$defs/usage': 'As units[].usage of the status document.',
+  'urn:unitd:schema:status:v1#/$defs/usageSources': 'As daemon.usageSource of the status document.',
   'urn:unitd:schema:plan:v1#/$defs/plan': 'As plan of the plan document.',
   'urn:unitd:schema:problem:v1#/$defs/unitProblem': 'As problems[] of the problem document.',
   'urn:unitd:schema:unit-document:v1': 'A unit document.',

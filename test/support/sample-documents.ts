@@ -111,7 +111,7 @@ export const SAMPLE_DAEMON: DaemonStatus = {
   degraded: false,
   problems: [],
   fence: 'cgroup',
-  usageSource: 'pidusage',
+  usageSource: { cpu: 'cgroup', memory: 'cgroup', tasks: 'cgroup' },
 };
 
 export const SAMPLE_REEXEC: ReexecDocument = {
@@ -190,7 +190,7 @@ export function sampleUnitDocument(
     dependencies,
     dependents: [],
     usage: {
-      source: 'pidusage',
+      source: { cpu: 'cgroup', memory: 'cgroup', tasks: 'cgroup' },
       peakMemoryBytes: running ? 8388608 : 0,
       peakCpuPercent: running ? 12.25 : 0,
       peakTasks: running ? 4 : 0,

@@ -1,12 +1,15 @@
 // unitd check: validates unit files where they lie, without a daemon and without running anything.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { NO_CONTROLLER } from '../../config/check-resources.ts';
 import { loadSet } from '../../config/load-set.ts';
 import { unitNameOf } from '../../config/unit-name.ts';
 import { problemLine } from '../../model/problem.ts';
 import type { Problem } from '../../model/problem.ts';
-import type { UnitSpec } from '../../model/unit.ts';
+import type { Controller, UnitSpec } from '../../model/unit.ts';
+import { hierarchyTop } from '../../os/cgroup-hierarchy.ts';
+import { lackOf } from '../../os/controllers.ts';
 import { checkPrerequisites } from '../../os/spawn.ts';
 import { readUnitDirectory, readUnitFile } from '../../os/unit-files.ts';
 import type { UnitDirectory } from '../../os/unit-files.ts';
@@ -27,12 +30,13 @@ export async function runCheck(context: Context): Promise<ExitCode> {
       ? await Promise.all(operands.map((path) => readPath(path, insecure)))
       : [await readDirectory(standing, insecure)];
   const files = parts.flatMap((part) => part.files);
-  const set = loadSet(files.map(({ name, file, bytes }) => ({ name: unitName(name), file, bytes })));
+  const sources = files.map(({ name, file, bytes }) => ({ name: unitName(name), file, bytes }));
+  const set = loadSet(sources, new Map(), lackHere);
   const whole = parts.some(({ isDirectory }) => isDirectory);
   const problems = [
     ...parts.flatMap((part) => part.problems),
     ...files.flatMap(({ name, file }) => misnamed(name, file)),
-    ...set.problems.map((problem) => (whole ? problem : elsewhere(problem))),
+    ...set.problems.map((problem) => elsewhere(problem, whole)),
     ...files.flatMap(({ name, file }) => wantingHere(set.specs.get(unitName(name)), file)),
   ];
   const broken = problems.some(({ severity }) => severity === 'error');
@@ -82,9 +86,16 @@ function misnamed(name: string, file: string): readonly Problem[] {
   return [{ severity: 'error', unit: null, file, ...NO_PLACE, code: 'file-name', message: judged.message }];
 }
 
-/** Of single files the rest of the set may well lie elsewhere. */
-function elsewhere(problem: Problem): Problem {
-  return problem.code === 'unknown-unit' ? { ...problem, severity: 'warning' } : problem;
+/** Of single files the rest of the set may well lie elsewhere, and the machine that any of them is for may be another. */
+function elsewhere(problem: Problem, whole: boolean): Problem {
+  const isForDaemon = problem.code === NO_CONTROLLER || (!whole && problem.code === 'unknown-unit');
+  return isForDaemon ? { ...problem, severity: 'warning' } : problem;
+}
+
+/** At the top of the hierarchy; whether a controller comes down as far as to the daemon only the daemon knows. */
+function lackHere(controller: Controller): string | null {
+  const top = hierarchyTop(readFileSync('/proc/self/mountinfo', 'utf8'));
+  return top.ok ? lackOf(controller, top.directory) : top.reason;
 }
 
 /**

@@ -7,7 +7,8 @@ import type {
   SpawnFailure,
   SpawnRequest,
 } from '../../../src/model/process.ts';
-import type { SignalName } from '../../../src/model/unit.ts';
+import { isUnlimited } from '../../../src/model/unit.ts';
+import type { ResourceSpec, SignalName } from '../../../src/model/unit.ts';
 import { RUN_VARIABLE } from '../../../src/os/ports.ts';
 import type { Member, Processes, SignalResult, SpawnResult } from '../../../src/os/ports.ts';
 
@@ -46,6 +47,12 @@ export interface SignalRecord {
   readonly signal: SignalName;
 }
 
+export interface LimitRecord {
+  readonly cgroup: string | null;
+  readonly from: ResourceSpec | null;
+  readonly to: ResourceSpec;
+}
+
 export interface FakeProcesses extends Processes {
   /** All successful spawns, oldest first. */
   readonly spawned: readonly SpawnRecord[];
@@ -54,6 +61,8 @@ export interface FakeProcesses extends Processes {
   readonly livingCount: number;
   /** Those that were made and have not been removed. */
   readonly cgroups: ReadonlySet<string>;
+  /** Changes of limits, oldest first. */
+  readonly limited: readonly LimitRecord[];
   /** What spawning `command` (argv[0]) does from now on. */
   define(command: string, program: FakeProgram): void;
   /** Lets the next spawn fail, whatever its command. */
@@ -62,6 +71,8 @@ export interface FakeProcesses extends Processes {
   fork(parent: ProcessId): ProcessId;
   /** Ends a living process; its children become orphans of the daemon. */
   exit(process: ProcessId, status: ExitStatus): void;
+  /** The kernel ends it for want of memory. */
+  oomKill(process: ProcessId): void;
   /** Ends it and loses the report, as no kernel should. */
   vanish(process: ProcessId): void;
   /** Reports an end once more, or one that never was. */
@@ -93,6 +104,8 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
   const rows = new Map<number, Row>();
   const spawned: SpawnRecord[] = [];
   const signals: SignalRecord[] = [];
+  const limited: LimitRecord[] = [];
+  const oomKills = new Map<string, number>();
   const failures: SpawnFailure[] = [];
   let listener: ((process: ProcessId | null, status: ExitStatus) => void) | null = null;
   let lastPid = 1000;
@@ -179,7 +192,20 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
   return {
     fence,
     cgroups,
-    enclose: (unit) => {
+    lacks: () => (fence === 'session' ? 'units are held by session' : null),
+    limit: (tree, from, to) => {
+      limited.push({ cgroup: tree.cgroup ?? null, from, to });
+      return null;
+    },
+    limited,
+    oomKills: ({ cgroup }) => oomKills.get(cgroup ?? '') ?? 0,
+    oomKill: (process) => {
+      const cgroup = rowOf(process)?.cgroup ?? '';
+      oomKills.set(cgroup, (oomKills.get(cgroup) ?? 0) + 1);
+      exit(process, { code: null, signal: 'SIGKILL', coreDumped: false });
+    },
+    enclose: (unit, resources) => {
+      if (fence === 'session' && !isUnlimited(resources)) throw new Error('units are held by session');
       if (fence === 'session') return null;
       const cgroup = `/fence/${unit}.${++lastCgroup}`;
       cgroups.add(cgroup);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseUnit } from '../../../src/config/parse.ts';
+import { NO_RESOURCES } from '../../../src/model/unit.ts';
 import type { UnitSpec } from '../../../src/model/unit.ts';
 
 function compiled(text: string): UnitSpec {
@@ -30,6 +31,7 @@ test('compileUnit() fills a service with the documented defaults', () => {
     supplementaryGroups: null,
     umask: null,
     limits: {},
+    resources: NO_RESOURCES,
     nice: null,
     oomScoreAdjust: null,
     pidFile: null,
@@ -132,6 +134,20 @@ test('compileUnit() reads limits as one value or soft:hard', () => {
     core: { soft: 'unlimited', hard: 'unlimited' },
     cpu: { soft: 60, hard: 'unlimited' },
     stack: { soft: 8, hard: 8 },
+  });
+});
+
+test('compileUnit() reads resources: sizes, percents of a processor, weights and counts', () => {
+  const spec = compiled(
+    'command: a\nresources: {memoryMax: 64MiB, memoryHigh: 60MB, cpuMax: 150%, cpuWeight: 1, tasksMax: 3, ioWeight: 10000}\n',
+  );
+  assert.deepEqual(spec.resources, {
+    memoryMaxBytes: 67_108_864,
+    memoryHighBytes: 60_000_000,
+    cpuMaxPercent: 150,
+    cpuWeight: 1,
+    tasksMax: 3,
+    ioWeight: 10_000,
   });
 });
 

@@ -144,3 +144,27 @@ test(
     assert.equal(loadSet(filesOf(units)).problems.length, 5_000);
   },
 );
+
+test('loadSet() reports what units ask of controllers that are lacking, where they ask for it', () => {
+  const files = filesOf({
+    'web.yaml': 'command: a\nresources: { memoryMax: 1GB,\n  tasksMax: 5, memoryHigh: 1GB }\n',
+    'free.yaml': 'command: a\n',
+  });
+  const lacks = (controller: string): string | null =>
+    controller === 'memory' ? 'units are held by session' : null;
+  const { problems, specs } = loadSet(files, new Map(), lacks);
+  const rest =
+    'cannot be in force, since units are held by session, expected the controller "memory" of cgroup v2';
+  assert.deepEqual(problems.map(problemLine), [
+    `units.d/web.yaml:2:25: cannot load unit "web": resources.memoryMax ${rest}`,
+    `units.d/web.yaml:3:28: cannot load unit "web": resources.memoryHigh ${rest}`,
+  ]);
+  assert.deepEqual(
+    problems.map(({ code, field }) => [code, field]),
+    [
+      ['no-controller', 'resources.memoryMax'],
+      ['no-controller', 'resources.memoryHigh'],
+    ],
+  );
+  assert.deepEqual([...specs.keys()], ['web', 'free']);
+});

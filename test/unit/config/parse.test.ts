@@ -349,6 +349,35 @@ const crossed: readonly Row[] = [
     ],
   },
   {
+    title: 'resources that are none',
+    file: [
+      'command: a',
+      'resources:',
+      '  memoryMax: 512',
+      '  memoryHigh: 999kB',
+      '  cpuMax: 1.5',
+      '  cpuWeight: 0',
+      '  tasksMax: 0',
+      '  ioWeight: 10001',
+      '  memory: 1GB',
+      '',
+    ].join('\n'),
+    lines: [
+      '3:14 resources.memoryMax is 512, expected a size such as "10MB" (10^6) or "10MiB" (2^20)',
+      '4:15 resources.memoryHigh is "999kB", expected at least 1MB',
+      '5:11 resources.cpuMax is 1.5, expected whole percents of one processor such as "50%" or "150%"',
+      '6:14 resources.cpuWeight is 0, expected a whole number from 1 to 10000',
+      '7:13 resources.tasksMax is 0, expected a whole number from 1 to 4194304',
+      '8:13 resources.ioWeight is 10001, expected a whole number from 1 to 10000',
+      '9:3 resources.memory is not a known field, expected one of memoryMax, memoryHigh, cpuMax, cpuWeight, tasksMax, ioWeight',
+    ],
+  },
+  {
+    title: 'a memoryHigh above memoryMax',
+    file: 'command: a\nresources: {memoryMax: 1GB, memoryHigh: 1GiB}\n',
+    lines: ['2:41 resources.memoryHigh is 1GiB, expected at most resources.memoryMax, 1GB'],
+  },
+  {
     title: 'faults of all kinds at once, in the order of the file',
     file: 'comand: a\ncommand: "b \'c"\nafter: [web]\nafter: [x]\nnice: high\nuser: *x\n',
     lines: [

@@ -3,7 +3,14 @@ import { test } from 'node:test';
 import { effectiveUnit } from '../../../src/config/effective.ts';
 import { parseUnit } from '../../../src/config/parse.ts';
 import { resolved, type Schema, schemaText, unitSchema } from '../../../src/config/schema.ts';
-import { DEPENDENCY_FIELDS, LIMIT_NAMES, UNIT_NAME, type UnitSpec } from '../../../src/model/unit.ts';
+import {
+  DEPENDENCY_FIELDS,
+  LIMIT_NAMES,
+  RESOURCE_KEYS,
+  RESOURCES,
+  UNIT_NAME,
+  type UnitSpec,
+} from '../../../src/model/unit.ts';
 
 interface Field {
   readonly path: readonly string[];
@@ -72,7 +79,7 @@ test('schemaText() is the schema as JSON, refers to 2020-12 and closes every map
   const mappings = FIELDS.filter((field) => field.schema.properties !== undefined);
   assert.deepEqual(
     mappings.map(({ path }) => path.join('.')),
-    ['limits', 'restart', 'stop', 'logs'],
+    ['limits', 'resources', 'restart', 'stop', 'logs'],
   );
   for (const { schema: mapping, path } of mappings)
     assert.equal(mapping.additionalProperties, false, path.join('.'));
@@ -94,6 +101,7 @@ const WITHOUT_DEFAULT = new Set([
   'restart',
   'stop',
   'logs',
+  ...RESOURCE_KEYS.map((key) => `resources.${RESOURCES[key].field}`),
   ...LIMIT_NAMES.map((name) => `limits.${name}`),
 ]);
 

@@ -124,6 +124,7 @@ function effectText(effect: MachineEffect): string {
     case 'record':
       return `record ${effect.exit.cause}${effect.exit.requested ? ', requested' : ''}: ${effect.exit.text}`;
     case 'begin':
+    case 'limit':
     case 'survey':
     case 'end':
       return effect.type;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { afterEnding, backoffMs, endingOf, FRESH_TALLY } from '../../../src/core/restart.ts';
 import type { Ending, ExitKind } from '../../../src/core/restart.ts';
+import type { ExitStatus } from '../../../src/model/process.ts';
 import type { RestartPolicy } from '../../../src/model/unit.ts';
 import { DEFAULT_RESTART, unitSpec } from './unit-spec.ts';
 
@@ -56,6 +57,33 @@ describe('endingOf', () => {
       signal: 'SIGTERM',
       text: 'was killed by SIGTERM and dumped core',
     });
+  });
+  const oom = (change: Partial<ExitStatus>): Pick<Ending, 'cause' | 'kind' | 'text'> => {
+    const { cause, kind, text } = endingOf(
+      { code: null, signal: null, coreDumped: false, oomKills: 1, ...change },
+      unitSpec('web', { successExitStatus: { codes: [137], signals: ['SIGKILL'] } }),
+    );
+    return { cause, kind, text };
+  };
+  test('SIGKILL after an OOM kill is one, and unclean whatever the file counts as success', () => {
+    const text = 'was killed by the OOM killer';
+    assert.deepEqual(oom({ signal: 'SIGKILL' }), { cause: 'oom-kill', kind: 'unclean-signal', text });
+  });
+  test('code 137 is what a shell makes of it', () => {
+    const text = 'exited with code 137 after the OOM killer had ended a process of it';
+    assert.deepEqual(oom({ code: 137 }), { cause: 'oom-kill', kind: 'unclean-signal', text });
+  });
+  test('another code and another signal stay what they are, and the text tells of it', () => {
+    assert.deepEqual(oom({ code: 1, oomKills: 2 }), {
+      cause: 'exit',
+      kind: 'unclean-code',
+      text: 'exited with code 1 after the OOM killer had ended 2 processes of it',
+    });
+    assert.equal(oom({ signal: 'SIGSEGV' }).cause, 'signal');
+    assert.equal(oom({}).cause, 'unknown');
+  });
+  test('SIGKILL without an OOM kill is a signal', () => {
+    assert.equal(status(null, 'SIGKILL').cause, 'signal');
   });
   test('an end that nobody could learn is unclean', () => {
     assert.deepEqual([status(null).cause, status(null).kind], ['unknown', 'unclean-code']);

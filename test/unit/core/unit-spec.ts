@@ -1,4 +1,5 @@
 // Units for tests of core, as config would have compiled them: the defaults of the schema, and what the test changes.
+import { NO_RESOURCES } from '../../../src/model/unit.ts';
 import type { Command, UnitSpec } from '../../../src/model/unit.ts';
 
 const NO_STATUS = { codes: [], signals: [] };
@@ -39,6 +40,7 @@ const SERVICE: Omit<UnitSpec, 'name'> = {
   supplementaryGroups: null,
   umask: null,
   limits: {},
+  resources: NO_RESOURCES,
   nice: null,
   oomScoreAdjust: null,
   noNewPrivileges: false,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { createMeter } from '../../../src/os/meter.ts';
+import { createPidMeter } from '../../../src/os/meter.ts';
 import type { Member } from '../../../src/os/ports.ts';
 import { processStat } from '../../../src/os/procfs.ts';
 
@@ -23,9 +23,9 @@ function burn(ms: number): void {
   }
 }
 
-test('Meter.sample() sums memory and threads, and measures processor time from the last sample', async () => {
+test('PidMeter.sample() sums memory and threads, and measures processor time from the last sample', async () => {
   let nowMs = 0;
-  const meter = createMeter(() => nowMs);
+  const meter = createPidMeter(() => nowMs);
   // Node starts threads when it needs them: what is counted lies between a look before and one after.
   const threads = (): number => processStat(process.pid)?.threads ?? 0;
   const before = threads();
@@ -42,8 +42,8 @@ test('Meter.sample() sums memory and threads, and measures processor time from t
   );
 });
 
-test('Meter.sample() is all zero for the dead and for nobody', async () => {
-  const meter = createMeter(() => 0);
+test('PidMeter.sample() is all zero for the dead and for nobody', async () => {
+  const meter = createPidMeter(() => 0);
   const nothing = { cpuPercent: 0, memoryBytes: 0, tasks: 0 };
   const usages = await meter.sample(
     new Map([
@@ -57,7 +57,7 @@ test('Meter.sample() is all zero for the dead and for nobody', async () => {
 
 test('Meter.forget() makes the next sample a first one', async () => {
   let nowMs = 0;
-  const meter = createMeter(() => nowMs);
+  const meter = createPidMeter(() => nowMs);
   await meter.sample(self());
   burn(30);
   meter.forget('self');
@@ -65,7 +65,7 @@ test('Meter.forget() makes the next sample a first one', async () => {
   assert.equal((await meter.sample(self())).get('self')?.cpuPercent, 0);
 });
 
-test('Meter.sample() keeps the figures of a process that has not moved since', async (t) => {
+test('PidMeter.sample() keeps the figures of a process that has not moved since', async (t) => {
   const cat = spawn('cat', { stdio: ['pipe', 'pipe', 'ignore'] });
   t.after(() => cat.kill('SIGKILL'));
   cat.stdin.write('x');
@@ -76,7 +76,7 @@ test('Meter.sample() keeps the figures of a process that has not moved since', a
   const stat = processStat(cat.pid ?? 0);
   assert.ok(stat !== null);
   let nowMs = 0;
-  const meter = createMeter(() => nowMs);
+  const meter = createPidMeter(() => nowMs);
   const trees = new Map([['cat', [stat]]]);
   const first = (await meter.sample(trees)).get('cat');
   nowMs = 1000;

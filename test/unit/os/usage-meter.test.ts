@@ -1,0 +1,141 @@
+// Which figures come from a cgroup and which from its processes; a directory stands for the cgroup.
+import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import type { Controller } from '../../../src/model/unit.ts';
+import type { PidMeter } from '../../../src/os/meter.ts';
+import type { Measurable, Member, Meter } from '../../../src/os/ports.ts';
+import { createMeter } from '../../../src/os/usage-meter.ts';
+import { temporaryDirectory } from '../../support/child.ts';
+
+const MEMBER: Member = { pid: 7, startTicks: 1, cpuTicks: 0, residentPages: 0, threads: 1 };
+const SUM = { cpuPercent: 42, memoryBytes: 1000, tasks: 1 };
+
+interface Bench {
+  readonly meter: Meter;
+  readonly cgroup: string;
+  /** How often processes were asked for. */
+  readonly asked: () => number;
+  readonly tree: (change?: Partial<Measurable>) => ReadonlyMap<string, Measurable>;
+  write(file: string, text: string): void;
+  nowMs: number;
+}
+
+function createBench(t: TestContext, counting: readonly Controller[] | null): Bench {
+  const cgroup = temporaryDirectory(t);
+  let asked = 0;
+  const byProcess: PidMeter = {
+    sample: async (trees) => await Promise.resolve(new Map([...trees.keys()].map((key) => [key, SUM]))),
+    forget: () => undefined,
+  };
+  const bench: Bench = {
+    meter: createMeter({
+      monotonicMs: () => bench.nowMs,
+      byProcess,
+      counting: counting === null ? null : new Set(counting),
+    }),
+    cgroup,
+    asked: () => asked,
+    tree: (change = {}) => {
+      const members = (): readonly Member[] => {
+        asked += 1;
+        return [MEMBER];
+      };
+      return new Map([['web', { invocationId: 'one', cgroup, members, ...change }]]);
+    },
+    write: (file, text) => writeFileSync(join(cgroup, file), text),
+    nowMs: 0,
+  };
+  bench.write('cpu.stat', 'usage_usec 5000000\nuser_usec 4000000\n');
+  bench.write('memory.current', '8192\n');
+  bench.write('memory.peak', '16384\n');
+  bench.write('pids.current', '3\n');
+  return bench;
+}
+
+const ALL = { cpu: 'cgroup', memory: 'cgroup', tasks: 'cgroup' };
+
+test('with all controllers every figure is the cgroup’s, and no process is asked', async (t) => {
+  const bench = createBench(t, ['memory', 'pids']);
+  assert.deepEqual(bench.meter.sources, ALL);
+  const first = (await bench.meter.sample(bench.tree())).get('web');
+  assert.deepEqual(first, {
+    cpuPercent: 0,
+    memoryBytes: 8192,
+    tasks: 3,
+    memoryPeakBytes: 16384,
+    sources: ALL,
+  });
+  bench.nowMs = 2000;
+  bench.write('cpu.stat', 'usage_usec 6000000\n');
+  assert.equal((await bench.meter.sample(bench.tree())).get('web')?.cpuPercent, 50);
+  assert.equal(bench.asked(), 0);
+});
+
+test('the counts of a new activation begin anew', async (t) => {
+  const bench = createBench(t, ['memory', 'pids']);
+  await bench.meter.sample(bench.tree());
+  bench.nowMs = 1000;
+  bench.write('cpu.stat', 'usage_usec 100000\n');
+  bench.write('memory.peak', '9000\n');
+  const usage = (await bench.meter.sample(bench.tree({ invocationId: 'two' }))).get('web');
+  assert.deepEqual([usage?.cpuPercent, usage?.memoryPeakBytes], [10, 9000]);
+});
+
+test('memory.peak is read again of what has run, the memory be the same or not; null where there is none', async (t) => {
+  const bench = createBench(t, ['memory', 'pids']);
+  const peak = async (): Promise<number | null | undefined> =>
+    (await bench.meter.sample(bench.tree())).get('web')?.memoryPeakBytes;
+  assert.equal(await peak(), 16384);
+  bench.write('memory.peak', '20000\n');
+  assert.equal(await peak(), 16384);
+  bench.write('cpu.stat', 'usage_usec 5000001\n');
+  assert.equal(await peak(), 20000);
+  rmSync(join(bench.cgroup, 'memory.peak'));
+  bench.write('cpu.stat', 'usage_usec 5000002\n');
+  assert.equal(await peak(), null);
+});
+
+test('what has used no processor time is looked at as a whole once a minute', async (t) => {
+  const bench = createBench(t, ['memory', 'pids']);
+  const memory = async (atMs: number): Promise<number | undefined> => {
+    bench.nowMs = atMs;
+    return (await bench.meter.sample(bench.tree())).get('web')?.memoryBytes;
+  };
+  assert.equal(await memory(0), 8192);
+  bench.write('memory.current', '4096\n');
+  assert.deepEqual([await memory(5_000), await memory(59_999), await memory(60_000)], [8192, 8192, 4096]);
+});
+
+test('what has no controller, or counts incompletely, is summed over the processes', async (t) => {
+  const bench = createBench(t, ['pids']);
+  assert.deepEqual(bench.meter.sources, { cpu: 'cgroup', memory: 'pidusage', tasks: 'cgroup' });
+  const usage = (await bench.meter.sample(bench.tree())).get('web');
+  assert.deepEqual(usage, {
+    cpuPercent: 0,
+    memoryBytes: 1000,
+    tasks: 3,
+    memoryPeakBytes: null,
+    sources: bench.meter.sources,
+  });
+  rmSync(join(bench.cgroup, 'cpu.stat'));
+  const next = (await bench.meter.sample(bench.tree())).get('web');
+  assert.deepEqual([next?.cpuPercent, next?.sources.cpu], [42, 'pidusage']);
+});
+
+test('an activation without a cgroup is measured by its processes, and one of nobody not at all', async (t) => {
+  const bench = createBench(t, ['memory', 'pids']);
+  const { members } = [...bench.tree().values()][0] ?? assert.fail();
+  const alone = new Map([['web', { invocationId: 'one', members }]]);
+  assert.deepEqual((await bench.meter.sample(alone)).get('web'), {
+    ...SUM,
+    memoryPeakBytes: null,
+    sources: { cpu: 'pidusage', memory: 'pidusage', tasks: 'pidusage' },
+  });
+  const empty = createBench(t, ['memory', 'pids']);
+  empty.write('pids.current', '0\n');
+  assert.equal((await empty.meter.sample(empty.tree())).size, 0);
+  const without = createBench(t, []);
+  assert.equal((await without.meter.sample(without.tree({ members: () => [] }))).size, 0);
+});
