@@ -8,11 +8,12 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { constants } from 'node:os';
+import { availableParallelism, constants } from 'node:os';
 import { packageRoot } from '../src/base/package-root.ts';
 import { killMarked } from './support/processes.ts';
 
-const CONCURRENCY = 2;
+/** Files at once: most of a test is waiting. */
+const CONCURRENCY = 2 * availableParallelism();
 /** The longest that one file may take; a test has its own, shorter limit. */
 const FILE_TIMEOUT_MS = 600_000;
 

@@ -93,7 +93,7 @@ test('storyText() at 40 columns gives up the bars and wraps its sentences below 
       usage  cpu      1.5%  peak    12%
              memory   7.0M  peak   8.0M
              tasks       3  peak      4
-             measured by pidusage
+             measured by cgroup
       needs  ↻ db (requires) backoff:
                exited with code 1;
                attempt 4 is due
