@@ -1,5 +1,5 @@
 // Whom a test runs the daemon as: whoever runs the tests, which is root where everything is to be had, and an ordinary
-// user, to whom the machine refuses much.
+// user, to whom the machine refuses much. UNITD_TEST_USERS=own leaves the latter out.
 import { cannotRunAs } from './launch.ts';
 
 export interface UserCase {
@@ -14,5 +14,9 @@ export const ORDINARY = 'nobody';
 
 export const USERS: readonly UserCase[] = [
   { as: 'the user of the tests', skip: false, options: {} },
-  { as: ORDINARY, skip: cannotRunAs(ORDINARY), options: { asUser: ORDINARY } },
+  {
+    as: ORDINARY,
+    skip: process.env['UNITD_TEST_USERS'] === 'own' ? 'no other user is wanted' : cannotRunAs(ORDINARY),
+    options: { asUser: ORDINARY },
+  },
 ];

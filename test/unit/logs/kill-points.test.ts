@@ -204,11 +204,12 @@ async function linesIn(world: World): Promise<Record<'stdout' | 'stderr', string
   return found;
 }
 
-for (const [format, stride] of [
+for (const [format, standing] of [
   ['cri', 1],
   ['json', 3],
   ['raw', 2],
 ] as const) {
+  const stride = Number(process.env['UNITD_TEST_KILL_STRIDE'] ?? standing);
   test(`capture ${format}, killed at each step: every line once, whole, in order, whoever goes on`, async (t) => {
     const readiness = readinessFor(t);
     const handles = await real.promises.open('/dev/null');
