@@ -37,6 +37,8 @@ export class Archive {
   #expiryMs: number | null = null;
   #proposed: { readonly stampMs: number; readonly sequence: number } | null = null;
   readonly #compressing = new Map<string, Promise<void>>();
+  /** A tidy() that has not begun. */
+  #waiting: Promise<void> | null = null;
 
   constructor(options: ArchiveOptions, spec: LogSpec) {
     this.#directory = options.directory;
@@ -81,9 +83,13 @@ export class Archive {
     }
   }
 
-  /** Removes what is too much or too old and compresses the rest, as the spec says. Rejects never. */
+  /**
+   * Removes what is too much or too old and compresses the rest, as the spec says. Rejects never. Those that are asked
+   * for before one has begun are that one: files can be rotated faster than a directory can be read.
+   */
   tidy(): Promise<void> {
-    return this.#turns.take(async () => {
+    this.#waiting ??= this.#turns.take(async () => {
+      this.#waiting = null;
       try {
         const kept = await this.#removeOld();
         if (!this.#spec.compress) return;
@@ -94,6 +100,7 @@ export class Archive {
         // A directory that cannot be read or changed is the writer's to report; the next rotation tries again.
       }
     });
+    return this.#waiting;
   }
 
   /** Waits for what tidy() began. */
