@@ -4,9 +4,10 @@
 // A cgroup counts processor time by itself, memory and tasks with their controllers. It counts those that have ended
 // too, and memory as the kernel charges it, with page cache; what has left the cgroup it does not count.
 //
-// A sample asks nothing of processes. Of a tree that has used no processor time since its last one it reads one short
-// file: nothing can have been forked or touched, only taken back, which is looked at once a minute. Of others it reads
-// four. That the memory is the same as before says nothing of its peak: the kernel charges a unit in steps of 64 pages.
+// For what the cgroup counts, a sample asks nothing of processes; where a figure is pidusage's, both are read. Of a tree
+// that has used no processor time since its last sample one short file is read: nothing can have been forked or touched,
+// only taken back, which is looked at once a minute. Of others four are. That the memory is the same as before says
+// nothing of its peak: the kernel charges a unit in steps of 64 pages.
 import type { UsageSources } from '../model/process.ts';
 import type { Controller } from '../model/unit.ts';
 import { flatValue } from './cgroup.ts';
