@@ -234,6 +234,7 @@ export class Daemon {
       meter: options.meter,
       intervalMs: options.usageIntervalMs,
       trees: () => this.#livingTrees(),
+      members: (unit) => this.#effects.members(unit),
       onSample: (unit, { cpuPercent, memoryBytes, tasks, sources }) => {
         const usage = { cpuPercent, memoryBytes, tasks };
         this.#hub.publish({ type: 'usage', unit, usage, source: sources });
@@ -446,8 +447,7 @@ export class Daemon {
     const trees = new Map<string, Measurable>();
     for (const [name, unit] of this.#supervisor.fleet.units) {
       if (!needsStop(unit)) continue;
-      const tree = this.#effects.treeOf(name);
-      trees.set(name, { ...tree, members: () => this.#effects.members(name) });
+      trees.set(name, this.#effects.treeOf(name));
     }
     return trees;
   }

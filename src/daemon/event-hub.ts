@@ -33,6 +33,8 @@ export class EventHub {
   #seq: number;
   #forgotten: number;
   #kept: EventLine[];
+  /** Of the latest event: a sample of all units is one moment. */
+  #wall = { ms: NaN, text: '' };
 
   constructor(wallMs: () => number, earlier: EventsSoFar = { seq: 0, forgotten: 0, kept: [] }) {
     this.#wallMs = wallMs;
@@ -53,7 +55,7 @@ export class EventHub {
     const after = seq > this.#seq ? 0 : seq;
     const lines = this.#kept.filter((line) => line.seq > after && concerns(query, line));
     if (after >= this.#forgotten) return lines;
-    const at = new Date(this.#wallMs()).toISOString();
+    const at = this.#now();
     const count = this.#forgotten - after;
     return [{ apiVersion: API_VERSION, seq: this.#forgotten, at, type: 'lost', count }, ...lines];
   }
@@ -77,7 +79,13 @@ export class EventHub {
   /** The event with its place in the order, for a snapshot that only one subscriber gets. */
   numbered(body: EventBody): EventLine {
     this.#seq += 1;
-    return { apiVersion: API_VERSION, seq: this.#seq, at: new Date(this.#wallMs()).toISOString(), ...body };
+    return { apiVersion: API_VERSION, seq: this.#seq, at: this.#now(), ...body };
+  }
+
+  #now(): string {
+    const ms = this.#wallMs();
+    if (ms !== this.#wall.ms) this.#wall = { ms, text: new Date(ms).toISOString() };
+    return this.#wall.text;
   }
 
   subscribe(query: EventQuery, listener: (line: EventLine) => void): Subscription {

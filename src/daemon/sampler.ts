@@ -1,7 +1,7 @@
 // Measures what the units' process trees use, at a fixed interval, while anything runs. Keeps the latest figures, the
 // peaks and a short history of each unit.
 import type { UsageSources } from '../model/process.ts';
-import type { Clock, Measurable, Meter, Timer, Usage } from '../os/ports.ts';
+import type { Clock, Measurable, Member, Meter, Timer, Usage } from '../os/ports.ts';
 import type { UsageSample } from '../wire/v1.ts';
 import { timestamp } from './documents.ts';
 
@@ -36,6 +36,7 @@ export interface SamplerOptions {
   readonly intervalMs: number | null;
   /** Of each unit that may have processes. */
   readonly trees: () => ReadonlyMap<string, Measurable>;
+  readonly members: (unit: string) => readonly Member[];
   readonly onSample: (unit: string, usage: Usage) => void;
   readonly onTrouble: (message: string) => void;
 }
@@ -102,9 +103,9 @@ export class Sampler {
   }
 
   async #take(living: ReadonlyMap<string, Measurable>): Promise<number> {
-    const { meter, onSample, clock } = this.#options;
+    const { meter, members, onSample, clock } = this.#options;
     this.#forgotten.clear();
-    const usages = await meter.sample(living);
+    const usages = await meter.sample(living, members);
     const at = timestamp(clock.wallMs());
     for (const [unit, usage] of usages) {
       if (this.#isClosed || this.#forgotten.has(unit)) {

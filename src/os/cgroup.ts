@@ -43,8 +43,10 @@ export function readControl(cgroup: string, file: string): string | null {
 
 /** The number after `key` in a file of lines `key number`, such as cgroup.events; null when it is not there. */
 export function flatValue(text: string | null, key: string): number | null {
-  const line = text?.split('\n').find((entry) => entry.startsWith(`${key} `));
-  return line === undefined ? null : Number(line.slice(key.length + 1));
+  if (text === null) return null;
+  const at = text.startsWith(`${key} `) ? 0 : text.indexOf(`\n${key} `) + 1;
+  if (at === 0 && !text.startsWith(`${key} `)) return null;
+  return Number.parseInt(text.slice(at + key.length + 1), 10);
 }
 
 /** Living processes of this cgroup itself, without those below. */

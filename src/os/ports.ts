@@ -137,17 +137,20 @@ export interface Usage extends Figures {
   readonly sources: UsageSources;
 }
 
-/** A tree as it is to be measured. */
-export interface Measurable extends Pick<ProcessTree, 'invocationId' | 'cgroup'> {
-  /** Asked only where the cgroup does not tell all. */
-  members(): readonly Member[];
-}
+/** Of a tree that is to be measured, what tells one activation from the next, and who counts it. */
+export type Measurable = Pick<ProcessTree, 'invocationId' | 'cgroup'>;
 
 export interface Meter {
   /** Of activations that begin now. */
   readonly sources: UsageSources;
-  /** Leaves out what nothing lives in. Keyed so that CPU is measured against that key's last sample. */
-  sample(trees: ReadonlyMap<string, Measurable>): Promise<ReadonlyMap<string, Usage>>;
+  /**
+   * Leaves out what nothing lives in. Keyed so that CPU is measured against that key's last sample. `membersOf`: asked
+   * only where the cgroup does not tell all.
+   */
+  sample(
+    trees: ReadonlyMap<string, Measurable>,
+    membersOf: (key: string) => readonly Member[],
+  ): Promise<ReadonlyMap<string, Usage>>;
   /** Drops what is remembered of `key`. */
   forget(key: string): void;
 }

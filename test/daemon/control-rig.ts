@@ -126,6 +126,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     },
     intervalMs: null,
     trees: () => new Map(),
+    members: () => [],
     onSample: ignore,
     onTrouble: ignore,
   });

@@ -8,7 +8,7 @@ import type { Measurable, Meter, Usage } from '../../src/os/ports.ts';
 import { createFakeClock } from '../support/fakes/clock.ts';
 import type { FakeClock } from '../support/fakes/clock.ts';
 
-const TREE: Measurable = { invocationId: 'one', members: () => [] };
+const TREE: Measurable = { invocationId: 'one' };
 const BY_PROCESS: UsageSources = { cpu: 'pidusage', memory: 'pidusage', tasks: 'pidusage' };
 
 function usage(cpuPercent: number, memoryBytes: number, tasks: number, change: Partial<Usage> = {}): Usage {
@@ -55,6 +55,7 @@ function createBench(intervalMs: number | null = 5_000): Bench {
     meter,
     intervalMs,
     trees: () => new Map([...living].map((unit) => [unit, TREE])),
+    members: () => [],
     onSample: (unit, { memoryBytes }) => told.push(`${unit} ${memoryBytes}`),
     onTrouble: (message) => troubles.push(message),
   });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Controller } from '../../../src/model/unit.ts';
 import type { PidMeter } from '../../../src/os/meter.ts';
-import type { Measurable, Member, Meter } from '../../../src/os/ports.ts';
+import type { Measurable, Member, Meter, Usage } from '../../../src/os/ports.ts';
 import { createMeter } from '../../../src/os/usage-meter.ts';
 import { temporaryDirectory } from '../../support/child.ts';
 
@@ -17,12 +17,17 @@ interface Bench {
   readonly cgroup: string;
   /** How often processes were asked for. */
   readonly asked: () => number;
-  readonly tree: (change?: Partial<Measurable>) => ReadonlyMap<string, Measurable>;
+  /** Of "web", an activation in the cgroup. */
+  sample(tree?: Measurable): Promise<Usage | undefined>;
   write(file: string, text: string): void;
   nowMs: number;
 }
 
-function createBench(t: TestContext, counting: readonly Controller[] | null): Bench {
+function createBench(
+  t: TestContext,
+  counting: readonly Controller[] | null,
+  members: readonly Member[] = [MEMBER],
+): Bench {
   const cgroup = temporaryDirectory(t);
   let asked = 0;
   const byProcess: PidMeter = {
@@ -37,12 +42,12 @@ function createBench(t: TestContext, counting: readonly Controller[] | null): Be
     }),
     cgroup,
     asked: () => asked,
-    tree: (change = {}) => {
-      const members = (): readonly Member[] => {
+    sample: async (tree = { invocationId: 'one', cgroup }) => {
+      const usages = await bench.meter.sample(new Map([['web', tree]]), () => {
         asked += 1;
-        return [MEMBER];
-      };
-      return new Map([['web', { invocationId: 'one', cgroup, members, ...change }]]);
+        return members;
+      });
+      return usages.get('web');
     },
     write: (file, text) => writeFileSync(join(cgroup, file), text),
     nowMs: 0,
@@ -59,7 +64,7 @@ const ALL = { cpu: 'cgroup', memory: 'cgroup', tasks: 'cgroup' };
 test('with all controllers every figure is the cgroup’s, and no process is asked', async (t) => {
   const bench = createBench(t, ['memory', 'pids']);
   assert.deepEqual(bench.meter.sources, ALL);
-  const first = (await bench.meter.sample(bench.tree())).get('web');
+  const first = await bench.sample();
   assert.deepEqual(first, {
     cpuPercent: 0,
     memoryBytes: 8192,
@@ -69,24 +74,23 @@ test('with all controllers every figure is the cgroup’s, and no process is ask
   });
   bench.nowMs = 2000;
   bench.write('cpu.stat', 'usage_usec 6000000\n');
-  assert.equal((await bench.meter.sample(bench.tree())).get('web')?.cpuPercent, 50);
+  assert.equal((await bench.sample())?.cpuPercent, 50);
   assert.equal(bench.asked(), 0);
 });
 
 test('the counts of a new activation begin anew', async (t) => {
   const bench = createBench(t, ['memory', 'pids']);
-  await bench.meter.sample(bench.tree());
+  await bench.sample();
   bench.nowMs = 1000;
   bench.write('cpu.stat', 'usage_usec 100000\n');
   bench.write('memory.peak', '9000\n');
-  const usage = (await bench.meter.sample(bench.tree({ invocationId: 'two' }))).get('web');
+  const usage = await bench.sample({ invocationId: 'two', cgroup: bench.cgroup });
   assert.deepEqual([usage?.cpuPercent, usage?.memoryPeakBytes], [10, 9000]);
 });
 
 test('memory.peak is read again of what has run, the memory be the same or not; null where there is none', async (t) => {
   const bench = createBench(t, ['memory', 'pids']);
-  const peak = async (): Promise<number | null | undefined> =>
-    (await bench.meter.sample(bench.tree())).get('web')?.memoryPeakBytes;
+  const peak = async (): Promise<number | null | undefined> => (await bench.sample())?.memoryPeakBytes;
   assert.equal(await peak(), 16384);
   bench.write('memory.peak', '20000\n');
   assert.equal(await peak(), 16384);
@@ -101,7 +105,7 @@ test('what has used no processor time is looked at as a whole once a minute', as
   const bench = createBench(t, ['memory', 'pids']);
   const memory = async (atMs: number): Promise<number | undefined> => {
     bench.nowMs = atMs;
-    return (await bench.meter.sample(bench.tree())).get('web')?.memoryBytes;
+    return (await bench.sample())?.memoryBytes;
   };
   assert.equal(await memory(0), 8192);
   bench.write('memory.current', '4096\n');
@@ -111,7 +115,7 @@ test('what has used no processor time is looked at as a whole once a minute', as
 test('what has no controller, or counts incompletely, is summed over the processes', async (t) => {
   const bench = createBench(t, ['pids']);
   assert.deepEqual(bench.meter.sources, { cpu: 'cgroup', memory: 'pidusage', tasks: 'cgroup' });
-  const usage = (await bench.meter.sample(bench.tree())).get('web');
+  const usage = await bench.sample();
   assert.deepEqual(usage, {
     cpuPercent: 0,
     memoryBytes: 1000,
@@ -120,22 +124,32 @@ test('what has no controller, or counts incompletely, is summed over the process
     sources: bench.meter.sources,
   });
   rmSync(join(bench.cgroup, 'cpu.stat'));
-  const next = (await bench.meter.sample(bench.tree())).get('web');
+  const next = await bench.sample();
   assert.deepEqual([next?.cpuPercent, next?.sources.cpu], [42, 'pidusage']);
 });
 
 test('an activation without a cgroup is measured by its processes, and one of nobody not at all', async (t) => {
   const bench = createBench(t, ['memory', 'pids']);
-  const { members } = [...bench.tree().values()][0] ?? assert.fail();
-  const alone = new Map([['web', { invocationId: 'one', members }]]);
-  assert.deepEqual((await bench.meter.sample(alone)).get('web'), {
+  assert.deepEqual(await bench.sample({ invocationId: 'one' }), {
     ...SUM,
     memoryPeakBytes: null,
     sources: { cpu: 'pidusage', memory: 'pidusage', tasks: 'pidusage' },
   });
   const empty = createBench(t, ['memory', 'pids']);
   empty.write('pids.current', '0\n');
-  assert.equal((await empty.meter.sample(empty.tree())).size, 0);
-  const without = createBench(t, []);
-  assert.equal((await without.meter.sample(without.tree({ members: () => [] }))).size, 0);
+  assert.equal(await empty.sample(), undefined);
+  assert.equal(await createBench(t, [], []).sample(), undefined);
+});
+
+test('of what has used no processor time no process is asked either, until a minute is over', async (t) => {
+  const bench = createBench(t, []);
+  const asked = async (atMs: number): Promise<number> => {
+    bench.nowMs = atMs;
+    const usage = await bench.sample();
+    assert.deepEqual([usage?.memoryBytes, usage?.tasks], [SUM.memoryBytes, SUM.tasks]);
+    return bench.asked();
+  };
+  assert.deepEqual([await asked(0), await asked(5_000), await asked(60_000)], [1, 1, 2]);
+  bench.write('cpu.stat', 'usage_usec 5000001\n');
+  assert.equal(await asked(60_001), 3);
 });
