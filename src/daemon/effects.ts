@@ -1,6 +1,6 @@
 // Carries out what the machines ask for, through the ports, and answers with the facts that come of it. It decides
 // nothing: which process belongs to which run, and which tree to which unit, is all that it remembers.
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { expandWords } from '../core/expand.ts';
 import { isSame } from '../core/fields.ts';
 import type { MachineEffect, MachineEvent } from '../core/machine-state.ts';
@@ -173,7 +173,7 @@ export class Effects {
     const { processes, onTrouble } = this.#ports;
     // What could not go with the activation before may have ended since.
     this.#release(unit);
-    const tree = { invocationId: randomBytes(16).toString('hex'), leaders: [] };
+    const tree = { invocationId: randomUUID().replaceAll('-', ''), leaders: [] };
     this.#inherited.delete(unit);
     this.#pursuits.delete(unit);
     this.#unlimited.delete(unit);

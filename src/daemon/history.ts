@@ -10,6 +10,7 @@
 import { readFileSync, renameSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { amend } from '../core/fleet.ts';
 import type { Fleet } from '../core/fleet.ts';
 import { HISTORY_LENGTH } from '../core/machine-state.ts';
@@ -124,6 +125,8 @@ export class History {
   }
 
   async #writeAll(): Promise<void> {
+    // The end that is added may be followed by a start at once, which comes first.
+    await turnOfTheLoop();
     while (this.#pending.length > 0) {
       const text = this.#pending.join('');
       this.#pending = [];

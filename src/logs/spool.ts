@@ -34,7 +34,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { constants as system } from 'node:os';
-import { errnoName, spliceToFile } from '../os/libc.ts';
+import { bytesInPipe, errnoName, spliceToFile } from '../os/libc.ts';
 import { raisedFd } from '../os/fifo.ts';
 import type { Clock } from '../os/ports.ts';
 import { codeOf, phraseOf } from './fault.ts';
@@ -183,6 +183,8 @@ export class Spool {
   /** null: the file failed, and nothing was taken. */
   #splice(stream: StreamIndex, pipeFd: number, into: Buffer): number | null {
     if (this.#tail?.stream !== stream) {
+      // Else two streams that are looked at in turn cost a record each, whether they say anything or not.
+      if (bytesInPipe(pipeFd) === 0) return 0;
       this.#ranges = this.#closedRanges();
       this.#tail = { stream, from: this.#end };
       if (!this.#record()) return null;

@@ -86,7 +86,14 @@ export function isPopulated(cgroup: string): boolean {
 
 /** Removes it with all below it; false when something lives there, or the kernel refuses otherwise. */
 export function removeCgroup(cgroup: string): boolean {
-  for (const path of subgroups(cgroup)) removeCgroup(path);
+  // Most have none below, and a look at what is below costs more than the removal.
+  if (removed(cgroup)) return true;
+  const below = subgroups(cgroup);
+  for (const path of below) removeCgroup(path);
+  return below.length > 0 && removed(cgroup);
+}
+
+function removed(cgroup: string): boolean {
   try {
     rmdirSync(cgroup);
     return true;

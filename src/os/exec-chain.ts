@@ -44,7 +44,7 @@ function shown(value: number): string {
 }
 
 function limitFailure(limits: SpawnRequest['limits']): SpawnFailure | null {
-  if (hasCapability('sysResource')) return null;
+  if (Object.keys(limits).length === 0 || hasCapability('sysResource')) return null;
   for (const name of LIMIT_NAMES) {
     const limit = limits[name];
     if (limit === undefined) continue;
@@ -61,8 +61,9 @@ function limitFailure(limits: SpawnRequest['limits']): SpawnFailure | null {
 }
 
 function niceFailure(nice: number | null): SpawnFailure | null {
+  if (nice === null) return null;
   const own = getPriority();
-  if (nice === null || nice >= own || hasCapability('sysNice')) return null;
+  if (nice >= own || hasCapability('sysNice')) return null;
   // getrlimit(2): the lowest nice value that RLIMIT_NICE allows is 20 minus the limit.
   if (nice >= 20 - ownLimit(RESOURCES.nice).soft) return null;
   return resourcesFailure('EPERM', `the daemon may not lower nice from ${own} to ${nice}`);

@@ -191,6 +191,11 @@ function waitid(type: number, id: number, options: number): DeadChild | null {
   return { pid, code: siginfo.readInt32LE(8), status: siginfo.readInt32LE(24) };
 }
 
+/** Reaps some dead child of this process; null when there is none. */
+export function reapAnyChild(): DeadChild | null {
+  return waitid(P_ALL, 0, 0);
+}
+
 /** Some dead child of this process, left unreaped; null when there is none. */
 export function peekDeadChild(): DeadChild | null {
   return waitid(P_ALL, 0, WNOWAIT);
@@ -306,6 +311,15 @@ export function spliceToFile(
   spliceOffset.writeBigInt64LE(BigInt(offset));
   const moved = Number(c.splice(pipe, null, file, spliceOffset, bytes, SPLICE_F_NONBLOCK));
   return { bytes: Math.max(0, moved), errno: errnoOf(moved) };
+}
+
+// include/uapi/asm-generic/ioctls.h, of every architecture that koffi is built for.
+const FIONREAD = 0x541b;
+const unread = Buffer.alloc(4);
+
+/** How much can be read from a pipe now: FIONREAD, pipe(7); null for what does not say. */
+export function bytesInPipe(fd: number): number | null {
+  return errnoOf(c.ioctl(fd, FIONREAD, unread) as number) === 0 ? unread.readInt32LE() : null;
 }
 
 // include/uapi/linux/pidfd.h, Linux 6.13; PIDFD_INFO_EXIT since 6.15. _IOWR(0xFF, 11, struct pidfd_info).

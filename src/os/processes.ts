@@ -1,5 +1,6 @@
 // The Linux adapter of the Processes port: puts spawning, reaping, signalling and tree search together and owns the
 // table of living children. Knows no units.
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { ExitStatus, ProcessId, ProcessTree, SpawnRequest } from '../model/process.ts';
 import { isUnlimited, RESOURCE_KEYS, RESOURCES } from '../model/unit.ts';
@@ -48,7 +49,8 @@ function findLeader(invocationId: string, run: number): ProcessId | null {
 }
 
 function lives({ pid, startTicks }: ProcessId): boolean {
-  const stat = processStat(pid);
+  // Asked of the dead above all, for whom node would make an error that nobody reads.
+  const stat = existsSync(`/proc/${pid}`) ? processStat(pid) : null;
   return isAlive(stat) && stat.startTicks === startTicks;
 }
 
@@ -263,7 +265,8 @@ export function createHeldProcesses(fence: Fence | null): HeldProcesses {
       return isUnlimited(to) ? null : 'its processes are held by session';
     },
     oomKills: ({ cgroup }) => {
-      if (cgroup === undefined) return 0;
+      // It is not there without the controller.
+      if (cgroup === undefined || !existsSync(`${cgroup}/memory.events`)) return 0;
       return flatValue(readControl(cgroup, 'memory.events'), 'oom_kill') ?? 0;
     },
     release: ({ cgroup, invocationId }) => {

@@ -3,7 +3,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ExitStatus } from '../model/process.ts';
-import { type DeadChild, peekDeadChild, reapChild } from './libc.ts';
+import { type DeadChild, peekDeadChild, reapAnyChild, reapChild } from './libc.ts';
 import { signalName } from './signal-names.ts';
 
 const CLD_EXITED = 1;
@@ -24,6 +24,7 @@ function exitStatus(child: DeadChild): ExitStatus {
 
 /** Processes of node:child_process that libuv has not reaped yet. */
 interface ForeignChildren {
+  isEmpty(): boolean;
   has(pid: number): boolean;
   close(): void;
 }
@@ -43,6 +44,10 @@ function watchForeignChildren(): ForeignChildren {
   };
   subscribe('child_process', added);
   return {
+    isEmpty: () => {
+      dropEnded();
+      return children.size === 0;
+    },
     has: (pid) => {
       dropEnded();
       return [...children].some((child) => child.pid === pid);
@@ -66,21 +71,24 @@ export function createReaper(reaped: (ends: readonly Reaped[]) => void): Reaper 
   const foreign = watchForeignChildren();
   let next: NodeJS.Immediate | null = null;
 
+  /** Reaped; or left to libuv, and with it those behind it. */
+  const takeNext = (): DeadChild | 'foreign' | null => {
+    if (foreign.isEmpty()) return reapAnyChild();
+    const dead = peekDeadChild();
+    if (dead === null) return null;
+    return foreign.has(dead.pid) ? 'foreign' : reapChild(dead.pid);
+  };
+
   const drain = (): void => {
     if (next !== null) clearImmediate(next);
     next = null;
     const ends: Reaped[] = [];
     let more = true;
     while (more && ends.length < REAPS_PER_TURN) {
-      const dead = peekDeadChild();
-      if (dead === null) {
-        more = false;
-      } else if (foreign.has(dead.pid)) {
-        break;
-      } else {
-        reapChild(dead.pid);
-        ends.push({ pid: dead.pid, status: exitStatus(dead) });
-      }
+      const dead = takeNext();
+      if (dead === 'foreign') break;
+      if (dead === null) more = false;
+      else ends.push({ pid: dead.pid, status: exitStatus(dead) });
     }
     if (more) drainLater();
     if (ends.length > 0) reaped(ends);
