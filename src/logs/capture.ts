@@ -10,6 +10,7 @@
 import { closeSync } from 'node:fs';
 import { NOTHING_CARRIED, newlinesIn } from '../core/lines.ts';
 import type { LogSpec } from '../model/unit.ts';
+import { bytesInPipe } from '../os/libc.ts';
 import type { Clock, Readiness } from '../os/ports.ts';
 import { isAppended } from './append.ts';
 import { Backlog } from './backlog.ts';
@@ -67,7 +68,10 @@ export interface Capture {
   /** Applies at once, without losing or moving a line. */
   update(spec: LogSpec): void;
   stats(): CaptureStats;
-  /** When all processes have ended: resolves when all that the pipes held is in the log, an unended line too. */
+  /**
+   * When all processes have ended: resolves when all that the pipes hold is in the log, an unended line too. What comes
+   * into them from now on is the next run's, whose lines are its own.
+   */
   settle(): Promise<void>;
   /**
    * Writes what the pipes hold and ends the log. Of a line whose end has not come the beginning is written as a piece:
@@ -79,12 +83,15 @@ export interface Capture {
 
 interface Input {
   readonly index: StreamIndex;
+  readonly fd: number;
   readonly source: Source;
   readonly state: StreamState;
   /** Up to where the stream has been dealt with: taken from the spool, if not written yet. */
   position: number;
   /** The line that comes next has lost its beginning: it is dropped to its end. */
   headless: boolean;
+  /** Positions at which a run ended, and an unended line with it; those that have not been reached. */
+  readonly runEnds: number[];
 }
 
 export function createCapture(options: CaptureOptions): Capture {
@@ -154,7 +161,11 @@ class OutputCapture implements Capture {
   }
 
   settle(): Promise<void> {
-    return this.#turns.take(() => this.#takeIn(true));
+    // Before anybody else has the turn: the next run may speak before this one's rest is taken.
+    for (const { index, fd, runEnds } of this.#inputs) {
+      runEnds.push(this.#spool.taken[index] + (bytesInPipe(fd) ?? 0));
+    }
+    return this.#turns.take(() => this.#takeIn());
   }
 
   close(forget: boolean): Promise<void> {
@@ -162,7 +173,9 @@ class OutputCapture implements Capture {
     return this.#turns.take(async () => {
       if (this.#closed) return;
       this.#closed = true;
-      await this.#takeIn(false);
+      await this.#takeIn();
+      for (const input of this.#inputs) this.#takeRest(input, false);
+      await this.#written();
       // The last chance to leave word in the log of what is not in it.
       if (this.#outage !== null) await this.#retry(this.#outage);
       this.#outage?.close();
@@ -176,9 +189,11 @@ class OutputCapture implements Capture {
     const name = STREAM_NAMES[index];
     const input: Input = {
       index,
+      fd,
       state: newStreamState(name),
       position: 0,
       headless: false,
+      runEnds: [],
       source: new Source({
         fd,
         readiness,
@@ -207,12 +222,12 @@ class OutputCapture implements Capture {
     this.#letGo();
   }
 
-  /** Reads what the pipes hold; `ended`: nothing will come that ends a line. */
-  async #takeIn(ended: boolean): Promise<void> {
+  /** Reads what the pipes hold. */
+  async #takeIn(): Promise<void> {
     this.#hold();
     for (const input of this.#inputs) {
       await input.source.drain(() => this.#written());
-      this.#takeRest(input, ended);
+      this.#endRuns(input);
     }
     await this.#written();
     this.#letGo();
@@ -240,6 +255,21 @@ class OutputCapture implements Capture {
 
   /** Deals with a chunk that is borrowed; false: the writer is behind, read no more for now. */
   #take(input: Input, chunk: Buffer): boolean {
+    const runEnd = input.runEnds[0] ?? Infinity;
+    if (runEnd >= input.position + chunk.length) return this.#takePart(input, chunk);
+    const ofRun = runEnd - input.position;
+    if (ofRun > 0) this.#takePart(input, chunk.subarray(0, ofRun));
+    this.#endRuns(input);
+    return this.#take(input, chunk.subarray(ofRun));
+  }
+
+  #endRuns(input: Input): void {
+    const { runEnds } = input;
+    for (; runEnds[0] !== undefined && runEnds[0] <= input.position; runEnds.shift())
+      this.#takeRest(input, true);
+  }
+
+  #takePart(input: Input, chunk: Buffer): boolean {
     const from = this.#encoded;
     input.position += chunk.length;
     if (this.#outage !== null) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createCapture } from '../../../src/logs/capture.ts';
@@ -55,6 +55,23 @@ test('capture: settle may be followed by another run of the unit', async (t) => 
   assert.deepEqual(
     (await entries(log)).map(({ text }) => text),
     ['first', 'second'],
+  );
+});
+
+test('capture: settle ends the line of the run that is over, and not one that the next has begun before its turn', async (t) => {
+  const { capture, log, stdoutFd } = captured(t);
+  writeSync(stdoutFd, 'fir');
+  const first = capture.settle();
+  writeSync(stdoutFd, 'sec');
+  await first;
+  writeSync(stdoutFd, 'ond\nthird');
+  const second = capture.settle();
+  const third = capture.settle();
+  writeSync(stdoutFd, 'fourth\n');
+  await Promise.all([second, third]);
+  assert.deepEqual(
+    (await entries(log)).map(({ text }) => text),
+    ['fir', 'second', 'third', 'fourth'],
   );
 });
 
