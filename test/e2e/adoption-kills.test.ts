@@ -9,7 +9,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { child, temporaryDirectory } from '../support/child.ts';
+import { child, openChannel, temporaryDirectory } from '../support/child.ts';
 import { dedent } from '../support/dedent.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
 
@@ -46,13 +46,14 @@ function post(unitd: Unitd, path: string): void {
 test(`${KILLS} kills at random moments: no unit runs twice, no process is left over, all are where they are wanted (seed ${SEED})`, async (t) => {
   const draw = drawsOf(SEED);
   const locks = temporaryDirectory(t);
-  const lone = `${child.lone} ${locks}`;
+  const channel = openChannel(t);
+  const lone = `${child.lone} ${channel.path} ${locks}`;
   const quick = 'restart: { delay: 10ms, maxDelay: 50ms }';
   const files: Readonly<Record<string, string>> = {
     'base.yaml': `command: ${lone} sleep infinity\n${quick}`,
     'leaning.yaml': `command: ${lone} sleep infinity\nrequires: [base]\n${quick}`,
     'crashing.yaml': `command: ${lone} sh -c "sleep 0.05; exit 1"\n${quick}`,
-    'forking.yaml': `command: ${lone} ${child.doubleFork} /dev/null\n${quick}`,
+    'forking.yaml': `command: ${lone} ${child.doubleFork} ${channel.path}\n${quick}`,
     'deaf.yaml': `command: ${lone} ${child.ignoreTerm} /dev/null\nstop: { timeout: 50ms }\n${quick}`,
     'helped.yaml': `
       command: ${lone} sleep infinity
@@ -116,6 +117,9 @@ test(`${KILLS} kills at random moments: no unit runs twice, no process is left o
   const after = (await unitd.unit('rock')).unit;
   assert.deepEqual([after.pid, after.restarts], [rock.pid, rock.restarts], 'what nobody touched');
   assert.equal((await unitd.cli('stop', 'crashing')).code, 0);
+  // None of them forks any more.
+  for (const { name, pid } of (await unitd.status()).units)
+    if (pid !== null) await channel.from(pid, name === 'forking' ? 'main' : 'alone');
   const owned = await Promise.all(names.map(async (name) => (await unitd.unit(name)).processes));
   const known = new Set([after.pid, ...owned.flat().map(({ pid }) => pid)]);
   assert.deepEqual(

@@ -11,7 +11,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { PlanDocument } from '../../src/wire/v1.ts';
-import { child, temporaryDirectory } from '../support/child.ts';
+import { child, openChannel, temporaryDirectory, type Channel } from '../support/child.ts';
 import { NO_COMPILER, openFaults, type Faults } from '../support/faults.ts';
 import { Unitd, type StartOptions } from '../support/unitd.ts';
 import { USERS } from '../support/users.ts';
@@ -35,8 +35,7 @@ function webFile(lone: string, word: string): string {
 }
 
 /** One unit of each kind; `lone` notes when two processes of one unit are there at once. */
-function filesOf(locks: string): Readonly<Record<string, string>> {
-  const lone = `${child.lone} ${locks}`;
+function filesOf(lone: string): Readonly<Record<string, string>> {
   return {
     'base.yaml': `command: ${lone} sleep infinity`,
     'web.yaml': webFile(lone, 'as it was'),
@@ -88,7 +87,12 @@ async function live(unitd: Unitd, changed: string): Promise<Told> {
 }
 
 /** Of a daemon that took over: all is where it is wanted, once, and wanted where the operator said. */
-async function assertWhole(unitd: Unitd, locks: string, { kept, cut }: Told): Promise<void> {
+async function assertWhole(
+  unitd: Unitd,
+  locks: string,
+  channel: Channel,
+  { kept, cut }: Told,
+): Promise<void> {
   const rest: Readonly<Record<string, string>> = { job: 'completed' };
   const look = await unitd.until((at) =>
     ['base', 'web', 'job', 'spare'].every((name) => {
@@ -108,6 +112,7 @@ async function assertWhole(unitd: Unitd, locks: string, { kept, cut }: Told): Pr
     assert.equal(look(name)?.wanted, wanted, `${name} is wanted ${wanted}`);
   const { plan } = await unitd.get<PlanDocument>('/v1/plan');
   assert.deepEqual(plan.units, [], 'what a reload would still do');
+  for (const { pid } of (await unitd.status()).units) if (pid !== null) await channel.from(pid, 'alone');
   assert.equal(textOf(join(locks, 'two')), '', 'units that ran twice');
   const stories = await Promise.all(
     ['base', 'web', 'job', 'spare'].map(async (name) => await unitd.unit(name)),
@@ -130,8 +135,10 @@ async function dieAt(
 ): Promise<boolean> {
   const locks = temporaryDirectory(t);
   chmodSync(locks, 0o777);
+  const channel = openChannel(t);
+  const lone = `${child.lone} ${channel.path} ${locks}`;
   const unitd = new Unitd(t, { ...options, env: faults.env });
-  const files = filesOf(locks);
+  const files = filesOf(lone);
   for (const [name, text] of Object.entries(files)) unitd.write(name, text);
   faults.killAt(number, unitd.root);
   const failure = await unitd.start().then(
@@ -140,7 +147,7 @@ async function dieAt(
   );
   const told =
     failure === null
-      ? await live(unitd, webFile(`${child.lone} ${locks}`, 'changed'))
+      ? await live(unitd, webFile(lone, 'changed'))
       : { kept: new Map<string, 'up' | 'down'>(), cut: null };
   const journalBytes = statSync(join(unitd.runtime, 'journal'), { throwIfNoEntry: false })?.size ?? 0;
   const { signal } = await unitd.stopOrEnded();
@@ -153,7 +160,7 @@ async function dieAt(
     return false;
   }
   await unitd.start();
-  await assertWhole(unitd, locks, told);
+  await assertWhole(unitd, locks, channel, told);
   assert.deepEqual(await unitd.stop(), { code: 0, signal: null });
   return true;
 }

@@ -16,7 +16,7 @@
 //   child.failTimes N FILE CHANNEL       exits 1 at its first N starts (counted in FILE), then says `up PID` and stays
 //   child.flood N [CHANNEL]              prints `line 1` to `line N`, says `done PID`, then stays
 //   child.spin CHANNEL                    says `spinning PID`, then uses a processor until a signal ends it
-//   child.lone DIRECTORY WORD…            becomes WORD…; two of one unit at a time are noted in DIRECTORY/two
+//   child.lone CHANNEL DIRECTORY WORD…   says `alone PID` and becomes WORD…; two of one unit at a time: DIRECTORY/two
 //   child.bomb CHANNEL DEPTH             2^(DEPTH+1)-1 processes in as many sessions, deaf to TERM, each says `bomb PID`
 //   child.forget CHANNEL                 like doubleFork, but the grandchild has an empty environment: `escaped PID`
 //   child.daemonize CHANNEL [PIDFILE]    exits 0, and leaves a daemon with a worker that says `daemon PID`; USR1: exit 3
@@ -66,6 +66,8 @@ export interface Channel {
   readonly said: readonly Announcement[];
   /** The first announcement of `word` (after the first `skip` of that word): `next('up', 1)` is the second start. */
   next(word: string, skip?: number): Promise<Announcement>;
+  /** The announcement of `word` by this process. */
+  from(pid: number, word: string): Promise<Announcement>;
 }
 
 export interface Gate {
@@ -114,6 +116,8 @@ export function openChannel(t: TestContext): Channel {
       let count = 0;
       return arrivals.first((said) => said.word === word && count++ === skip, `"${word}" number ${skip + 1}`);
     },
+    from: (pid, word) =>
+      arrivals.first((said) => said.word === word && said.pid === pid, `"${word}" of ${pid}`),
   };
 }
 
