@@ -152,7 +152,7 @@ async function writeThroughKills(t: TestContext, kills: number, options: StartOp
 
 for (const { as, skip, options } of USERS) {
   // All that differs for an ordinary user is what the machine refuses: a part of them shows it.
-  const kills = options.asUser === undefined ? KILLS : Math.ceil(KILLS / 5);
+  const kills = options.asUser === undefined ? KILLS : Math.ceil(KILLS / 10);
   const title = `as ${as}: ${kills} kills of the daemon under units that write without pause: every line once, whole, in order (seed ${SEED})`;
   test(title, { skip }, async (t) => await writeThroughKills(t, kills, options));
 }

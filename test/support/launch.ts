@@ -92,14 +92,20 @@ export function cannotRunAs(user: string): string | false {
   return look.status === 0 ? false : `${user} cannot read ${PROGRAM}`;
 }
 
+const idsByName = new Map<string, [number, number]>();
+
 /** User and group id of a user by name. */
 export function idsOf(user: string): [number, number] {
+  const known = idsByName.get(user);
+  if (known !== undefined) return known;
   const ask = (flag: string): number => {
     const { status, stdout } = spawnSync('id', [flag, user], { encoding: 'utf8' });
     if (status !== 0) throw new Error(`cannot find user "${user}"`);
     return Number(stdout);
   };
-  return [ask('-u'), ask('-g')];
+  const ids: [number, number] = [ask('-u'), ask('-g')];
+  idsByName.set(user, ids);
+  return ids;
 }
 
 /** setpriv(1), for node's own `uid` drops no group of root's and takes none of the user's. */

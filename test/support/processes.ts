@@ -23,6 +23,13 @@ export interface Mark {
 
 /** null if there is no such process (any more). */
 export function processFact(pid: number): ProcessFact | null {
+  const stat = statFact(pid);
+  return stat === null ? null : withCommand(stat);
+}
+
+type StatFact = Omit<ProcessFact, 'command'>;
+
+function statFact(pid: number): StatFact | null {
   const stat = readOrNull(`/proc/${pid}/stat`);
   if (stat === null) return null;
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -32,22 +39,27 @@ export function processFact(pid: number): ProcessFact | null {
     parentPid: Number(fields[1]),
     session: Number(fields[3]),
     startTicks: Number(fields[19]),
-    command: (readOrNull(`/proc/${pid}/cmdline`) ?? '').replaceAll('\0', ' ').trim(),
   };
+}
+
+function withCommand(stat: StatFact): ProcessFact {
+  const words = readOrNull(`/proc/${stat.pid}/cmdline`) ?? '';
+  return { ...stat, command: words.replaceAll('\0', ' ').trim() };
 }
 
 /** Neither gone nor a zombie. */
 export function isAlive(pid: number): boolean {
-  const fact = processFact(pid);
+  const fact = statFact(pid);
   return fact !== null && fact.state !== 'Z';
 }
 
 /** Living processes and zombies whose parent is `pid`. */
 export function childrenOf(pid: number): ProcessFact[] {
   return allPids()
-    .map(processFact)
+    .map(statFact)
     .filter((fact) => fact !== null)
-    .filter((fact) => fact.parentPid === pid);
+    .filter((fact) => fact.parentPid === pid)
+    .map(withCommand);
 }
 
 /** Living processes that carry the mark, this one excepted. A zombie has no environment left and is not found. */
