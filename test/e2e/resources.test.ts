@@ -1,5 +1,5 @@
 // What a unit may have, on the kernel's own controllers: in force in its cgroup, changed and taken back in place. Where
-// this machine does not give them to the tests, the same file runs in a virtual machine.
+// this machine does not give them to the tests, another-kernel.test.ts runs this file in a virtual machine.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,6 @@ import { child, openChannel, openGate } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { withoutControllers } from '../support/controllers.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
-import { cannotBoot, runInMachine } from '../support/virtual-machine.ts';
 
 const skip = withoutControllers();
 
@@ -243,12 +242,3 @@ test(
     assert.equal(writeControl(base, 'cgroup.procs', '0'), null, 'the next daemon can be started there');
   },
 );
-
-const elsewhere = skip === false ? 'the tests above run here' : cannotBoot();
-
-test('the tests above, in a virtual machine', { skip: elsewhere, timeout: 500_000 }, async (t) => {
-  const { code, passed, skipped, output } = await runInMachine(t, ['e2e/resources']);
-  assert.equal(code, 0, output);
-  assert.equal(passed, 8, output);
-  assert.equal(skipped, 1, output);
-});
