@@ -1,36 +1,47 @@
 // What the machine may do to a daemon: disks that refuse, descriptors and processes that are not to be had, clocks that
-// jump, a stop in its tracks, floods and bursts. Each time the whole world is looked at afterwards: processes, journal,
-// logs, status. The faults are injected into the daemon alone (support/faults).
+// jump. Each time the whole world is looked at afterwards: processes, journal, logs, status. The faults are injected into
+// the daemon alone (support/faults).
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { cannotUseCgroups } from '../support/cgroups.ts';
-import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
+import { child, openChannel, openGate } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { NO_COMPILER, openFaults, refusalsOf, REFUSALS, type Faults } from '../support/faults.ts';
-import { childrenOf, isAlive, processFact } from '../support/processes.ts';
-import { startUnitd } from '../support/unitd.ts';
+import { commandAs } from '../support/launch.ts';
+import { isAlive } from '../support/processes.ts';
+import { startUnitd, type StartOptions } from '../support/unitd.ts';
+import { formsFor, USERS, type UserCase } from '../support/users.ts';
 
-function withFaults(title: string, run: (t: TestContext, faults: Faults) => Promise<void>): void {
-  test(title, async (t) => {
+/** `options` are those of a daemon that the faults are for. */
+function withFaults(
+  { as, skip, options }: UserCase,
+  title: string,
+  run: (t: TestContext, faults: Faults, options: StartOptions) => Promise<void>,
+): void {
+  test(`as ${as}: ${title}`, { skip }, async (t) => {
     const faults = openFaults(t);
     if (faults === null) t.skip(NO_COMPILER);
-    else await run(t, faults);
+    else await run(t, faults, { ...options, env: faults.env });
   });
 }
 
-for (const how of REFUSALS) {
+const eachAs = <T>(all: readonly T[], one: T): readonly (readonly [UserCase, T])[] =>
+  USERS.flatMap((user) => formsFor(user, all, one).map((form) => [user, form] as const));
+
+for (const [user, how] of eachAs(REFUSALS, 'read-only')) {
   withFaults(
+    user,
     `a ${how} state directory: units go on, words hold, it is said, and made good afterwards`,
-    async (t, faults) => {
+    async (t, faults, options) => {
       const channel = openChannel(t);
       const unitd = await startUnitd(
         t,
         { 'web.yaml': `command: ${child.announce} ${channel.path}`, 'spare.yaml': 'command: sleep infinity' },
-        { env: faults.env },
+        options,
       );
       const web = await channel.next('up');
       faults.fail(...refusalsOf(unitd.state, how));
@@ -53,8 +64,9 @@ for (const how of REFUSALS) {
   );
 
   withFaults(
+    user,
     `a ${how} runtime directory: units go on and restart, and the next daemon takes them all back`,
-    async (t, faults) => {
+    async (t, faults, options) => {
       const channel = openChannel(t);
       const unitd = await startUnitd(
         t,
@@ -62,7 +74,7 @@ for (const how of REFUSALS) {
           'web.yaml': `command: ${child.announce} ${channel.path} web\nrestart: { delay: 10ms, maxDelay: 10ms }`,
           'rock.yaml': `command: ${child.announce} ${channel.path} rock`,
         },
-        { env: faults.env },
+        options,
       );
       const rock = await channel.next('rock');
       process.kill((await channel.next('web')).pid, 'SIGKILL');
@@ -90,14 +102,15 @@ for (const how of REFUSALS) {
   );
 
   withFaults(
+    user,
     `a ${how} log directory: the service goes on, lines that are lost are counted, and capture resumes`,
-    async (t, faults) => {
+    async (t, faults, options) => {
       const [channel, gate] = [openChannel(t), openGate(t)];
       const script = `echo before; echo "said $$$$" >${channel.path}; read -r _ <${gate.path}; seq 1 200; read -r _ <${gate.path}; echo after; exec sleep infinity`;
       const unitd = await startUnitd(
         t,
         { 'web.yaml': `command: [sh, -c, '${script}']\nlogs: { maxSize: 1kB }` },
-        { env: faults.env },
+        options,
       );
       const { pid } = await channel.next('said');
       await unitd.untilLog('web', 'before');
@@ -119,15 +132,18 @@ for (const how of REFUSALS) {
   );
 }
 
-for (const [what, fault, reason] of [
+const SCARCE = [
   ['no descriptor is to be had', { call: 'open', error: 'EMFILE' }, /EMFILE|too many open files/i],
   ['no pipe can be made', { call: 'mkfifo', error: 'ENOSPC' }, /ENOSPC|no space/i],
   ['no process is to be had', { call: 'posix_spawn', error: 'EAGAIN' }, /limit on the number of processes/],
   ['no memory is to be had', { call: 'posix_spawn', error: 'ENOMEM' }, /not enough memory/],
-] as const) {
+] as const;
+
+for (const [user, [what, fault, reason]] of eachAs(SCARCE, SCARCE[2])) {
   withFaults(
+    user,
     `a start for which ${what} fails by name, is tried again, and works once there is`,
-    async (t, faults) => {
+    async (t, faults, options) => {
       const channel = openChannel(t);
       const unitd = await startUnitd(
         t,
@@ -138,7 +154,7 @@ for (const [what, fault, reason] of [
           enabled: false
           restart: { delay: 20ms, maxDelay: 20ms }`,
         },
-        { env: faults.env },
+        options,
       );
       const rock = await channel.next('rock');
       const next = await unitd.follow();
@@ -175,21 +191,24 @@ async function keptConnection(t: TestContext, path: string): Promise<(verb: stri
 }
 
 /** The soft limit on the daemon's open files, where its next one would be the first that is too many. Gives the way back. */
-function leaveNoDescriptor(pid: number): () => void {
+function leaveNoDescriptor(pid: number, asUser: string | undefined): () => void {
   const [, before] = /^Max open files +(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8')) ?? [];
   const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
   let limit = 0;
   while (open.has(limit)) limit += 1;
-  const setTo = (soft: string): void =>
-    void execFileSync('prlimit', ['--pid', String(pid), `--nofile=${soft}:`]);
+  const setTo = (soft: string): void => {
+    // Root without CAP_SYS_RESOURCE sets its own limits alone.
+    const [first, ...words] = commandAs(asUser, ['prlimit', '--pid', String(pid), `--nofile=${soft}:`]);
+    execFileSync(first, words);
+  };
   setTo(String(limit));
   return () => setTo(before ?? '');
 }
 
-for (const fence of ['cgroup', 'session'] as const) {
+for (const [{ as, skip, options }, fence] of eachAs(['cgroup', 'session'] as const, 'session')) {
   test(
-    `by ${fence}: a daemon that has no descriptor left restarts and stops what it has, and has all again with one`,
-    { skip: fence === 'cgroup' && cannotUseCgroups() },
+    `as ${as}, by ${fence}: a daemon that has no descriptor left restarts and stops what it has, and has all again with one`,
+    { skip: skip || (fence === 'cgroup' && cannotUseCgroups()) },
     async (t) => {
       const channel = openChannel(t);
       const unitd = await startUnitd(
@@ -198,7 +217,7 @@ for (const fence of ['cgroup', 'session'] as const) {
           'web.yaml': `command: ${child.announce} ${channel.path} web\nrestart: { delay: 10ms }`,
           'tree.yaml': `command: ${child.doubleFork} ${channel.path} deaf\nstop: { timeout: 100ms }`,
         },
-        { args: ['--fence', fence, '--usage-interval', 'infinity'] },
+        { ...options, args: ['--fence', fence, '--usage-interval', 'infinity'] },
       );
       const [web, main, grandchild] = await Promise.all([
         channel.next('web'),
@@ -208,7 +227,7 @@ for (const fence of ['cgroup', 'session'] as const) {
       await unitd.until({ web: 'running', tree: 'running' });
       const ask = await keptConnection(t, unitd.socket);
       assert.match(await ask('GET /v1/status'), /"state":"running"/);
-      const mend = leaveNoDescriptor(unitd.pid);
+      const mend = leaveNoDescriptor(unitd.pid, options.asUser);
       process.kill(web.pid, 'SIGKILL');
       await channel.next('web', 1);
       assert.match(await ask('POST /v1/units/tree/stop'), /"ok":true/);
@@ -222,10 +241,11 @@ for (const fence of ['cgroup', 'session'] as const) {
   );
 }
 
-for (const days of [1, -1]) {
+for (const [user, days] of eachAs([1, -1], 1)) {
   withFaults(
+    user,
     `the wall clock jumps ${days} day: no deadline moves, nothing restarts, and the logs stay in order`,
-    async (t, faults) => {
+    async (t, faults, options) => {
       const [channel, gate] = [openChannel(t), openGate(t)];
       const unitd = await startUnitd(
         t,
@@ -235,7 +255,7 @@ for (const days of [1, -1]) {
           'far.yaml': `command: ${child.exit} 1\nrestart: { delay: 1h, maxDelay: 1h, jitter: 0 }`,
           'soon.yaml': `command: ${child.announce} ${channel.path} soon\nrestart: { delay: 10ms }`,
         },
-        { env: faults.env, args: ['--usage-interval', '100ms'] },
+        { ...options, args: ['--usage-interval', '100ms'] },
       );
       const { pid } = await channel.next('up');
       await unitd.untilLog('web', 'one');
@@ -265,116 +285,3 @@ for (const days of [1, -1]) {
     },
   );
 }
-
-test('a daemon that is stopped in its tracks sees to everything when it goes on', async (t) => {
-  const channel = openChannel(t);
-  const unitd = await startUnitd(t, {
-    'web.yaml': `command: ${child.announce} ${channel.path} web\nrestart: { delay: 10ms }`,
-    'fork.yaml': `command: ${child.doubleFork} ${channel.path}\nrestart: { delay: 10ms }`,
-  });
-  const [web, main, grandchild] = await Promise.all([
-    channel.next('web'),
-    channel.next('main'),
-    channel.next('grandchild'),
-  ]);
-  await unitd.until({ web: 'running', fork: 'running' });
-  unitd.signal('SIGSTOP');
-  while (processFact(unitd.pid)?.state !== 'T') await new Promise((resolve) => setImmediate(resolve));
-  for (const { pid } of [web, main, grandchild]) process.kill(pid, 'SIGKILL');
-  const asked = unitd.cli('status');
-  unitd.signal('SIGCONT');
-  const [again, next] = [await channel.next('web', 1), await channel.next('main', 1)];
-  await unitd.until((look) => look('web')?.pid === again.pid && look('fork')?.pid === next.pid);
-  assert.notEqual((await asked).code, 69);
-  await unitd.untilNoZombie();
-});
-
-test('a unit that floods its output holds up no start, stop or restart of another', async (t) => {
-  const channel = openChannel(t);
-  const unitd = await startUnitd(t, {
-    'flood.yaml': `command: [sh, -c, 'yes "a line of a flood that does not end" & yes "and another" >&2']\nlogs: { maxSize: 1MB, maxFiles: 2, compress: false }`,
-    'web.yaml': `command: ${child.announce} ${channel.path}\nrestart: { delay: 0s, factor: 1 }`,
-  });
-  for (let round = 0; round < 20; round += 1) process.kill((await channel.next('up', round)).pid, 'SIGKILL');
-  await channel.next('up', 20);
-  for (const verb of ['stop', 'start', 'restart']) assert.equal((await unitd.cli(verb, 'web')).code, 0);
-  const { logs, unit } = await unitd.unit('flood');
-  assert.deepEqual([unit.state, logs.droppedLines], ['running', 0]);
-  assert.ok(logs.lines > 1000);
-});
-
-const BURST = `
-#define _GNU_SOURCE
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-#define STACK_BYTES 8192
-static int ends[2], ready[2];
-static int stay(void *nothing) {
-  char byte;
-  (void)nothing;
-  close(ends[1]);
-  if (write(ready[1], "", 1) != 1) return 3;
-  return read(ends[0], &byte, 1) != 0;
-}
-/*
- * Makes ARGV[1] thousands of children that end together, once this process has ended, and leaves them to whoever takes
- * them. Says so of each thousand, and then of all. They share its memory: to copy that takes three times as long.
- */
-int main(int argc, char **words) {
-  char byte;
-  if (argc < 3 || pipe(ends) != 0 || pipe(ready) != 0) return 1;
-  int wanted = 1000 * atoi(words[1]);
-  FILE *channel = fopen(words[2], "w");
-  char *stacks = malloc((size_t)wanted * STACK_BYTES);
-  if (channel == NULL || stacks == NULL) return 5;
-  setvbuf(channel, NULL, _IOLBF, 0);
-  for (int made = 0; made < wanted; made++) {
-    if (made % 1000 == 0) fprintf(channel, "more %d\\n", getpid());
-    if (clone(stay, stacks + (size_t)(made + 1) * STACK_BYTES, CLONE_VM | SIGCHLD, NULL) < 0) return 2;
-  }
-  for (int met = 0; met < wanted; met++) if (read(ready[0], &byte, 1) != 1) return 4;
-  fprintf(channel, "burst %d\\n", getpid());
-  fclose(channel);
-  pause();
-  return 0;
-}
-`;
-
-/** 10,000 exits; UNITD_TEST_BURST makes it fewer. */
-const THOUSANDS = Number(process.env['UNITD_TEST_BURST'] ?? 10);
-
-test('thousands of exits in a burst: all are reaped, and nobody waits for it', async (t) => {
-  const program = join(temporaryDirectory(t), 'burst');
-  try {
-    execFileSync('cc', ['-O2', '-x', 'c', '-o', program, '-'], {
-      input: BURST,
-      stdio: ['pipe', 'ignore', 'ignore'],
-    });
-  } catch {
-    return t.skip(NO_COMPILER);
-  }
-  assert.ok(existsSync(program));
-  const channel = openChannel(t);
-  const unitd = await startUnitd(
-    t,
-    {
-      // Its children are not to be killed one by one: they end by themselves, at once.
-      'burst.yaml': `command: ${program} ${THOUSANDS} ${channel.path}\nstop: { killMode: process }\nrestart: { policy: no }`,
-      'web.yaml': `command: ${child.announce} ${channel.path}\nrestart: { delay: 0s, factor: 1 }`,
-    },
-    { leavesProcesses: true, args: ['--usage-interval', 'infinity'] },
-  );
-  for (let thousands = 0; thousands < THOUSANDS; thousands += 1) await channel.next('more', thousands);
-  const burst = await channel.next('burst');
-  assert.equal(childrenOf(burst.pid).length, THOUSANDS * 1000);
-  process.kill(burst.pid, 'SIGKILL');
-  for (let round = 0; round < 10; round += 1) process.kill((await channel.next('up', round)).pid, 'SIGKILL');
-  await channel.next('up', 10);
-  await unitd.until({ burst: 'failed', web: 'running' });
-  while (childrenOf(unitd.pid).length > 1) await unitd.status();
-  const [only] = childrenOf(unitd.pid);
-  assert.equal(only?.pid, (await unitd.unit('web')).unit.pid);
-});

@@ -4,40 +4,43 @@ import { rmSync } from 'node:fs';
 import { test } from 'node:test';
 import { child, openChannel } from '../support/child.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
+import { USERS } from '../support/users.ts';
 
 async function facts(unitd: Unitd, name: string): Promise<string> {
   const { unit } = await unitd.unit(name);
   return `${unit.state}, wanted ${unit.wanted}${unit.held ? ', held' : ''}`;
 }
 
-test('stop holds across reloads and daemon restarts, until start', async (t) => {
-  const channel = openChannel(t);
-  const unitd = await startUnitd(t, { 'web.yaml': `command: ${child.announce} ${channel.path}` });
-  await channel.next('up');
-  assert.equal((await unitd.cli('stop', 'web')).code, 0);
-  assert.equal(await facts(unitd, 'web'), 'stopped, wanted down, held');
-  assert.match((await unitd.cli('status')).stdout, /web\s+stopped \(held\).*stopped by the operator/);
+for (const { as, skip, options } of USERS) {
+  test(`as ${as}: stop holds across reloads and daemon restarts, until start`, { skip }, async (t) => {
+    const channel = openChannel(t);
+    const unitd = await startUnitd(t, { 'web.yaml': `command: ${child.announce} ${channel.path}` }, options);
+    await channel.next('up');
+    assert.equal((await unitd.cli('stop', 'web')).code, 0);
+    assert.equal(await facts(unitd, 'web'), 'stopped, wanted down, held');
+    assert.match((await unitd.cli('status')).stdout, /web\s+stopped \(held\).*stopped by the operator/);
 
-  unitd.write('web.yaml', `command: ${child.announce} ${channel.path} changed`);
-  assert.equal((await unitd.cli('reload')).code, 0);
-  assert.equal(await facts(unitd, 'web'), 'stopped, wanted down, held');
+    unitd.write('web.yaml', `command: ${child.announce} ${channel.path} changed`);
+    assert.equal((await unitd.cli('reload')).code, 0);
+    assert.equal(await facts(unitd, 'web'), 'stopped, wanted down, held');
 
-  await unitd.stop();
-  await unitd.start();
-  assert.equal(await facts(unitd, 'web'), 'stopped, wanted down, held');
+    await unitd.stop();
+    await unitd.start();
+    assert.equal(await facts(unitd, 'web'), 'stopped, wanted down, held');
 
-  await unitd.kill('SIGKILL');
-  await unitd.start();
-  assert.equal(await facts(unitd, 'web'), 'stopped, wanted down, held');
+    await unitd.kill('SIGKILL');
+    await unitd.start();
+    assert.equal(await facts(unitd, 'web'), 'stopped, wanted down, held');
 
-  assert.equal((await unitd.cli('start', 'web')).code, 0);
-  assert.equal(await facts(unitd, 'web'), 'running, wanted up');
-  await channel.next('changed');
-  assert.deepEqual(
-    channel.said.map(({ word }) => word),
-    ['up', 'changed'],
-  );
-});
+    assert.equal((await unitd.cli('start', 'web')).code, 0);
+    assert.equal(await facts(unitd, 'web'), 'running, wanted up');
+    await channel.next('changed');
+    assert.deepEqual(
+      channel.said.map(({ word }) => word),
+      ['up', 'changed'],
+    );
+  });
+}
 
 test('start and reload of what waits for a held unit fail and name the way out, by whatever the wait is long', async (t) => {
   const unitd = await startUnitd(t, {
@@ -147,30 +150,40 @@ test('restart gives a new process to the unit and to those that require it, and 
   assert.deepEqual([api2 === api, db2 === db, web2 === web], [false, false, true]);
 });
 
-test('the ends of a unit are remembered across a clean stop and a boot, until its file is gone', async (t) => {
-  const channel = openChannel(t);
-  const unitd = await startUnitd(t, {
-    'web.yaml': `command: ${child.announce} ${channel.path}\nrestart: { delay: 0s }`,
-  });
-  process.kill((await channel.next('up')).pid, 'SIGKILL');
-  await channel.next('up', 1);
-  const causes = async (): Promise<readonly string[]> =>
-    (await unitd.unit('web')).history.map(
-      ({ text, requested }) => `${text}${requested ? ', asked for' : ''}`,
-    );
-  await unitd.stop();
-  // What is in the runtime directory goes with the boot.
-  rmSync(unitd.runtime, { recursive: true });
-  await unitd.start();
-  await channel.next('up', 2);
-  const ends = ['was killed by SIGKILL', 'was killed by SIGTERM, asked for'];
-  assert.deepEqual(await causes(), ends);
-  const { unit } = await unitd.unit('web');
-  assert.deepEqual([unit.lastExit?.signal, unit.restarts, unit.reason], ['SIGTERM', 0, 'up']);
+for (const { as, skip, options } of USERS) {
+  test(
+    `as ${as}: the ends of a unit are remembered across a clean stop and a boot, until its file is gone`,
+    { skip },
+    async (t) => {
+      const channel = openChannel(t);
+      const unitd = await startUnitd(
+        t,
+        {
+          'web.yaml': `command: ${child.announce} ${channel.path}\nrestart: { delay: 0s }`,
+        },
+        options,
+      );
+      process.kill((await channel.next('up')).pid, 'SIGKILL');
+      await channel.next('up', 1);
+      const causes = async (): Promise<readonly string[]> =>
+        (await unitd.unit('web')).history.map(
+          ({ text, requested }) => `${text}${requested ? ', asked for' : ''}`,
+        );
+      await unitd.stop();
+      // What is in the runtime directory goes with the boot.
+      rmSync(unitd.runtime, { recursive: true });
+      await unitd.start();
+      await channel.next('up', 2);
+      const ends = ['was killed by SIGKILL', 'was killed by SIGTERM, asked for'];
+      assert.deepEqual(await causes(), ends);
+      const { unit } = await unitd.unit('web');
+      assert.deepEqual([unit.lastExit?.signal, unit.restarts, unit.reason], ['SIGTERM', 0, 'up']);
 
-  unitd.remove('web.yaml');
-  assert.equal((await unitd.cli('reload')).code, 0);
-  unitd.write('web.yaml', `command: ${child.announce} ${channel.path}`);
-  assert.equal((await unitd.cli('reload')).code, 0);
-  assert.deepEqual(await causes(), []);
-});
+      unitd.remove('web.yaml');
+      assert.equal((await unitd.cli('reload')).code, 0);
+      unitd.write('web.yaml', `command: ${child.announce} ${channel.path}`);
+      assert.equal((await unitd.cli('reload')).code, 0);
+      assert.deepEqual(await causes(), []);
+    },
+  );
+}

@@ -6,42 +6,53 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { child, openChannel } from '../support/child.ts';
 import { startUnitd } from '../support/unitd.ts';
+import { USERS } from '../support/users.ts';
 
-test('a daemon that starts over a broken file runs its last good form, degraded, and heals at the next good reload', async (t) => {
-  const channel = openChannel(t);
-  const unitd = await startUnitd(t, {
-    'web.yaml': `command: ${child.announce} ${channel.path} web`,
-    'db.yaml': `command: ${child.announce} ${channel.path} db`,
-  });
-  await channel.next('web');
-  await channel.next('db');
-  await unitd.stop();
-  unitd.write('web.yaml', 'command: sleep infinity\nrestart: { delai: 1s }\n');
-  unitd.write('db.yaml', `command: ${child.announce} ${channel.path} db2`);
-  await unitd.start();
-  const web = await channel.next('web', 1);
-  await channel.next('db2');
-  await unitd.says(`${join(unitd.units, 'web.yaml')}:2:`);
-  const { daemon } = await unitd.status();
-  assert.equal(daemon.degraded, true);
-  assert.deepEqual(
-    daemon.problems.map(({ unit, line, field, severity }) => ({ unit, line, field, severity })),
-    [{ unit: 'web', line: 2, field: 'restart.delai', severity: 'error' }],
+for (const { as, skip, options } of USERS) {
+  test(
+    `as ${as}: a daemon that starts over a broken file runs its last good form, degraded, and heals at the next good reload`,
+    { skip },
+    async (t) => {
+      const channel = openChannel(t);
+      const unitd = await startUnitd(
+        t,
+        {
+          'web.yaml': `command: ${child.announce} ${channel.path} web`,
+          'db.yaml': `command: ${child.announce} ${channel.path} db`,
+        },
+        options,
+      );
+      await channel.next('web');
+      await channel.next('db');
+      await unitd.stop();
+      unitd.write('web.yaml', 'command: sleep infinity\nrestart: { delai: 1s }\n');
+      unitd.write('db.yaml', `command: ${child.announce} ${channel.path} db2`);
+      await unitd.start();
+      const web = await channel.next('web', 1);
+      await channel.next('db2');
+      await unitd.says(`${join(unitd.units, 'web.yaml')}:2:`);
+      const { daemon } = await unitd.status();
+      assert.equal(daemon.degraded, true);
+      assert.deepEqual(
+        daemon.problems.map(({ unit, line, field, severity }) => ({ unit, line, field, severity })),
+        [{ unit: 'web', line: 2, field: 'restart.delai', severity: 'error' }],
+      );
+      const told = await unitd.cli('status');
+      assert.match(told.stdout + told.stderr, /degraded/i);
+      assert.match(told.stdout + told.stderr, /web\.yaml:2:/);
+
+      assert.equal((await unitd.cli('reload')).code, 78, 'a reload is still all or nothing');
+      assert.equal((await unitd.unit('web')).unit.pid, web.pid);
+      assert.equal((await unitd.status()).daemon.degraded, true);
+
+      unitd.write('web.yaml', `command: ${child.announce} ${channel.path} web\nrestart: { delay: 1s }`);
+      assert.equal((await unitd.cli('reload')).code, 0);
+      const { daemon: healed } = await unitd.status();
+      assert.deepEqual([healed.degraded, healed.problems], [false, []]);
+      assert.equal((await unitd.unit('web')).unit.pid, web.pid, 'the same command, so the same process');
+    },
   );
-  const told = await unitd.cli('status');
-  assert.match(told.stdout + told.stderr, /degraded/i);
-  assert.match(told.stdout + told.stderr, /web\.yaml:2:/);
-
-  assert.equal((await unitd.cli('reload')).code, 78, 'a reload is still all or nothing');
-  assert.equal((await unitd.unit('web')).unit.pid, web.pid);
-  assert.equal((await unitd.status()).daemon.degraded, true);
-
-  unitd.write('web.yaml', `command: ${child.announce} ${channel.path} web\nrestart: { delay: 1s }`);
-  assert.equal((await unitd.cli('reload')).code, 0);
-  const { daemon: healed } = await unitd.status();
-  assert.deepEqual([healed.degraded, healed.problems], [false, []]);
-  assert.equal((await unitd.unit('web')).unit.pid, web.pid, 'the same command, so the same process');
-});
+}
 
 test('without a last good set the good files run, degraded, and what requires a bad one does not', async (t) => {
   const unitd = await startUnitd(t, {
@@ -63,20 +74,26 @@ test('without a last good set the good files run, degraded, and what requires a 
   assert.equal((await unitd.status()).daemon.degraded, false);
 });
 
-test('a units.d that is gone at the start: the last good set runs; once back, a reload takes it', async (t) => {
-  const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
-  await unitd.until({ web: 'running' });
-  await unitd.stop();
-  renameSync(unitd.units, `${unitd.units}.away`);
-  await unitd.start();
-  await unitd.until({ web: 'running' });
-  assert.equal((await unitd.status()).daemon.degraded, true);
-  assert.equal((await unitd.cli('reload')).code, 78);
-  assert.equal((await unitd.unit('web')).unit.state, 'running', 'a directory that is gone stops nothing');
-  renameSync(`${unitd.units}.away`, unitd.units);
-  assert.equal((await unitd.cli('reload')).code, 0);
-  assert.equal((await unitd.status()).daemon.degraded, false);
-});
+for (const { as, skip, options } of USERS) {
+  test(
+    `as ${as}: a units.d that is gone at the start: the last good set runs; once back, a reload takes it`,
+    { skip },
+    async (t) => {
+      const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' }, options);
+      await unitd.until({ web: 'running' });
+      await unitd.stop();
+      renameSync(unitd.units, `${unitd.units}.away`);
+      await unitd.start();
+      await unitd.until({ web: 'running' });
+      assert.equal((await unitd.status()).daemon.degraded, true);
+      assert.equal((await unitd.cli('reload')).code, 78);
+      assert.equal((await unitd.unit('web')).unit.state, 'running', 'a directory that is gone stops nothing');
+      renameSync(`${unitd.units}.away`, unitd.units);
+      assert.equal((await unitd.cli('reload')).code, 0);
+      assert.equal((await unitd.status()).daemon.degraded, false);
+    },
+  );
+}
 
 test('the last good set is that of the last reload without an error, not of a partial one', async (t) => {
   const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity\ndescription: first' });

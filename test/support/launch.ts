@@ -116,11 +116,15 @@ function switchTo(user: string): string[] {
 
 function start(launch: Launch): ChildProcess {
   const { args, env, cwd, asUser, program = PROGRAM, node = process.execPath, within = [] } = launch;
-  const [first = '', ...words] = [...within, node, program, ...args];
+  const [first, ...words] = commandAs(asUser, [...within, node, program, ...args]);
   const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
-  return asUser === undefined
-    ? spawn(first, words, { cwd, env, stdio })
-    : spawn('setpriv', [...switchTo(asUser), first, ...words], { cwd, env, stdio });
+  return spawn(first, words, { cwd, env, stdio });
+}
+
+/** The words that run this command as that user; as this one if none is named. */
+export function commandAs(user: string | undefined, command: readonly string[]): [string, ...string[]] {
+  const [first = '', ...words] = command;
+  return user === undefined ? [first, ...words] : ['setpriv', ...switchTo(user), first, ...words];
 }
 
 function matcher(wanted: string | RegExp | ((line: string) => boolean)): (line: string) => boolean {

@@ -20,3 +20,8 @@ export const USERS: readonly UserCase[] = [
     options: { asUser: ORDINARY },
   },
 ];
+
+/** What is tried in many forms is so as the user of the tests, and in one form as another. */
+export function formsFor<T>({ options }: UserCase, all: readonly T[], one: T): readonly T[] {
+  return options.asUser === undefined ? all : [one];
+}
