@@ -13,7 +13,7 @@ import { child, openChannel, temporaryDirectory } from '../support/child.ts';
 import { dedent } from '../support/dedent.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
 
-const KILLS = Number(process.env['UNITD_TEST_KILLS'] ?? 50);
+const KILLS = Number(process.env['UNITD_TEST_KILLS'] ?? 30);
 const SEED = Number(process.env['UNITD_TEST_SEED'] ?? Date.now() % 1_000_000);
 
 /** About as long as a daemon needs until it is ready, and as its units need to move. */

@@ -62,7 +62,7 @@ for (const { as, skip: reason, options: how } of CASES) {
     async (t) => {
       const channel = openChannel(t);
       const ends = join(temporaryDirectory(t), 'ends');
-      const orphans = `for i in $(seq 200); do (setsid sh -c 'exit 3' &); (sh -c 'kill -9 $$$$' &); done`;
+      const orphans = `for i in $(seq 60); do (setsid sh -c 'exit 3' &); (sh -c 'kill -9 $$$$' &); done`;
       const unitd = await startUnitd(
         t,
         {

@@ -20,7 +20,7 @@ if (${TAKING_OVER}) {
   readSync(openSync(${JSON.stringify(gate)}, 'r'), Buffer.alloc(64));
 }`;
 
-const ROUNDS = Number(process.env['UNITD_TEST_ROUNDS'] ?? 20);
+const ROUNDS = Number(process.env['UNITD_TEST_ROUNDS'] ?? 10);
 
 /** Resolves when the process is a zombie: its parent has not looked yet. */
 async function dead(pid: number): Promise<void> {

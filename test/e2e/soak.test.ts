@@ -1,4 +1,4 @@
-// Hundreds of reloads, restarts, kills and rotations, and nothing piles up: no descriptor, thread, pipe, cgroup or zombie
+// A hundred and more reloads, restarts, kills and rotations, and nothing piles up: no descriptor, thread, pipe, cgroup or zombie
 // more than after the first few. `npm run bench -- soak` is the long form, and tells of memory too.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { childrenOf } from '../support/processes.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
 
 const WARM_UP = 15;
-const CYCLES = Number(process.env['UNITD_TEST_ROUNDS'] ?? 40);
+const CYCLES = Number(process.env['UNITD_TEST_ROUNDS'] ?? 20);
 
 function holdings(unitd: Unitd, hasFence: boolean): Readonly<Record<string, number>> {
   const { pid } = unitd;
