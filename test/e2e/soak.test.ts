@@ -1,5 +1,5 @@
-// A hundred and more reloads, restarts, kills and rotations, and nothing piles up: no descriptor, thread, pipe, cgroup or zombie
-// more than after the first few. `npm run bench -- soak` is the long form, and tells of memory too.
+// A hundred and more reloads, restarts, kills and rotations, and nothing piles up: no descriptor, thread, pipe, cgroup or
+// zombie more than after the first few. `npm run bench -- soak` is the long form, and tells of memory too.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
