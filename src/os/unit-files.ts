@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, open, read, type Stats } from 'node:fs
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Problem } from '../model/problem.ts';
+import { bytesAtHand } from './libc.ts';
 
 export interface UnitFile {
   /** Base name, `web.yaml`. */
@@ -28,8 +29,8 @@ export interface UnitDirectory {
 
 /** One byte more than config accepts is read, so that it can tell a file of the greatest size from a longer one. */
 const READ_BYTES = 1024 * 1024 + 1;
-/** Files open at once. libuv has four threads: a disk that does not answer leaves the others some of them. */
-const BATCH = 2;
+/** Files being read at once. libuv has four threads: a disk that does not answer leaves the others some of them. */
+const LANES = 2;
 
 function problemOf(file: string, code: string, thing: string, actual: string, expected: string): Problem {
   return {
@@ -48,9 +49,11 @@ function errorCode(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? String(error);
 }
 
+const isRoot = process.geteuid?.() === 0;
+
 /** As root: what is wrong with the owner or the mode. As anybody else: nothing, it is that user's own business. */
 function permissionProblem(file: string, thing: string, stats: Stats): Problem | null {
-  if (process.geteuid?.() !== 0) return null;
+  if (!isRoot) return null;
   if (stats.uid !== 0) {
     return problemOf(
       file,
@@ -73,7 +76,8 @@ function permissionProblem(file: string, thing: string, stats: Stats): Problem |
 type ReadResult = { readonly bytes: Buffer } | { readonly problem: Problem } | 'vanished';
 
 // A set has thousands of files and all are read at each reload, so what counts is how often a file goes to the pool of
-// threads and back: twice, for the two calls that wait for a disk. What an open file's stat and close need is at hand.
+// threads and back. Its open does; its stat and close need what is at hand then, and so do its bytes, nearly always.
+// Where they are not, or the kernel cannot say, they are read in the pool too.
 async function readBytes(file: string, insecure: boolean): Promise<ReadResult> {
   const fd = await opened(file);
   try {
@@ -86,7 +90,10 @@ async function readBytes(file: string, insecure: boolean): Promise<ReadResult> {
     const problem = insecure ? null : permissionProblem(file, 'unit file', stats);
     if (problem !== null) return { problem };
     // A file that is growing is cut at what it was.
-    const bytes = Buffer.allocUnsafe(Math.min(stats.size, READ_BYTES));
+    const wanted = Math.min(stats.size, READ_BYTES);
+    const known = bytesAtHand(fd, wanted);
+    if (known !== null) return { bytes: known };
+    const bytes = Buffer.allocUnsafe(wanted);
     let length = 0;
     while (length < bytes.length) {
       const count = await readInto(fd, bytes, length);
@@ -175,17 +182,22 @@ export async function readUnitDirectory(
   }
 
   const wanted = names.filter((name) => options.accepts?.(name) ?? true);
+  const results: ReadResult[] = [];
+  const entries = wanted.entries();
+  const lane = async (): Promise<void> => {
+    // Both lanes take from the one iterator: who is done first takes the next.
+    for (const [index, name] of entries) {
+      results[index] = await readOne(join(directory, name), options.insecure, true);
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
   const files: UnitFile[] = [];
   const problems: Problem[] = [];
-  for (let start = 0; start < wanted.length; start += BATCH) {
-    const batch = wanted.slice(start, start + BATCH).map((name) => ({ name, file: join(directory, name) }));
-    const results = await Promise.all(batch.map(({ file }) => readOne(file, options.insecure, true)));
-    for (const [index, result] of results.entries()) {
-      const entry = batch[index];
-      if (entry === undefined || result === 'vanished') continue;
-      if ('problem' in result) problems.push(result.problem);
-      else files.push({ ...entry, bytes: result.bytes });
-    }
+  for (const [index, name] of wanted.entries()) {
+    const result = results[index];
+    if (result === undefined || result === 'vanished') continue;
+    if ('problem' in result) problems.push(result.problem);
+    else files.push({ name, file: join(directory, name), bytes: result.bytes });
   }
   return { files, problems };
 }
