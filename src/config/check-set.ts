@@ -1,6 +1,7 @@
 // What can only be wrong with units together: names that nobody has, orders that go round, conflicts between units
 // that the files want up at the same time. It reads no file.
-import { findOrderingCycles } from '../core/graph.ts';
+import { findingOrderingCycles } from '../core/graph.ts';
+import type { Steps } from '../core/steps.ts';
 import type { Problem } from '../model/problem.ts';
 import { DEPENDENCY_FIELDS, type DependencyField, type UnitSpec } from '../model/unit.ts';
 import { suggestion } from './suggestion.ts';
@@ -18,16 +19,16 @@ const MAX_COMPARISONS = 200_000;
  * `broken`: units whose files exist but have errors, with what could be read of them. To name one is no error of the
  * one who does; the names that they give are looked up too, so that all that is wrong is said at once.
  */
-export function checkSet(
+export function* checkingSet(
   specs: readonly UnitSpec[],
   places: Places,
   broken: ReadonlyMap<string, UnitSpec | null> = new Map(),
-): readonly Problem[] {
+): Steps<readonly Problem[]> {
   const remains = [...broken.values()].flatMap((spec) => spec ?? []);
   return [
-    ...unknownNames([...specs, ...remains], places, broken.keys()),
-    ...orderingCycles(specs, places),
-    ...wantedConflicts(specs, places),
+    ...(yield* unknownNames([...specs, ...remains], places, broken.keys())),
+    ...(yield* orderingCycles(specs, places)),
+    ...(yield* wantedConflicts(specs, places)),
   ];
 }
 
@@ -45,16 +46,17 @@ function problem(places: Places, unit: string, field: string, code: string, text
   };
 }
 
-function unknownNames(
+function* unknownNames(
   specs: readonly UnitSpec[],
   places: Places,
   broken: Iterable<string>,
-): readonly Problem[] {
+): Steps<readonly Problem[]> {
   const known = new Set([...specs.map((spec) => spec.name), ...broken]);
   const names = [...known];
   const problems: Problem[] = [];
   let comparisonsLeft = MAX_COMPARISONS;
   for (const spec of specs) {
+    yield;
     for (const field of DEPENDENCY_FIELDS) {
       spec[field].forEach((name, index) => {
         if (known.has(name)) return;
@@ -69,9 +71,9 @@ function unknownNames(
   return problems;
 }
 
-function orderingCycles(specs: readonly UnitSpec[], places: Places): readonly Problem[] {
+function* orderingCycles(specs: readonly UnitSpec[], places: Places): Steps<readonly Problem[]> {
   const byName = new Map(specs.map((spec) => [spec.name, spec]));
-  return findOrderingCycles(specs).map((cycle) => {
+  return (yield* findingOrderingCycles(specs)).map((cycle) => {
     const [first = '', second = ''] = cycle;
     const { unit, field } = orderedBy(byName, first, second);
     const text = `it is in an ordering cycle: ${cycle.join(' after ')}, expected an order (requires, wants, requisite and bindsTo imply after)`;
@@ -101,12 +103,13 @@ const PULLING_FIELDS = [
 ] as const satisfies readonly DependencyField[];
 
 /** For each unit that the files want up, who pulls it in: null for a unit that is enabled itself. */
-function wantedUnits(specs: readonly UnitSpec[]): ReadonlyMap<string, string | null> {
+function* wantedUnits(specs: readonly UnitSpec[]): Steps<ReadonlyMap<string, string | null>> {
   const byName = new Map(specs.map((spec) => [spec.name, spec]));
   const wanted = new Map<string, string | null>();
   for (const spec of specs) if (spec.enabled) wanted.set(spec.name, null);
   // a Map goes on to what is added while it is walked
   for (const name of wanted.keys()) {
+    yield;
     for (const field of PULLING_FIELDS) {
       for (const other of byName.get(name)?.[field] ?? []) {
         if (byName.has(other) && !wanted.has(other)) wanted.set(other, name);
@@ -116,11 +119,12 @@ function wantedUnits(specs: readonly UnitSpec[]): ReadonlyMap<string, string | n
   return wanted;
 }
 
-function wantedConflicts(specs: readonly UnitSpec[], places: Places): readonly Problem[] {
-  const wanted = wantedUnits(specs);
+function* wantedConflicts(specs: readonly UnitSpec[], places: Places): Steps<readonly Problem[]> {
+  const wanted = yield* wantedUnits(specs);
   const seen = new Set<string>();
   const problems: Problem[] = [];
   for (const spec of specs) {
+    yield;
     if (!wanted.has(spec.name)) continue;
     spec.conflicts.forEach((other, index) => {
       const pair = [spec.name, other].toSorted().join(' ');

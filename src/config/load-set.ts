@@ -1,8 +1,9 @@
 // All unit files of a directory as one set: each parsed, then checked together. Takes bytes, opens nothing.
 import type { Problem } from '../model/problem.ts';
 import type { UnitSpec } from '../model/unit.ts';
-import { checkResources, type Lacks } from './check-resources.ts';
-import { checkSet, type Places } from './check-set.ts';
+import { atOnce, type Steps } from '../core/steps.ts';
+import { checkingResources, type Lacks } from './check-resources.ts';
+import { checkingSet, type Places } from './check-set.ts';
 import { type ParsedUnit, parseUnit, type UnitSource } from './parse.ts';
 import { fingerprintOf, placeAt, sourceText } from './source.ts';
 import { type SourceNode, type Step, valueOffset } from './tree.ts';
@@ -27,17 +28,23 @@ export interface LoadedSet {
  * Brings `cache` up to date with `files`: what is no longer there is dropped from it. `lacks`: of cgroup controllers
  * where the units are to run.
  */
-export function loadSet(
+export function loadSet(files: readonly UnitSource[], cache?: ParseCache, lacks?: Lacks): LoadedSet {
+  return atOnce(loadingSet(files, cache, lacks));
+}
+
+/** In steps, of which none is longer than the parsing of one file. */
+export function* loadingSet(
   files: readonly UnitSource[],
   cache: ParseCache = new Map(),
   lacks: Lacks = () => null,
-): LoadedSet {
+): Steps<LoadedSet> {
   const specs = new Map<string, UnitSpec>();
   const sources = new Map<string, UnitSource>();
   const fingerprints = new Map<string, string>();
   const problems: Problem[] = [];
   const broken = new Map<string, UnitSpec | null>();
   for (const input of files) {
+    yield;
     const first = sources.get(input.name);
     if (first !== undefined) {
       problems.push(definedTwice(first, input));
@@ -54,17 +61,13 @@ export function loadSet(
   const present = new Set(files.map(({ file }) => file));
   for (const file of cache.keys()) if (!present.has(file)) cache.delete(file);
   const places = placesIn(sources);
-  problems.push(...checkSet([...specs.values()], places, broken));
-  problems.push(...checkResources([...specs.values()], places, lacks));
+  problems.push(...(yield* checkingSet([...specs.values()], places, broken)));
+  problems.push(...(yield* checkingResources([...specs.values()], places, lacks)));
   return { specs, problems: problems.toSorted(byPlace), fingerprints };
 }
 
-/** Parses one file into the cache, unless its content is there already: lets a caller spread a large set over time. */
-export function parsedOnce(
-  input: UnitSource,
-  cache: ParseCache,
-  fingerprint = fingerprintOf(input.bytes),
-): ParsedUnit {
+/** Parses one file into the cache, unless its content is there already. */
+function parsedOnce(input: UnitSource, cache: ParseCache, fingerprint: string): ParsedUnit {
   const known = cache.get(input.file);
   if (known?.fingerprint === fingerprint && known.name === input.name) return known.parsed;
   const parsed = parseUnit(input);

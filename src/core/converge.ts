@@ -11,6 +11,7 @@ import { amend, conflictsOf, isUp, needsStop } from './fleet.ts';
 import type { Activation, Fleet, Unit } from './fleet.ts';
 import { step } from './machine.ts';
 import type { MachineEffect, MachineEvent } from './machine-state.ts';
+import type { Steps } from './steps.ts';
 import { isUpheld, sameForOthers, sameVerdict, startCheck, stopWait, verdictOf } from './verdict.ts';
 
 export interface Instant {
@@ -116,29 +117,41 @@ export function converge(fleet: Fleet, instant: Instant, outputs: Outputs, budge
 /** Phase one. Returns the units that were doubtful, in the order in which they became so. */
 export function settleVerdicts(fleet: Fleet, outputs: Outputs): ReadonlySet<string> {
   const seen = new Set<string>();
-  for (const name of fleet.dirty) {
-    fleet.dirty.delete(name);
-    const unit = fleet.units.get(name);
-    if (unit === undefined) continue;
-    seen.add(name);
-    const cycle = inheritedCycle(fleet, unit);
-    const known = cycle === null ? unit : { ...unit, cycle };
-    const verdict = verdictOf(fleet, known);
-    const isNew = cycle !== null || !sameForOthers(verdict, unit.verdict);
-    const isTold = !sameVerdict(verdict, unit.verdict);
-    const next = isNew || isTold ? { ...known, verdict } : unit;
-    fleet.units.set(name, next);
-    if (isTold) outputs.push({ type: 'touched', unit: name });
-    if (isNew) {
-      pullIn(fleet, next);
-      doubtNeighbours(fleet, next);
-    }
-    bePulledIn(fleet, next);
-  }
+  for (const name of fleet.dirty) if (settle(fleet, name, outputs)) seen.add(name);
   return seen;
 }
 
-function doubtNeighbours(fleet: Fleet, unit: Unit): void {
+/** The same in steps, for a fleet that nobody else changes meanwhile. */
+export function* settlingVerdicts(fleet: Fleet): Steps<void> {
+  for (const name of fleet.dirty) {
+    settle(fleet, name, []);
+    yield;
+  }
+}
+
+/** Brings one doubtful unit's verdict up to date; false when it is gone. */
+function settle(fleet: Fleet, name: string, outputs: Outputs): boolean {
+  fleet.dirty.delete(name);
+  const unit = fleet.units.get(name);
+  if (unit === undefined) return false;
+  const cycle = inheritedCycle(fleet, unit);
+  const known = cycle === null ? unit : { ...unit, cycle };
+  const verdict = verdictOf(fleet, known);
+  const isNew = cycle !== null || !sameForOthers(verdict, unit.verdict);
+  const isTold = !sameVerdict(verdict, unit.verdict);
+  const next = isNew || isTold ? { ...known, verdict } : unit;
+  fleet.units.set(name, next);
+  if (isTold) outputs.push({ type: 'touched', unit: name });
+  if (isNew) {
+    pullIn(fleet, next);
+    doubtNeighbours(fleet, next);
+  }
+  bePulledIn(fleet, next);
+  return true;
+}
+
+/** Marks all whose verdicts may follow from this unit's, by its file and by the graph as they are. */
+export function doubtNeighbours(fleet: Fleet, unit: Unit): void {
   const { name, conflicts, partOf } = unit.spec;
   for (const other of fleet.graph.predecessors(name)) fleet.dirty.add(other);
   for (const other of fleet.graph.successors(name)) fleet.dirty.add(other);

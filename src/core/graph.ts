@@ -2,6 +2,8 @@
 // Pure. It knows nothing of states; a name that is not in the set is passed over (config reports those).
 import { DEPENDENCY_FIELDS } from '../model/unit.ts';
 import type { DependencyField, UnitSpec } from '../model/unit.ts';
+import { atOnce } from './steps.ts';
+import type { Steps } from './steps.ts';
 
 type Dependencies = Pick<UnitSpec, 'name' | DependencyField>;
 
@@ -36,7 +38,14 @@ export interface Graph {
 const NONE: readonly never[] = [];
 
 /** Reads a whole set once; O(units + dependencies). Of `unordered` units the order is not read, only the rest. */
-export function buildGraph(specs: Iterable<Dependencies>, unordered: ReadonlySet<string> = new Set()): Graph {
+export function buildGraph(specs: Iterable<Dependencies>, unordered?: ReadonlySet<string>): Graph {
+  return atOnce(buildingGraph(specs, unordered));
+}
+
+export function* buildingGraph(
+  specs: Iterable<Dependencies>,
+  unordered: ReadonlySet<string> = new Set(),
+): Steps<Graph> {
   const set = new Map<string, Dependencies>();
   for (const spec of specs) set.set(spec.name, spec);
   const predecessors = new Map<string, Set<string>>();
@@ -50,6 +59,7 @@ export function buildGraph(specs: Iterable<Dependencies>, unordered: ReadonlySet
     add(successors, first, second);
   };
   for (const spec of set.values()) {
+    yield;
     const { name } = spec;
     for (const field of DEPENDENCY_FIELDS) {
       for (const other of spec[field]) {
@@ -75,12 +85,12 @@ export function buildGraph(specs: Iterable<Dependencies>, unordered: ReadonlySet
     const above = new Map(
       [...set].map(([name, spec]) => [name, INHERITING_FIELDS.flatMap((field) => spec[field])]),
     );
-    for (const ring of stronglyConnected([...set.keys()], (name) => above.get(name) ?? NONE)) {
+    for (const ring of yield* stronglyConnected([...set.keys()], (name) => above.get(name) ?? NONE)) {
       for (const name of ring) rings.set(name, ring);
     }
   }
-  const [before, after] = [listed(predecessors), listed(successors)];
-  const [rivals, keepers] = [listed(conflicts), listed(upholders)];
+  const [before, after] = [yield* listed(predecessors), yield* listed(successors)];
+  const [rivals, keepers] = [yield* listed(conflicts), yield* listed(upholders)];
   return {
     predecessors: (name) => before.get(name) ?? NONE,
     successors: (name) => after.get(name) ?? NONE,
@@ -97,8 +107,15 @@ function add(map: Map<string, Set<string>>, key: string, value: string): void {
   else values.add(value);
 }
 
-function listed(map: ReadonlyMap<string, ReadonlySet<string>>): ReadonlyMap<string, readonly string[]> {
-  return new Map([...map].map(([key, values]) => [key, [...values]]));
+function* listed(
+  map: ReadonlyMap<string, ReadonlySet<string>>,
+): Steps<ReadonlyMap<string, readonly string[]>> {
+  const lists = new Map<string, readonly string[]>();
+  for (const [key, values] of map) {
+    lists.set(key, [...values]);
+    yield;
+  }
+  return lists;
 }
 
 /**
@@ -106,8 +123,14 @@ function listed(map: ReadonlyMap<string, ReadonlySet<string>>): ReadonlyMap<stri
  * comes after the next. One cycle for each knot of units, the shortest through its alphabetically first member.
  */
 export function findOrderingCycles(specs: readonly Dependencies[]): readonly (readonly string[])[] {
-  const graph = buildGraph(specs);
-  const knots = stronglyConnected(
+  return atOnce(findingOrderingCycles(specs));
+}
+
+export function* findingOrderingCycles(
+  specs: readonly Dependencies[],
+): Steps<readonly (readonly string[])[]> {
+  const graph = yield* buildingGraph(specs);
+  const knots = yield* stronglyConnected(
     specs.map((spec) => spec.name),
     graph.predecessors,
   );
@@ -145,10 +168,10 @@ function shortestWayBack(
 }
 
 /** Tarjan's components that can hold a cycle, without recursion: a chain of 100,000 units must not end the stack. */
-function stronglyConnected(
+function* stronglyConnected(
   names: readonly string[],
   next: (name: string) => readonly string[],
-): readonly (readonly string[])[] {
+): Steps<readonly (readonly string[])[]> {
   const index = new Map<string, number>();
   const low = new Map<string, number>();
   const open: string[] = [];
@@ -159,6 +182,7 @@ function stronglyConnected(
     if (index.has(root)) continue;
     const work: { name: string; child: number }[] = [{ name: root, child: 0 }];
     for (let frame = work.at(-1); frame !== undefined; frame = work.at(-1)) {
+      yield;
       const { name } = frame;
       if (frame.child === 0) {
         index.set(name, index.size);

@@ -30,9 +30,11 @@ export function operate(fleet: Fleet, name: string, verb: Verb, instant: Instant
       if (!needsStop(unit)) deliver(fleet, name, { type: 'stop-requested' }, instant, outputs);
       return;
     case 'release':
+      nextSeq(fleet);
       amend(fleet, name, { intent: null });
       return;
     case 'reset':
+      nextSeq(fleet);
       deliver(fleet, name, { type: 'cleared', counts: 'all' }, instant, outputs);
       return;
   }

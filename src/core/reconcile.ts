@@ -10,14 +10,28 @@
 //
 // Who is wanted, who goes down and who restarts with whom is not guessed: the set is taken into a copy of the fleet,
 // and its verdicts are read. What only time can tell (who comes up, and upholds others then) is in no plan.
+//
+// Planning takes steps, on a fleet that nobody changes meanwhile: a snapshot, for a set so large that exits come in the
+// meantime. A plan is of the moment of its snapshot. commit() takes it in later, in one go, and whatever hangs on what
+// a unit does (whether there is something to restart, to clear, to stop) it reads from the fleet as it is then: an end
+// in between is a fact that stands, and that the plan finds. An operator's word in between could contradict the plan,
+// so the caller plans anew when one was said (`seq` tells).
+//
+// Only what a set changes becomes doubtful: units that are new, gone, or named otherwise, and their neighbours by the
+// old graph and by the new one. A change of any other field moves no verdict, and costs its own unit alone.
 import type { FieldChange, PlanAction, PlannedUnit } from '../model/plan.ts';
+import { DEPENDENCY_FIELDS } from '../model/unit.ts';
 import type { UnitSpec } from '../model/unit.ts';
-import { deliver, settleVerdicts } from './converge.ts';
+import { deliver, doubtNeighbours, settlingVerdicts } from './converge.ts';
 import type { Instant, Outputs } from './converge.ts';
 import { changedKeys, FIELDS, isSame } from './fields.ts';
-import { amend, isUp, needsStop, newUnit, regraph } from './fleet.ts';
+import { amend, isUp, needsStop, newUnit } from './fleet.ts';
+import { buildingGraph, findingOrderingCycles } from './graph.ts';
+import type { Graph } from './graph.ts';
 import type { Phase } from './machine-state.ts';
 import type { Activation, Fleet, Unit, Verdict } from './fleet.ts';
+import { atOnce } from './steps.ts';
+import type { Steps } from './steps.ts';
 
 export interface DraftPlan {
   /** Sorted by name; `unchanged` left out. */
@@ -25,24 +39,51 @@ export interface DraftPlan {
   readonly unchanged: number;
 }
 
+/** A plan, and what it was found out on the way that commit() needs too. */
+export interface Decision {
+  readonly plan: DraftPlan;
+  /** Of the fleet with the set in it; null: as it was. */
+  readonly graph: Graph | null;
+}
+
 /** Renders a field in file form: config's business, handed in so that core need not know of files. */
 export type FileForm = (spec: UnitSpec) => Readonly<Record<string, unknown>>;
 
 export function plan(loaded: ReadonlyMap<string, UnitSpec>, fleet: Fleet, fileForm: FileForm): DraftPlan {
+  return atOnce(planning(loaded, fleet, fileForm)).plan;
+}
+
+/** The fleet as it is now, for planning. */
+export function snapshotOf(fleet: Readonly<Fleet>): Fleet {
+  return { ...fleet, units: new Map(fleet.units), dirty: new Set(fleet.dirty) };
+}
+
+export function* planning(
+  loaded: ReadonlyMap<string, UnitSpec>,
+  fleet: Fleet,
+  fileForm: FileForm,
+): Steps<Decision> {
   const changes = new Map<string, readonly FieldChange[]>();
   for (const [name, spec] of loaded) {
+    yield;
     const unit = fleet.units.get(name);
     const changed = unit === undefined ? [] : changesOf(unit.spec, spec, fileForm);
     if (unit === undefined || unit.removed || changed.length > 0) changes.set(name, changed);
   }
   const removed = [...fleet.units.values()].filter((unit) => !unit.removed && !loaded.has(unit.spec.name));
-  if (changes.size === 0 && removed.length === 0) return { units: [], unchanged: loaded.size };
+  if (changes.size === 0 && removed.length === 0) {
+    return { plan: { units: [], unchanged: loaded.size }, graph: null };
+  }
 
   // Of several reasons to restart a unit has the one that reached it first: that must not hang on who was loaded first.
   const desired = new Map([...loaded].sort(([a], [b]) => (a < b ? -1 : 1)));
   const planned = new Map(removed.map((unit) => [unit.spec.name, removedRow(unit)]));
-  const outlook = outlookOf(desired, fleet, changes);
+  const isReordered =
+    removed.length > 0 || [...changes].some(([name, changed]) => isNews(fleet.units.get(name), changed));
+  const graph = isReordered ? yield* graphOf(desired, fleet) : null;
+  const outlook = yield* outlookOf(desired, fleet, changes, graph);
   for (const [name, spec] of desired) {
+    yield;
     const unit = fleet.units.get(name);
     const lasting = outlook.lasting.get(name);
     if (lasting === undefined) continue;
@@ -54,7 +95,32 @@ export function plan(loaded: ReadonlyMap<string, UnitSpec>, fleet: Fleet, fileFo
     if (row.action !== 'unchanged') planned.set(name, row);
   }
   const units = [...planned.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { units, unchanged: desired.size - units.filter((row) => desired.has(row.name)).length };
+  const unchanged = desired.size - units.filter((row) => desired.has(row.name)).length;
+  return { plan: { units, unchanged }, graph };
+}
+
+/** The fields that place a unit among the others. Those of no other field move a verdict. */
+const PLACING: ReadonlySet<string> = new Set(['type', 'enabled', ...DEPENDENCY_FIELDS]);
+
+/** Whether a unit's taking in may move other units' verdicts. */
+function isNews(unit: Unit | undefined, changes: readonly FieldChange[]): boolean {
+  return unit === undefined || unit.removed || changes.some(({ field }) => PLACING.has(field));
+}
+
+/**
+ * Of the fleet with the desired set in it. A removed unit that is still stopping keeps its place in the order, unless
+ * its old ordering contradicts the new set's.
+ */
+function* graphOf(desired: ReadonlyMap<string, UnitSpec>, fleet: Fleet): Steps<Graph> {
+  const specs: UnitSpec[] = [];
+  const leaving = new Set<string>();
+  for (const { spec } of fleet.units.values()) {
+    specs.push(desired.get(spec.name) ?? spec);
+    if (!desired.has(spec.name)) leaving.add(spec.name);
+  }
+  for (const [name, spec] of desired) if (!fleet.units.has(name)) specs.push(spec);
+  const contradicts = leaving.size > 0 && (yield* findingOrderingCycles(specs)).length > 0;
+  return yield* buildingGraph(specs, contradicts ? leaving : new Set());
 }
 
 /** A copy of the fleet with the desired set in it. */
@@ -65,26 +131,31 @@ interface Outlook {
   readonly cycling: ReadonlyMap<string, Unit>;
 }
 
-function outlookOf(
+function* outlookOf(
   desired: ReadonlyMap<string, UnitSpec>,
   fleet: Fleet,
   changes: ReadonlyMap<string, readonly FieldChange[]>,
-): Outlook {
+  graph: Graph | null,
+): Steps<Outlook> {
   const found = { before: new Map<string, number>(), after: new Map<string, number>() };
   const trial: Fleet = { ...fleet, units: new Map(fleet.units), dirty: new Set(fleet.dirty), found };
-  takeIn(desired, trial);
+  yield* takingIn(desired, changes, trial, graph);
   const restarting = new Map<string, string>();
   for (const [name, spec] of desired) {
+    yield;
     const causes = causesOf(changes.get(name) ?? []);
     const unit = fleet.units.get(name);
     if (causes === '' || unit === undefined) continue;
     if (needsStop(unit)) restarting.set(name, causes);
     amend(trial, name, { state: { ...unit.state, phase: phaseAs(spec, unit) } });
   }
-  settleVerdicts(trial, []);
+  yield* settlingVerdicts(trial);
   const lasting = new Map(trial.units);
-  for (const [name, cycle] of restarting) amend(trial, name, { cycle });
-  settleVerdicts(trial, []);
+  for (const [name, cycle] of restarting) {
+    yield;
+    amend(trial, name, { cycle });
+  }
+  yield* settlingVerdicts(trial);
   return { lasting, cycling: trial.units };
 }
 
@@ -200,15 +271,21 @@ function stillActivated(
   return desired.get(activation.by)?.[activation.field].includes(name) === true;
 }
 
-/** Takes the desired set in, and touches what it changes; converge afterwards. Walks the whole fleet, but no further. */
+/**
+ * Takes the desired set in, and touches what it changes; converge afterwards. Walks the whole fleet, but no further.
+ * `graph`: as planning gave it with this plan.
+ */
 export function commit(
   desired: ReadonlyMap<string, UnitSpec>,
   decided: DraftPlan,
   fleet: Fleet,
   instant: Instant,
   outputs: Outputs,
+  graph: Graph | null = atOnce(graphOf(desired, fleet)),
 ): void {
-  const touched = new Set([...takeIn(desired, fleet), ...decided.units.map((row) => row.name)]);
+  const changes = new Map(decided.units.map((row) => [row.name, row.changes]));
+  const taken = atOnce(takingIn(desired, changes, fleet, graph));
+  const touched = new Set([...taken, ...changes.keys()]);
   for (const unit of touched) outputs.push({ type: 'touched', unit });
   for (const row of decided.units) {
     const unit = fleet.units.get(row.name);
@@ -230,31 +307,67 @@ export function commit(
 }
 
 /** Specs, removals and activations; not yet what they ask of processes. Gives the units that it changed. */
-function takeIn(desired: ReadonlyMap<string, UnitSpec>, fleet: Fleet): ReadonlySet<string> {
+function* takingIn(
+  desired: ReadonlyMap<string, UnitSpec>,
+  changes: ReadonlyMap<string, readonly FieldChange[]>,
+  fleet: Fleet,
+  graph: Graph | null,
+): Steps<ReadonlySet<string>> {
   const changed = new Set<string>();
-  for (const unit of [...fleet.units.values()]) {
+  const replaced = new Set<string>();
+  // Those on their way out may lose their place in the order, or get it back.
+  const news = new Set<string>();
+  for (const unit of fleet.units.values()) {
+    yield;
     const { name } = unit.spec;
-    if (!desired.has(name)) {
-      if (unit.removed) continue;
-      changed.add(name);
-      amend(fleet, name, { removed: true });
-    } else if (unit.activation !== null && !stillActivated(desired, unit.activation, name)) {
+    if (!desired.has(name)) news.add(name);
+    else if (unit.activation !== null && !stillActivated(desired, unit.activation, name)) {
       changed.add(name);
       amend(fleet, name, { activation: null });
     }
   }
   for (const [name, spec] of desired) {
+    yield;
     const unit = fleet.units.get(name);
     if (unit?.spec === spec && !unit.removed) continue;
+    replaced.add(name);
+    if (isNews(unit, changes.get(name) ?? [])) news.add(name);
+  }
+  if (graph !== null) yield* doubtAround(news, fleet);
+  for (const name of news) {
+    if (desired.has(name) || fleet.units.get(name)?.removed === true) continue;
     changed.add(name);
+    amend(fleet, name, { removed: true });
+  }
+  for (const name of replaced) {
+    yield;
+    const spec = desired.get(name);
+    if (spec === undefined) continue;
+    changed.add(name);
+    const unit = fleet.units.get(name);
     if (unit === undefined) {
       const unknown = newUnit(spec);
       fleet.units.set(name, { ...unknown, state: { ...unknown.state, runs: fleet.retiredRuns } });
     } else {
       const cycle = unit.removed && needsStop(unit) ? BACK : unit.cycle;
-      amend(fleet, name, { spec, removed: false, cycle });
+      fleet.units.set(name, { ...unit, spec, removed: false, cycle });
     }
   }
-  if (changed.size > 0) regraph(fleet);
+  if (graph === null) return changed;
+  fleet.graph = graph;
+  fleet.found.before.clear();
+  fleet.found.after.clear();
+  yield* doubtAround(news, fleet);
   return changed;
+}
+
+function* doubtAround(names: Iterable<string>, fleet: Fleet): Steps<void> {
+  for (const name of names) {
+    yield;
+    const unit = fleet.units.get(name);
+    if (unit === undefined) continue;
+    fleet.dirty.add(name);
+    for (const member of fleet.graph.ring(name)) fleet.dirty.add(member);
+    doubtNeighbours(fleet, unit);
+  }
 }

@@ -4,14 +4,21 @@
 // Loads go one after the other. A reload that is asked for while one is under way is queued, and all such that have
 // not begun are one: they would read the same files. Waiting for the moved units is not part of the queue, so a
 // reload that mends a slow start does not wait for it.
+//
+// A reload is planned in slices, on a snapshot of the fleet, so that exits are answered meanwhile; then it is committed
+// in one go. An operator's word in between has it planned anew; after a few such, it is planned and committed in one.
+// At the daemon's start, what an earlier one left is taken up, planned and committed in one go: in between it would be
+// brought towards what the old files want.
 import { createHash } from 'node:crypto';
 import { effectiveUnit } from '../config/effective.ts';
 import type { UnitSource } from '../config/parse.ts';
 import { settleVerdicts } from '../core/converge.ts';
 import type { Instant, Outputs } from '../core/converge.ts';
 import type { Fleet, Intent } from '../core/fleet.ts';
-import { commit, plan } from '../core/reconcile.ts';
-import type { DraftPlan } from '../core/reconcile.ts';
+import { commit, planning, snapshotOf } from '../core/reconcile.ts';
+import type { Decision, DraftPlan } from '../core/reconcile.ts';
+import { atOnce } from '../core/steps.ts';
+import type { Steps } from '../core/steps.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ProblemDetails } from '../wire/v1.ts';
@@ -22,6 +29,7 @@ import type { Intents } from './intents.ts';
 import type { Journalled } from './journal.ts';
 import type { Goal } from './operations.ts';
 import type { GoodFile, Store } from './store.ts';
+import { inSlices } from './slices.ts';
 import type { Supervisor } from './supervisor.ts';
 import { hasErrors } from './unit-set.ts';
 import type { UnitDirectory, UnitSet } from './unit-set.ts';
@@ -79,6 +87,9 @@ export interface ReloaderPorts {
   /** A set was applied. */
   readonly onApplied: (applied: Applied) => void;
 }
+
+/** Of planning beside operators who speak meanwhile. */
+const MOST_TRIES = 5;
 
 export class Reloader {
   readonly #ports: ReloaderPorts;
@@ -144,8 +155,8 @@ export class Reloader {
         adopt(earlier, fleet, instant, outputs);
         this.#ports.intents.enter(fleet, false);
         this.#ports.history.enter(fleet, false);
-        // The plan compares with what holds of them now.
-        settleVerdicts(fleet, outputs);
+        // The plan compares with what holds of them now; what follows from that is still to be done.
+        for (const name of settleVerdicts(fleet, outputs)) fleet.dirty.add(name);
       },
       planId: null,
       isSilent: standing !== null,
@@ -159,8 +170,9 @@ export class Reloader {
   ): Promise<Answer<{ readonly plan: Plan; readonly problems: readonly Problem[] }>> {
     const loaded = this.#loadable(await this.#ports.directory.load(), partial);
     if (!loaded.ok) return loaded;
-    const draft = plan(loaded.value.specs, this.#ports.supervisor.fleet, effectiveUnit);
-    return { ok: true, value: { plan: withId(draft, loaded.value), problems: loaded.value.problems } };
+    const { fleet } = this.#ports.supervisor;
+    const decided = await inSlices(deciding(loaded.value, snapshotOf(fleet)));
+    return { ok: true, value: { plan: decided.plan, problems: loaded.value.problems } };
   }
 
   async apply(options: ReloadOptions): Promise<Answer<Applied>> {
@@ -188,45 +200,69 @@ export class Reloader {
     return { ok: true, value: this.#ports.directory.usable(set, this.#running) };
   }
 
-  /** Plans and commits in one go, so that the plan that was checked is the one that holds. */
   async #commit(set: UnitSet, options: CommitOptions): Promise<Answer<Applied>> {
-    const { supervisor, intents, history, onApplied, onCommitted } = this.#ports;
-    const files = set.files.map(goodFileOf);
-    const committed = await new Promise<Answer<Applied>>((resolve, reject) => {
-      supervisor.change((fleet, instant, outputs) => {
-        try {
-          options.before?.(fleet, instant, outputs);
-          const draft = plan(set.specs, fleet, effectiveUnit);
-          const now = withId(draft, set);
-          if (options.planId !== null && options.planId !== now.id) {
-            resolve({ ok: false, error: moved(options.planId, now) });
-            return;
-          }
-          const moves = movesOf(draft, fleet);
-          onCommitted(set.specs, files);
-          commit(set.specs, draft, fleet, instant, outputs);
-          intents.enter(fleet, !hasErrors(set.problems));
-          history.enter(fleet, !hasErrors(set.problems));
-          resolve({ ok: true, value: { plan: now, problems: set.problems, ...moves } });
-        } catch (error) {
-          reject(error instanceof Error ? error : new Error(String(error)));
+    const { supervisor, onApplied } = this.#ports;
+    const files = await inSlices(goodFilesOf(set));
+    let committed: Answer<Applied> | null = null;
+    for (let tries = options.before === undefined ? 0 : MOST_TRIES; committed === null; tries += 1) {
+      const { seq, shuttingDown } = supervisor.fleet;
+      const decided = tries < MOST_TRIES ? await inSlices(deciding(set, snapshotOf(supervisor.fleet))) : null;
+      committed = await this.#inTurn((fleet, instant, outputs) => {
+        options.before?.(fleet, instant, outputs);
+        const isPast = fleet.seq !== seq || fleet.shuttingDown !== shuttingDown;
+        if (decided !== null && isPast) return null;
+        const holds = decided ?? atOnce(deciding(set, fleet));
+        if (options.planId !== null && options.planId !== holds.plan.id) {
+          return { ok: false, error: moved(options.planId, holds.plan) };
         }
+        return { ok: true, value: this.#takeIn(set, files, holds, fleet, instant, outputs) };
       });
-    });
+    }
     if (!committed.ok) return committed;
     if (this.#set !== set) this.#running = new Map(set.files.map((source) => [source.name, source]));
     this.#set = set;
     this.#problems = set.problems;
     // The version before this one has written it down.
-    if (options.isSilent === true) this.#lastGood = hasErrors(set.problems) ? null : fingerprintOf(set);
+    if (options.isSilent === true)
+      this.#lastGood = hasErrors(set.problems) ? null : atOnce(fingerprintOf(set));
     else if (!hasErrors(set.problems)) this.#keepLastGood(set, files);
     if (options.isSilent !== true) onApplied(committed.value);
     return committed;
   }
 
+  /** What `act` gives, which has the fleet to itself. */
+  async #inTurn<T>(act: (fleet: Fleet, instant: Instant, outputs: Outputs) => T): Promise<T> {
+    return await new Promise<T>((resolve, reject) => {
+      this.#ports.supervisor.change((fleet, instant, outputs) => {
+        try {
+          resolve(act(fleet, instant, outputs));
+        } catch (error) {
+          reject(error instanceof Error ? error : new Error(String(error)));
+        }
+      });
+    });
+  }
+
+  #takeIn(
+    set: UnitSet,
+    files: readonly GoodFile[],
+    { plan, draft, graph }: Decided,
+    fleet: Fleet,
+    instant: Instant,
+    outputs: Outputs,
+  ): Applied {
+    const { intents, history, onCommitted } = this.#ports;
+    const moves = movesOf(draft, fleet);
+    onCommitted(set.specs, files);
+    commit(set.specs, draft, fleet, instant, outputs, graph);
+    intents.enter(fleet, !hasErrors(set.problems));
+    history.enter(fleet, !hasErrors(set.problems));
+    return { plan, problems: set.problems, ...moves };
+  }
+
   /** Writes the set down unless it is what was written last: a reload that changes nothing costs no disk. */
   #keepLastGood(set: UnitSet, files: readonly GoodFile[]): void {
-    const name = fingerprintOf(set);
+    const name = atOnce(fingerprintOf(set));
     if (name === this.#lastGood) return;
     this.#lastGood = name;
     this.#ports.store.saveLastGood(files);
@@ -245,24 +281,37 @@ function movesOf(draft: DraftPlan, fleet: Readonly<Fleet>): Pick<Applied, 'goals
   return { goals, excused };
 }
 
-/** Names the plan by the files and the actions that they lead to: when either moves, so does the id. */
-function withId(draft: DraftPlan, set: UnitSet): Plan {
+interface Decided {
+  readonly plan: Plan;
+  readonly draft: DraftPlan;
+  readonly graph: Decision['graph'];
+}
+
+/** Plans, and names the plan by the files and the actions that they lead to: when either moves, so does the id. */
+function* deciding(set: UnitSet, fleet: Fleet): Steps<Decided> {
+  const { plan: draft, graph } = yield* planning(set.specs, fleet, effectiveUnit);
   const hash = createHash('sha256');
-  hash.update(fingerprintOf(set));
-  hash.update(JSON.stringify(draft.units));
-  return { id: hash.digest('hex').slice(0, 12), ...draft };
+  hash.update(yield* fingerprintOf(set));
+  for (const row of draft.units) {
+    yield;
+    hash.update(JSON.stringify(row));
+  }
+  return { plan: { id: hash.digest('hex').slice(0, 12), ...draft }, draft, graph };
 }
 
 const fingerprints = new WeakMap<UnitSet, string>();
 
 /** Of all files of a set, whatever their order. */
-function fingerprintOf(set: UnitSet): string {
-  let fingerprint = fingerprints.get(set);
-  if (fingerprint === undefined) {
-    const sorted = [...set.fingerprints].sort(([a], [b]) => (a < b ? -1 : 1));
-    fingerprint = createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
-    fingerprints.set(set, fingerprint);
+function* fingerprintOf(set: UnitSet): Steps<string> {
+  const known = fingerprints.get(set);
+  if (known !== undefined) return known;
+  const hash = createHash('sha256');
+  for (const [name, content] of [...set.fingerprints].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    yield;
+    hash.update(`${name} ${content}\n`);
   }
+  const fingerprint = hash.digest('hex');
+  fingerprints.set(set, fingerprint);
   return fingerprint;
 }
 
@@ -280,6 +329,15 @@ function goodFileOf(source: UnitSource): GoodFile {
     goodFiles.set(source, good);
   }
   return good;
+}
+
+function* goodFilesOf(set: UnitSet): Steps<readonly GoodFile[]> {
+  const files: GoodFile[] = [];
+  for (const source of set.files) {
+    yield;
+    files.push(goodFileOf(source));
+  }
+  return files;
 }
 
 function invalid(problems: readonly Problem[]): ProblemDetails {

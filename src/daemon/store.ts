@@ -3,7 +3,9 @@
 import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Intent } from '../core/fleet.ts';
+import type { Steps } from '../core/steps.ts';
 import { writeFileAtomic } from '../os/files.ts';
+import { inSlices } from './slices.ts';
 
 /** A unit file as it was when it was last good. */
 export interface GoodFile {
@@ -26,7 +28,7 @@ const VERSION = 1;
 export class Store {
   readonly #directory: string;
   readonly #onTrouble: (message: string) => void;
-  readonly #pending = new Map<string, string>();
+  readonly #pending = new Map<string, () => Steps<string>>();
   #writing: Promise<void> | null = null;
 
   constructor(directory: string, onTrouble: (message: string) => void) {
@@ -42,11 +44,15 @@ export class Store {
   }
 
   saveIntents(intents: ReadonlyMap<string, Intent>): void {
-    this.#save(INTENTS, { version: VERSION, units: Object.fromEntries(intents) });
+    const text = JSON.stringify({ version: VERSION, units: Object.fromEntries(intents) });
+    this.#save(INTENTS, function* () {
+      yield;
+      return text;
+    });
   }
 
   saveLastGood(files: readonly GoodFile[]): void {
-    this.#save(LAST_GOOD, { version: VERSION, files });
+    this.#save(LAST_GOOD, () => printedFiles(files));
   }
 
   /** Resolves when all that was saved is on the disk, or has failed to get there. */
@@ -78,22 +84,33 @@ export class Store {
   }
 
   /** Of several saves of one file while another write is under way, only the last is written. */
-  #save(name: string, value: unknown): void {
-    this.#pending.set(name, `${JSON.stringify(value)}\n`);
+  #save(name: string, printed: () => Steps<string>): void {
+    this.#pending.set(name, printed);
     this.#writing ??= this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
-    for (const [name, text] of this.#pending) {
+    for (const [name, printed] of this.#pending) {
       this.#pending.delete(name);
       try {
-        await writeFileAtomic(join(this.#directory, name), text, 0o600);
+        const text = await inSlices(printed());
+        await writeFileAtomic(join(this.#directory, name), `${text}\n`, 0o600);
       } catch (error) {
         this.#onTrouble(`cannot write state file "${join(this.#directory, name)}": ${String(error)}`);
       }
     }
     this.#writing = null;
   }
+}
+
+/** Thousands of files are megabytes. */
+function* printedFiles(files: readonly GoodFile[]): Steps<string> {
+  const printed: string[] = [];
+  for (const file of files) {
+    yield;
+    printed.push(JSON.stringify(file));
+  }
+  return `{"version":${VERSION},"files":[${printed.join(',')}]}`;
 }
 
 function jsonOf(text: string): unknown {

@@ -7,6 +7,7 @@
 // Turns. Work is done in slices of a few milliseconds with the event loop's turn in between, so that the exits that
 // come in during a large reload are answered in time. Facts go first, then what follows from them; effects that did
 // not fit into the slice of the round that decided them wait in the backlog. Those of one unit keep their order.
+// What changed in a slice is told and written down at its end; where that is thousands, the others come in later ones.
 import { converge, deliver } from '../core/converge.ts';
 import type { Instant, Output as CoreOutput } from '../core/converge.ts';
 import { newFleet } from '../core/fleet.ts';
@@ -41,8 +42,13 @@ export interface SupervisorPorts {
   readonly perform: (unit: Unit, effect: MachineEffect) => void;
 }
 
-/** Longest run of work before the event loop gets its turn; one round of decisions is never cut. */
-const SLICE_MS = 8;
+/**
+ * Longest run of work before the event loop gets its turn; one round of decisions is never cut. A slice of a reload may
+ * come in the same turn.
+ */
+const SLICE_MS = 5;
+/** And to tell what changed. */
+const SHOW_MS = 2;
 /** Converging stops after each round, to look for new facts and at the clock. */
 const ONE_ROUND = 1;
 
@@ -65,6 +71,8 @@ export class Supervisor {
   readonly #touched = new Set<string>();
   /** Units to be shown when this slice is done. */
   readonly #toShow = new Set<string>();
+  /** Those for which there was no time yet. */
+  readonly #stillToShow = new Set<string>();
   #queue: Work[] = [];
   /** By unit, what is still to be done. */
   readonly #backlog = new Map<string, CoreOutput[]>();
@@ -127,11 +135,17 @@ export class Supervisor {
     this.#armed.clear();
     this.#queue = [];
     this.#backlog.clear();
+    this.#toShow.clear();
+    this.#stillToShow.clear();
     this.#fleet.units.clear();
     this.#fleet.dirty.clear();
   }
 
   #hasWork(): boolean {
+    return this.#hasDecisions() || this.#stillToShow.size > 0;
+  }
+
+  #hasDecisions(): boolean {
     return this.#queue.length > 0 || this.#backlog.size > 0 || this.#fleet.dirty.size > 0;
   }
 
@@ -145,9 +159,12 @@ export class Supervisor {
     this.#isWorking = true;
     const { clock } = this.#ports;
     const endMs = clock.monotonicMs() + SLICE_MS;
-    do this.#workOnce(endMs);
-    while (this.#hasWork() && clock.monotonicMs() < endMs);
-    this.#showAll();
+    // A slice may be due for nothing but what is still to be shown.
+    if (this.#hasDecisions()) {
+      do this.#workOnce(endMs);
+      while (this.#hasDecisions() && clock.monotonicMs() < endMs);
+    }
+    this.#showUntil(clock.monotonicMs() + SHOW_MS);
     this.#isWorking = false;
     if (this.#hasWork()) this.#schedule();
     else this.#settled();
@@ -229,16 +246,26 @@ export class Supervisor {
     }
   }
 
-  #showAll(): void {
-    for (const name of this.#toShow) {
-      const unit = this.#fleet.units.get(name);
-      if (unit === undefined) continue;
-      this.#guard(name, () => {
-        if (!this.#backlog.has(name)) this.#events.onChanged(unit);
-        this.#show(unit);
-      });
+  #showUntil(endMs: number): void {
+    for (const names of [this.#toShow, this.#stillToShow]) {
+      for (const name of names) {
+        if (this.#ports.clock.monotonicMs() >= endMs) break;
+        names.delete(name);
+        this.#stillToShow.delete(name);
+        const unit = this.#fleet.units.get(name);
+        if (unit !== undefined) this.#tell(unit);
+      }
     }
+    for (const name of this.#toShow) this.#stillToShow.add(name);
     this.#toShow.clear();
+  }
+
+  #tell(unit: Unit): void {
+    const { name } = unit.spec;
+    this.#guard(name, () => {
+      if (!this.#backlog.has(name)) this.#events.onChanged(unit);
+      this.#show(unit);
+    });
   }
 
   #show(unit: Unit): void {

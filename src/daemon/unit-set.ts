@@ -1,16 +1,17 @@
 // Reads units.d into a set of units, and finds the set that is usable when some files are not. It keeps what it has
-// read and parsed, so that a reload costs what has changed; and it parses in slices, so that no exit waits for it.
+// read and parsed, so that a reload costs what has changed; and it works in slices, so that no exit waits for it.
 //
 // Every file is read at every load, since neither time nor size of a file says that it is the same. Where it is, it is
 // the same UnitSource again; and where all are, the load gives the same UnitSet.
 import { NO_CONTROLLER, type Lacks } from '../config/check-resources.ts';
-import { loadSet, parsedOnce } from '../config/load-set.ts';
+import { loadingSet, loadSet } from '../config/load-set.ts';
 import type { LoadedSet, ParseCache } from '../config/load-set.ts';
 import type { UnitSource } from '../config/parse.ts';
 import { unitNameOf } from '../config/unit-name.ts';
 import type { Problem } from '../model/problem.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { readUnitDirectory } from '../os/unit-files.ts';
+import { inSlices } from './slices.ts';
 
 export interface UnitSet {
   readonly specs: ReadonlyMap<string, UnitSpec>;
@@ -21,9 +22,6 @@ export interface UnitSet {
   /** The directory could not be read at all: that it lists no file says nothing. */
   readonly isBlind: boolean;
 }
-
-/** Longest run of parsing before the event loop gets its turn. */
-const SLICE_MS = 5;
 
 export class UnitDirectory {
   readonly #directory: string;
@@ -62,14 +60,7 @@ export class UnitDirectory {
     }
     if (this.#last !== null && problems.length === 0 && isSameList(sources, this.#last.files))
       return this.#last;
-    let sliceEnd = performance.now() + SLICE_MS;
-    for (const source of sources) {
-      parsedOnce(source, this.#cache);
-      if (performance.now() < sliceEnd) continue;
-      await new Promise((resolve) => setImmediate(resolve));
-      sliceEnd = performance.now() + SLICE_MS;
-    }
-    const set = loadSet(sources, this.#cache, this.#lacks);
+    const set = await inSlices(loadingSet(sources, this.#cache, this.#lacks));
     const isBlind = problems.some((problem) => problem.file === this.#directory);
     const { specs, fingerprints } = set;
     const loaded = { specs, files: sources, fingerprints, problems: [...problems, ...set.problems], isBlind };

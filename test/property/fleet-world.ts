@@ -10,8 +10,8 @@ import { deadlineOf } from '../../src/core/machine-state.ts';
 import type { MachineEffect, MachineEvent } from '../../src/core/machine-state.ts';
 import { operate } from '../../src/core/operate.ts';
 import type { Verb } from '../../src/core/operate.ts';
-import { commit, plan } from '../../src/core/reconcile.ts';
-import type { DraftPlan } from '../../src/core/reconcile.ts';
+import { commit, plan, planning, snapshotOf } from '../../src/core/reconcile.ts';
+import type { DraftPlan, FileForm } from '../../src/core/reconcile.ts';
 import type { ExitStatus } from '../../src/model/process.ts';
 import type { UnitSpec } from '../../src/model/unit.ts';
 
@@ -125,14 +125,40 @@ export function reload(world: World, specs: readonly UnitSpec[]): DraftPlan {
   return decided;
 }
 
+/**
+ * As the daemon reloads a large set: planned in steps on a snapshot, with `meanwhile` called between any two of them,
+ * and committed to the fleet as it is then.
+ */
+export function reloadInSteps(
+  world: World,
+  specs: readonly UnitSpec[],
+  meanwhile: (step: number) => void,
+): DraftPlan {
+  const desired = new Map(specs.map((spec) => [spec.name, spec]));
+  const steps = planning(desired, snapshotOf(world.fleet), fileForm);
+  for (let at = 0; ; at += 1) {
+    const step = steps.next();
+    if (step.done !== true) {
+      meanwhile(at);
+      continue;
+    }
+    const { plan: decided, graph } = step.value;
+    world.desired = desired;
+    turn(world, (instant, outputs) => commit(desired, decided, world.fleet, instant, outputs, graph));
+    return decided;
+  }
+}
+
 export function planOf(world: World, specs: readonly UnitSpec[]): DraftPlan {
   const desired = new Map(specs.map((spec) => [spec.name, spec]));
-  return plan(desired, world.fleet, (spec) => ({
-    ...spec,
-    startTimeout: spec.startTimeoutMs,
-    runtimeMax: spec.runtimeMaxMs,
-  }));
+  return plan(desired, world.fleet, fileForm);
 }
+
+const fileForm: FileForm = (spec) => ({
+  ...spec,
+  startTimeout: spec.startTimeoutMs,
+  runtimeMax: spec.runtimeMaxMs,
+});
 
 export function command(world: World, name: string, verb: Verb): void {
   if (world.fleet.units.get(name)?.removed !== false) return;

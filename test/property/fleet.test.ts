@@ -9,7 +9,10 @@ import * as world from './fleet-world.ts';
 const RUNS = Number(process.env['FLEET_RUNS'] ?? 250);
 
 type Act =
-  | { readonly act: 'news' | 'deadline' | 'crash' | 'stale' | 'reload' | 'rest'; readonly pick: number }
+  | {
+      readonly act: 'news' | 'deadline' | 'crash' | 'stale' | 'reload' | 'slow-reload' | 'rest';
+      readonly pick: number;
+    }
   | {
       readonly act: 'operate';
       readonly pick: number;
@@ -23,6 +26,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ act: fc.constant('crash' as const), pick }) },
   { weight: 2, arbitrary: fc.record({ act: fc.constant('stale' as const), pick }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant('reload' as const), pick }) },
+  { weight: 1, arbitrary: fc.record({ act: fc.constant('slow-reload' as const), pick }) },
   { weight: 1, arbitrary: fc.record({ act: fc.constant('rest' as const), pick }) },
   {
     weight: 4,
@@ -63,6 +67,17 @@ function doAct(on: world.World, watch: Watch, size: number, { act: kind, pick: w
         world.reload(on, editedSet(world.randomFrom(which), [...on.desired.values()], size)),
       );
       break;
+    case 'slow-reload': {
+      const random = world.randomFrom(which);
+      // Facts only: an operator's word has the daemon plan anew.
+      world.reloadInSteps(on, editedSet(random, [...on.desired.values()], size), () => {
+        if (random() < 0.7) return;
+        if (random() < 0.2) world.crash(on, which);
+        else if (!world.tellNews(on, which)) world.passDeadline(on);
+        checkStep(on, watch, on.told.at(-1)?.unit ?? null);
+      });
+      break;
+    }
     case 'rest':
       on.faults = which % 2 === 0 ? world.MANY_FAULTS : world.NO_FAULTS;
       break;

@@ -1,0 +1,13 @@
+// Long computations in steps: at each `yield` whoever runs one may let others have their turn. It is pure all the same:
+// what it works on is handed in and must not change until it is done.
+
+/** Gives its result when it is over. */
+export type Steps<T> = Generator<undefined, T, undefined>;
+
+/** Runs to the end in one go. */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
