@@ -236,6 +236,8 @@ export class Daemon {
       trees: () => this.#livingTrees(),
       members: (unit) => this.#effects.members(unit),
       onSample: (unit, { cpuPercent, memoryBytes, tasks, sources }) => {
+        // The samples of a thousand units would leave no room in what is kept for those who come back.
+        if (!this.#hub.isHeard) return;
         const usage = { cpuPercent, memoryBytes, tasks };
         this.#hub.publish({ type: 'usage', unit, usage, source: sources });
       },

@@ -60,6 +60,11 @@ export class EventHub {
     return [{ apiVersion: API_VERSION, seq: this.#forgotten, at, type: 'lost', count }, ...lines];
   }
 
+  /** Somebody listens, to whatever. */
+  get isHeard(): boolean {
+    return this.#subscribers.size > 0;
+  }
+
   /** A listener that throws keeps no other from hearing; what it threw is thrown afterwards. */
   publish(body: EventBody): void {
     const line = this.numbered(body);

@@ -8,6 +8,8 @@ import type { TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Daemon } from '../../src/daemon/daemon.ts';
 import type { EventLine } from '../../src/wire/v1.ts';
+import type { UsageSources } from '../../src/model/process.ts';
+import type { Usage } from '../../src/os/ports.ts';
 import { createReadiness } from '../../src/os/readiness.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { createFakeClock } from '../support/fakes/clock.ts';
@@ -28,6 +30,15 @@ interface Scene {
   turn(): Promise<void>;
   stateOf(name: string): string | undefined;
 }
+
+const BY_PROCESS: UsageSources = { cpu: 'pidusage', memory: 'pidusage', tasks: 'pidusage' };
+const SOME_USAGE: Usage = {
+  cpuPercent: 1,
+  memoryBytes: 1000,
+  tasks: 1,
+  memoryPeakBytes: null,
+  sources: BY_PROCESS,
+};
 
 function createScene(t: TestContext, units: Readonly<Record<string, string>>): Scene {
   const top = mkdtempSync(join(tmpdir(), 'unitd-whole-'));
@@ -54,8 +65,9 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
     processes,
     readiness,
     meter: {
-      sources: { cpu: 'pidusage', memory: 'pidusage', tasks: 'pidusage' },
-      sample: async () => await Promise.resolve(new Map()),
+      sources: BY_PROCESS,
+      sample: async (trees) =>
+        await Promise.resolve(new Map([...trees.keys()].map((unit) => [unit, SOME_USAGE]))),
       forget: () => undefined,
     },
     random: () => 0.5,
@@ -90,6 +102,28 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
     stateOf: (name) => daemon.control.status().units.find((unit) => unit.name === name)?.state,
   };
 }
+
+test('Daemon: samples of usage are events while somebody listens, and no others', async (t) => {
+  const { daemon, clock, turn } = createScene(t, { web: 'command: /bin/web\n' });
+  await daemon.boot();
+  await turn();
+  const heard: string[] = [];
+  const sample = async (): Promise<void> => {
+    clock.advance(5_000);
+    await turn();
+    heard.push('sampled');
+  };
+  await sample();
+  const all = { units: [], types: [], snapshot: false, after: 0 };
+  const listening = daemon.control.events(all, ({ type }) => heard.push(type));
+  assert.equal(heard.includes('usage'), false);
+  heard.length = 0;
+  await sample();
+  assert.ok(listening.ok);
+  listening.value.close();
+  await sample();
+  assert.deepEqual(heard, ['usage', 'sampled', 'sampled']);
+});
 
 const STUBBORN = 'command: /bin/stubborn\nstop: { timeout: infinity }\n';
 

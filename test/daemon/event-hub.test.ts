@@ -72,6 +72,20 @@ test('close: nothing is told any more, to nobody else less, also from within a l
   assert.deepEqual(seen, ['first 1', 'second 1', 'second 2']);
 });
 
+test('isHeard: as long as somebody listens, to whatever', () => {
+  const hub = new EventHub(() => 0);
+  assert.equal(hub.isHeard, false);
+  const subscriptions = [
+    hub.subscribe({ ...ALL, types: ['exit'] }, () => undefined),
+    hub.subscribe(ALL, () => undefined),
+  ];
+  for (const subscription of subscriptions) {
+    assert.equal(hub.isHeard, true);
+    subscription.close();
+  }
+  assert.equal(hub.isHeard, false);
+});
+
 test('publish: a listener that throws keeps no other from hearing', () => {
   const hub = new EventHub(() => 0);
   const seen: string[] = [];
