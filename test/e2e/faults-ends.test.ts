@@ -1,26 +1,23 @@
 // A machine that refuses at the two ends of a daemon's life: when it starts, and when it is told to end. Either it does
 // what it is there for, or it says in one line what it lacks, and leaves every process to the next one.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { child, openChannel } from '../support/child.ts';
-import { NO_COMPILER, openFaults, refusalsOf, REFUSALS } from '../support/faults.ts';
+import { refusalsOf, REFUSALS, withFaults } from '../support/faults.ts';
 import { isAlive } from '../support/processes.ts';
 import { startUnitd } from '../support/unitd.ts';
 import { USERS } from '../support/users.ts';
 
-for (const { as, skip, options } of USERS) {
+for (const user of USERS) {
   for (const how of REFUSALS) {
-    test(
-      `as ${as}: a daemon on a ${how} runtime directory says why it does not start, and the next one has the units`,
-      { skip },
-      async (t) => {
-        const faults = openFaults(t);
-        if (faults === null) return t.skip(NO_COMPILER);
+    withFaults(
+      user,
+      `a daemon on a ${how} runtime directory says why it does not start, and the next one has the units`,
+      async (t, faults, options) => {
         const channel = openChannel(t);
         const unitd = await startUnitd(
           t,
           { 'web.yaml': `command: ${child.announce} ${channel.path}` },
-          { ...options, env: faults.env },
+          options,
         );
         const { pid } = await channel.next('up');
         await unitd.until({ web: 'running' });
@@ -42,12 +39,10 @@ for (const { as, skip, options } of USERS) {
       },
     );
 
-    test(
-      `as ${as}: a daemon whose ${how} directories for state and logs are there starts, and takes its units back`,
-      { skip },
-      async (t) => {
-        const faults = openFaults(t);
-        if (faults === null) return t.skip(NO_COMPILER);
+    withFaults(
+      user,
+      `a daemon whose ${how} directories for state and logs are there starts, and takes its units back`,
+      async (t, faults, options) => {
         const channel = openChannel(t);
         const unitd = await startUnitd(
           t,
@@ -55,7 +50,7 @@ for (const { as, skip, options } of USERS) {
             'web.yaml': `command: ${child.announce} ${channel.path} web`,
             'new.yaml': `command: ${child.announce} ${channel.path} new\nenabled: false`,
           },
-          { ...options, env: faults.env },
+          options,
         );
         const { pid } = await channel.next('web');
         await unitd.until({ web: 'running' });
@@ -68,12 +63,10 @@ for (const { as, skip, options } of USERS) {
       },
     );
 
-    test(
-      `as ${as}: a daemon that is told to end while all of its disk is ${how} stops its units and ends well`,
-      { skip },
-      async (t) => {
-        const faults = openFaults(t);
-        if (faults === null) return t.skip(NO_COMPILER);
+    withFaults(
+      user,
+      `a daemon that is told to end while all of its disk is ${how} stops its units and ends well`,
+      async (t, faults, options) => {
         const channel = openChannel(t);
         const unitd = await startUnitd(
           t,
@@ -81,7 +74,7 @@ for (const { as, skip, options } of USERS) {
             'web.yaml': `command: ${child.announce} ${channel.path}`,
             'chatty.yaml': 'command: [sh, -c, "seq 100; exec sleep infinity"]',
           },
-          { ...options, env: faults.env },
+          options,
         );
         await channel.next('up');
         await unitd.until({ web: 'running', chatty: 'running' });

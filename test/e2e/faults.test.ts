@@ -10,24 +10,11 @@ import { test, type TestContext } from 'node:test';
 import { cannotUseCgroups } from '../support/cgroups.ts';
 import { child, openChannel, openGate } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
-import { NO_COMPILER, openFaults, refusalsOf, REFUSALS, type Faults } from '../support/faults.ts';
+import { refusalsOf, REFUSALS, withFaults } from '../support/faults.ts';
 import { commandAs } from '../support/launch.ts';
 import { isAlive } from '../support/processes.ts';
-import { startUnitd, type StartOptions } from '../support/unitd.ts';
+import { startUnitd } from '../support/unitd.ts';
 import { formsFor, USERS, type UserCase } from '../support/users.ts';
-
-/** `options` are those of a daemon that the faults are for. */
-function withFaults(
-  { as, skip, options }: UserCase,
-  title: string,
-  run: (t: TestContext, faults: Faults, options: StartOptions) => Promise<void>,
-): void {
-  test(`as ${as}: ${title}`, { skip }, async (t) => {
-    const faults = openFaults(t);
-    if (faults === null) t.skip(NO_COMPILER);
-    else await run(t, faults, { ...options, env: faults.env });
-  });
-}
 
 const eachAs = <T>(all: readonly T[], one: T): readonly (readonly [UserCase, T])[] =>
   USERS.flatMap((user) => formsFor(user, all, one).map((form) => [user, form] as const));

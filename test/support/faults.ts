@@ -1,21 +1,23 @@
 // Faults for the daemon of an end-to-end test: calls of libc that fail, or at which the daemon is killed.
 //
-//   const faults = openFaults(t);
-//   if (faults === null) return t.skip(NO_COMPILER);
-//   const unitd = await startUnitd(t, {...}, { env: faults.env });
-//   faults.fail({ call: 'write', below: unitd.state, error: 'ENOSPC' });
-//   faults.mend();
-//   faults.killAt(17, unitd.root);
+//   withFaults(user, 'title', async (t, faults, options) => {
+//     const unitd = await startUnitd(t, {...}, options);
+//     faults.fail({ call: 'write', below: unitd.state, error: 'ENOSPC' });
+//     faults.mend();
+//     faults.killAt(17, unitd.root);
+//   });
 //
 // The shim is compiled here, once for each run of the tests; it touches the daemon alone, neither clients nor units.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, closeSync, existsSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import type { TestContext } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { packageRoot } from '../../src/base/package-root.ts';
 import { temporaryDirectory } from './child.ts';
 import { cleanUp } from './cleanup.ts';
+import type { StartOptions } from './unitd.ts';
+import type { UserCase } from './users.ts';
 
 export const NO_COMPILER = 'needs a C compiler (cc)';
 
@@ -120,6 +122,19 @@ export function openFaults(t: TestContext): Faults | null {
       set(bytes);
     },
   };
+}
+
+/** A test as this user; `options` are for the daemon that the faults are for. */
+export function withFaults(
+  { as, skip, options }: UserCase,
+  title: string,
+  run: (t: TestContext, faults: Faults, options: StartOptions) => Promise<void>,
+): void {
+  test(`as ${as}: ${title}`, { skip }, async (t) => {
+    const faults = openFaults(t);
+    if (faults === null) t.skip(NO_COMPILER);
+    else await run(t, faults, { ...options, env: faults.env });
+  });
 }
 
 let shimPath: string | null | undefined;
