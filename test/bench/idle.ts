@@ -13,8 +13,8 @@ const SIZES = [
   { units: 1_000, wantedPercent: 1 },
 ];
 const WANTED_MB = 60;
-/** The first samples, which open files, and V8's tidying up after the start (about 16 s later) come before the windows. */
-const WARM_UP_MS = 22_000;
+/** The first samples, which open files, compiling what runs often, and V8's tidying up after the start come before. */
+const WARM_UP_MS = 75_000;
 /** Two samples each. */
 const WINDOW_MS = 10_000;
 const WINDOWS = 3;
