@@ -92,8 +92,8 @@ export function createMeter({ monotonicMs, byProcess, counting }: MeterOptions):
     for (const [key, { invocationId, cgroup }] of trees) {
       const usedUs = usedUsOf(cgroup);
       const last = readings.get(key);
-      const rested = last?.invocationId === invocationId && usedUs !== null && usedUs === last.usedUs;
-      if (rested && atMs - last.wholeAtMs < STANDS_MS) {
+      const hasRested = last?.invocationId === invocationId && usedUs !== null && usedUs === last.usedUs;
+      if (hasRested && atMs - last.wholeAtMs < STANDS_MS) {
         last.atMs = atMs;
         if (last.usage.cpuPercent !== 0) last.usage = { ...last.usage, cpuPercent: 0 };
         usages.set(key, last.usage);
@@ -138,7 +138,7 @@ export function createMeter({ monotonicMs, byProcess, counting }: MeterOptions):
         : {
             cpu: 'cgroup',
             memory: counting.has('memory') ? 'cgroup' : 'pidusage',
-            tasks: counting?.has('pids') === true ? 'cgroup' : 'pidusage',
+            tasks: counting.has('pids') ? 'cgroup' : 'pidusage',
           },
     sample,
     forget: (key) => {
