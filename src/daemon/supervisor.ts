@@ -246,22 +246,26 @@ export class Supervisor {
     }
   }
 
+  /** What has just changed comes first; of the others one at least, so that no storm of changes holds them up for good. */
   #showUntil(endMs: number): void {
-    for (const names of [this.#toShow, this.#stillToShow]) {
-      for (const name of names) {
-        if (this.#ports.clock.monotonicMs() >= endMs) break;
-        names.delete(name);
-        this.#stillToShow.delete(name);
-        const unit = this.#fleet.units.get(name);
-        if (unit !== undefined) this.#tell(unit);
-      }
+    const isOver = (): boolean => this.#ports.clock.monotonicMs() >= endMs;
+    for (const name of this.#toShow) {
+      if (isOver()) break;
+      this.#tell(name);
+    }
+    for (const name of this.#stillToShow) {
+      this.#tell(name);
+      if (isOver()) break;
     }
     for (const name of this.#toShow) this.#stillToShow.add(name);
     this.#toShow.clear();
   }
 
-  #tell(unit: Unit): void {
-    const { name } = unit.spec;
+  #tell(name: string): void {
+    this.#toShow.delete(name);
+    this.#stillToShow.delete(name);
+    const unit = this.#fleet.units.get(name);
+    if (unit === undefined) return;
     this.#guard(name, () => {
       if (!this.#backlog.has(name)) this.#events.onChanged(unit);
       this.#show(unit);

@@ -85,6 +85,22 @@ test('Supervisor: 5000 units start in slices, and an exit is answered between tw
   assert.equal(rig.told.filter(({ to }) => to.state === 'running').length, 5_000 + rig.spawns('unit-0') - 1);
 });
 
+test('Supervisor: a unit that changes in every slice keeps no other from being told', async () => {
+  // One is more than there is time for in a slice.
+  const rig: Rig = createRig({ onLook: () => rig.clock.advance(5) });
+  const names = Array.from({ length: 10 }, (_, index) => `unit-${index}`);
+  rig.load(...['busy', ...names].map((name) => unitSpec(name)));
+  for (let turn = 0; turn < 50; turn += 1) {
+    rig.operate('busy', turn % 2 === 0 ? 'stop' : 'start');
+    await nextTurn();
+  }
+  const running = new Set(rig.told.filter(({ to }) => to.state === 'running').map(({ name }) => name));
+  assert.deepEqual(
+    names.filter((name) => !running.has(name)),
+    [],
+  );
+});
+
 test('Supervisor: facts that come in a row while units start do not each take a slice', async () => {
   const rig = createRig({ spawnCostMs: 0.5 });
   const specs = Array.from({ length: 2_000 }, (_, index) => unitSpec(`unit-${index}`));
