@@ -4,6 +4,11 @@
 // its memory of one pid cannot be dropped without leaking descriptors (clear() forgets them open). It is asked for the
 // processes that have moved since: of one whose line in /proc, as it was found, says the same as last time, it would say
 // the same too.
+//
+// pidusage opens a process's `stat` at the first question, and closes it when nobody has asked for a while. Of one that
+// ends between that open and the read it forgets the descriptor. Those are found by where they lead, when pidusage has
+// not been asked for such a process for longer than it remembers any, and closed here.
+import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import pidusage from 'pidusage';
 import type { ProcessId } from '../model/process.ts';
 import type { Figures, Member } from './ports.ts';
@@ -24,6 +29,8 @@ interface Sample {
 
 /** How long pidusage keeps the descriptor of a process that is not asked for any more. */
 const PIDUSAGE_MEMORY_MS = 20_000;
+/** By when it has closed it: it looks after half as long again. */
+const PIDUSAGE_FORGOTTEN_MS = 2 * PIDUSAGE_MEMORY_MS;
 
 function identity({ pid, startTicks }: ProcessId): string {
   return `${pid} ${startTicks}`;
@@ -33,6 +40,23 @@ function identity({ pid, startTicks }: ProcessId): string {
 async function readStats(pids: number[]): Promise<Readonly<Record<string, pidusage.Status | undefined>>> {
   if (pids.length === 0) return {};
   return await pidusage(pids, { maxage: PIDUSAGE_MEMORY_MS }).catch(() => ({}));
+}
+
+/** Closes the descriptors of this process that lead to the `stat` of any of `pids`. */
+function closeStats(pids: readonly number[]): void {
+  const stats = new Set(pids.map((pid) => `/proc/${pid}/stat`));
+  for (const fd of readdirSync('/proc/self/fd')) {
+    if (stats.has(leadsTo(fd))) closeSync(Number(fd));
+  }
+}
+
+/** Empty for a descriptor that is closed by now: the one that the directory itself was read by. */
+function leadsTo(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return '';
+  }
 }
 
 function stillHolds(reading: Reading | undefined, member: Member): boolean {
@@ -61,6 +85,23 @@ export interface PidMeter {
  */
 export function createPidMeter(monotonicMs: () => number): PidMeter {
   const samples = new Map<string, Sample>();
+  /** Those of whom pidusage said nothing, and when it was last asked. */
+  const unanswered = new Map<number, number>();
+
+  const closeForgotten = (
+    asked: ReadonlySet<number>,
+    answers: Readonly<Record<string, unknown>>,
+    atMs: number,
+  ): void => {
+    for (const pid of asked) {
+      if (answers[pid] === undefined || unanswered.has(pid)) unanswered.set(pid, atMs);
+    }
+    const due = [...unanswered].filter(([, askedMs]) => atMs - askedMs > PIDUSAGE_FORGOTTEN_MS);
+    if (due.length === 0) return;
+    const pids = due.map(([pid]) => pid);
+    closeStats(pids);
+    for (const pid of pids) unanswered.delete(pid);
+  };
 
   const sample = async (
     trees: ReadonlyMap<string, readonly Member[]>,
@@ -74,6 +115,7 @@ export function createPidMeter(monotonicMs: () => number): PidMeter {
     }
     const atMs = monotonicMs();
     const read = await readStats([...moved]);
+    closeForgotten(moved, read, atMs);
 
     const usages = new Map<string, Figures>();
     for (const [key, members] of trees) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import { test } from 'node:test';
 import { createPidMeter } from '../../../src/os/meter.ts';
 import type { Member } from '../../../src/os/ports.ts';
@@ -11,6 +12,15 @@ function self(): ReadonlyMap<string, readonly Member[]> {
   const stat = processStat(process.pid);
   assert.ok(stat !== null);
   return new Map([['self', [stat]]]);
+}
+
+/** Where a descriptor of this process leads; null for what is closed by now. */
+function linkOf(fd: string): string | null {
+  try {
+    return fs.readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return null;
+  }
 }
 
 /** Uses processor time until the kernel has counted so many ms of it. */
@@ -83,4 +93,31 @@ test('PidMeter.sample() keeps the figures of a process that has not moved since'
   const second = (await meter.sample(trees)).get('cat');
   assert.ok(first !== undefined && first.memoryBytes > 0);
   assert.deepEqual(second, { ...first, cpuPercent: 0, tasks: 1 });
+});
+
+test('PidMeter.sample() leaves no descriptor open of a process that ends while pidusage looks at it', async (t) => {
+  const cat = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
+  const pid = cat.pid ?? 0;
+  const stat = processStat(pid);
+  assert.ok(stat !== null);
+  const open = fs.open;
+  // pidusage takes this function from the same object, when it opens.
+  t.mock.method(
+    fs,
+    'open',
+    (path: string, flags: string, done: (error: Error | null, fd: number) => void): void =>
+      open(path, flags, (error, fd) => {
+        cat.once('exit', () => done(error, fd));
+        cat.kill('SIGKILL');
+      }),
+  );
+  const openStats = (): number =>
+    fs.readdirSync('/proc/self/fd').filter((fd) => linkOf(fd) === `/proc/${pid}/stat`).length;
+  let nowMs = 0;
+  const meter = createPidMeter(() => nowMs);
+  await meter.sample(new Map([['cat', [stat]]]));
+  assert.equal(openStats(), 1);
+  nowMs = 60_000;
+  await meter.sample(new Map());
+  assert.equal(openStats(), 0);
 });
