@@ -1,13 +1,23 @@
-// What one start costs without a daemon: a posix_spawn of the children's program, through the daemon's own adapter.
+// What one start costs without a daemon: a posix_spawn of the children's program, through the daemon's own adapter; and
+// what one restart does, where the end of a child is followed by the next posix_spawn and nothing else.
 import { closeSync, openSync } from 'node:fs';
 import type { ProcessId } from '../../src/model/process.ts';
 import { createProcesses } from '../../src/os/processes.ts';
 import type { BenchDaemon } from './bench-daemon.ts';
 import type { Scope } from './scope.ts';
 
+interface BareTimes {
+  /** Of the call, until it returns. */
+  readonly callMs: number;
+  /** From the call to the child's word. */
+  readonly spokenMs: number;
+  /** From the kill of that child to the next one's word. */
+  readonly againMs: number;
+}
+
 interface Bare {
-  /** Starts one child, kills it when it has spoken, and waits for its end. */
-  readonly once: () => Promise<{ readonly callMs: number; readonly spokenMs: number }>;
+  /** Starts a child, and when it has spoken kills it and starts the next one; that one is over at the end. */
+  readonly once: () => Promise<BareTimes>;
 }
 
 export function bareSpawns(scope: Scope, daemon: BenchDaemon): Bare {
@@ -18,34 +28,52 @@ export function bareSpawns(scope: Scope, daemon: BenchDaemon): Bare {
   scope.defer(() => closeSync(nullFd));
   let ended: (process: ProcessId | null) => void = () => undefined;
   processes.onReaped((process) => ended(process));
+
+  const spawn = (): ProcessId => {
+    const result = processes.spawn({
+      argv: [child.program, channel.path, 'bare'],
+      environment: { UNITD_BENCH: daemon.env['UNITD_BENCH'] ?? '' },
+      workingDirectory: null,
+      user: null,
+      group: null,
+      supplementaryGroups: null,
+      umask: null,
+      limits: {},
+      nice: null,
+      oomScoreAdjust: null,
+      noNewPrivileges: false,
+      stdoutFd: nullFd,
+      stderrFd: nullFd,
+    });
+    if (!result.ok) throw new Error(result.failure.reason);
+    return result.process;
+  };
+  /** Kills it, and does `next` in the turn in which it is reaped. */
+  const killed = async <T>(target: ProcessId, next: () => T): Promise<T> =>
+    await new Promise<T>((resolve) => {
+      ended = (process) => {
+        if (process?.pid === target.pid) resolve(next());
+      };
+      processes.signal(target, 'SIGKILL');
+    });
+  const spoken = async (mark: number): Promise<number> => {
+    const [stamp] = await channel.stamps(1, mark);
+    return stamp?.atMs ?? NaN;
+  };
+
   return {
     once: async () => {
-      const { mark } = channel;
+      let { mark } = channel;
       const startMs = child.nowMs();
-      const result = processes.spawn({
-        argv: [child.program, channel.path, 'bare'],
-        environment: { UNITD_BENCH: daemon.env['UNITD_BENCH'] ?? '' },
-        workingDirectory: null,
-        user: null,
-        group: null,
-        supplementaryGroups: null,
-        umask: null,
-        limits: {},
-        nice: null,
-        oomScoreAdjust: null,
-        noNewPrivileges: false,
-        stdoutFd: nullFd,
-        stderrFd: nullFd,
-      });
+      const first = spawn();
       const callMs = child.nowMs() - startMs;
-      if (!result.ok) throw new Error(result.failure.reason);
-      const [stamp] = await channel.stamps(1, mark);
-      const gone = new Promise<void>((resolve) => {
-        ended = (process) => process?.pid === result.process.pid && resolve();
-      });
-      processes.signal(result.process, 'SIGKILL');
-      await gone;
-      return { callMs, spokenMs: (stamp?.atMs ?? NaN) - startMs };
+      const spokenMs = (await spoken(mark)) - startMs;
+      ({ mark } = channel);
+      const killMs = child.nowMs();
+      const second = await killed(first, spawn);
+      const againMs = (await spoken(mark)) - killMs;
+      await killed(second, () => undefined);
+      return { callMs, spokenMs, againMs };
     },
   };
 }

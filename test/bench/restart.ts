@@ -1,5 +1,5 @@
 // From the kill of a child to the next one's own word, at zero restart delay, beside one bare posix_spawn of the same
-// program in the same run.
+// program, and beside a loop that does nothing but wait and spawn, in the same run.
 import { bareSpawns } from './bare-spawn.ts';
 import { BenchDaemon } from './bench-daemon.ts';
 import type { Figure, Measure } from './figures.ts';
@@ -19,12 +19,16 @@ async function run(scope: Scope, note: (text: string) => void): Promise<readonly
   const names = [...living.keys()];
   const bare = bareSpawns(scope, daemon);
 
-  const [calls, spoken, kills]: [number[], number[], number[]] = [[], [], []];
+  const calls: number[] = [];
+  const spoken: number[] = [];
+  const again: number[] = [];
+  const kills: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
     for (let kill = 0; kill < KILLS_A_ROUND; kill += 1) {
-      const { callMs, spokenMs } = await bare.once();
+      const { callMs, spokenMs, againMs } = await bare.once();
       calls.push(callMs);
       spoken.push(spokenMs);
+      again.push(againMs);
     }
     for (let kill = 0; kill < KILLS_A_ROUND; kill += 1) {
       const name = names[(round * KILLS_A_ROUND + kill) % names.length] ?? '';
@@ -41,8 +45,10 @@ async function run(scope: Scope, note: (text: string) => void): Promise<readonly
   return [
     { name: 'one bare posix_spawn, the call', unit: 'ms', values: calls },
     { name: "one bare posix_spawn, to the child's word", unit: 'ms', values: spoken },
+    { name: "a loop of wait and posix_spawn, kill to the next child's word", unit: 'ms', values: again },
     { name: "kill to the next child's word", unit: 'ms', values: kills },
     { name: 'kill to next, against the bare spawn', unit: 'x', values: [median(kills) / median(spoken)] },
+    { name: 'kill to next, against that loop', unit: 'x', values: [median(kills) / median(again)] },
   ];
 }
 
