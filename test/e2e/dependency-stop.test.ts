@@ -77,10 +77,13 @@ test('a stop goes against the order of the starts: a unit is stopped when those 
   const channel = openChannel(t);
   const [appGate, dbGate] = [openGate(t), openGate(t)];
   const unitd = await startUnitd(t, {
-    'db.yaml': `command: ${child.stopSlowly} ${channel.path} ${dbGate.path}`,
+    'db.yaml': `
+      command: ${child.stopSlowly} ${channel.path} ${dbGate.path}
+      stop: { timeout: 1h }`,
     'app.yaml': `
       command: ${child.stopSlowly} ${channel.path} ${appGate.path}
-      requires: [db]`,
+      requires: [db]
+      stop: { timeout: 1h }`,
     'late.yaml': `
       command: ${child.announce} ${channel.path} late
       after: [db]`,
@@ -107,7 +110,9 @@ test('conflicts: whoever is started last stays, and starts when the other one is
   const channel = openChannel(t);
   const gate = openGate(t);
   const unitd = await startUnitd(t, {
-    'blue.yaml': `command: ${child.stopSlowly} ${channel.path} ${gate.path}`,
+    'blue.yaml': `
+      command: ${child.stopSlowly} ${channel.path} ${gate.path}
+      stop: { timeout: 1h }`,
     'green.yaml': `
       enabled: false
       command: ${child.announce} ${channel.path} green

@@ -15,33 +15,37 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const channel = openChannel(t);
     const [appGate, dbGate] = [openGate(t), openGate(t)];
     const unitd = await startUnitd(t, {
-      'db.yaml': `command: ${child.stopSlowly} ${channel.path} ${dbGate.path}`,
+      'db.yaml': `
+        command: ${child.stopSlowly} ${channel.path} ${dbGate.path}
+        stop: { timeout: 1h }`,
       'app.yaml': `
         command: ${child.stopSlowly} ${channel.path} ${appGate.path}
-        requires: [db]`,
+        requires: [db]
+        stop: { timeout: 1h }`,
       'late.yaml': `
         command: ${child.announce} ${channel.path} late
         after: [app]`,
     });
-    const db = await channel.next('up');
-    const app = await channel.next('up', 1);
-    const late = await channel.next('late');
+    // Which of them says so first is the kernel's choice: db counts as up from its exec on.
+    await channel.next('up', 1);
+    await channel.next('late');
     await unitd.until({ db: 'running', app: 'running', late: 'running' });
+    const [app, db, late] = (await unitd.status()).units.map(({ pid }) => pid);
 
     unitd.signal(signal);
-    assert.equal((await channel.next('stopping')).pid, app.pid);
+    assert.equal((await channel.next('stopping')).pid, app);
     const states = (await unitd.status()).units.map(({ name, state, pid }) => [name, state, pid]);
     assert.deepEqual(states, [
-      ['app', 'stopping', app.pid],
-      ['db', 'running', db.pid],
+      ['app', 'stopping', app],
+      ['db', 'running', db],
       ['late', 'stopped', null],
     ]);
     assert.equal(
-      unitd.processes().some(({ pid }) => pid === late.pid),
+      unitd.processes().some(({ pid }) => pid === late),
       false,
     );
     appGate.open();
-    assert.equal((await channel.next('stopping', 1)).pid, db.pid);
+    assert.equal((await channel.next('stopping', 1)).pid, db);
     dbGate.open();
     assert.deepEqual(await unitd.ended(), { code: 0, signal: null });
     assert.deepEqual(unitd.processes(), []);
@@ -66,7 +70,7 @@ test('reload and plan are refused while the daemon is stopping, and say so', asy
   const channel = openChannel(t);
   const gate = openGate(t);
   const unitd = await startUnitd(t, {
-    'web.yaml': `command: ${child.stopSlowly} ${channel.path} ${gate.path}`,
+    'web.yaml': `command: ${child.stopSlowly} ${channel.path} ${gate.path}\nstop: { timeout: 1h }`,
   });
   await channel.next('up');
   unitd.signal('SIGTERM');
@@ -120,7 +124,8 @@ test('the daemon ends with units in every state, and brings none of them back me
   const unitd = await startUnitd(t, {
     'running.yaml': `
       command: ${child.stopSlowly} ${channel.path} ${gate.path}
-      restart: { delay: 0s }`,
+      restart: { delay: 0s }
+      stop: { timeout: 1h }`,
     'backoff.yaml': `
       startPre: [${child.exit} 1]
       command: sleep infinity

@@ -191,7 +191,7 @@ test('a stop is safe to repeat, and two at once both answer', async (t) => {
   const channel = openChannel(t);
   const gate = openGate(t);
   const unitd = await startUnitd(t, {
-    'web.yaml': `command: ${child.stopSlowly} ${channel.path} ${gate.path}`,
+    'web.yaml': `command: ${child.stopSlowly} ${channel.path} ${gate.path}\nstop: { timeout: 1h }`,
   });
   await channel.next('up');
   await unitd.until({ web: 'running' });
