@@ -14,6 +14,7 @@ import { filesOf, numbers } from '../fixtures/log-setup.ts';
 import { lineOf } from '../fixtures/numbered-lines.ts';
 import { openChannel, openGate } from '../support/child.ts';
 import { Arrivals } from '../support/lines.ts';
+import { childrenOf } from '../support/processes.ts';
 import { startUnitd, type StartOptions } from '../support/unitd.ts';
 import { USERS } from '../support/users.ts';
 
@@ -181,13 +182,17 @@ test('while there is no daemon a unit writes on until its pipe holds 1 MiB, wait
   await unitd.kill('SIGKILL');
   gate.open();
   // 960 kB: nobody has read them.
-  await channel.next('fits');
-  await unitd.start();
+  const { pid } = await channel.next('fits');
+  // What writes on sleeps at a full pipe and nowhere else; when there is a daemon, that reads at once.
+  const isAsleep = (): boolean =>
+    childrenOf(pid).some(({ state, command }) => state === 'S' && command.startsWith('seq '));
+  while (!isAsleep() && channel.said.length === 1) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(
     channel.said.map(({ word }) => word),
     ['fits'],
     'the rest does not fit',
   );
+  await unitd.start();
   await channel.next('done');
   await unitd.stop();
   const lines = filesOf(join(unitd.logs, 'web')).flatMap(({ bytes }) =>
