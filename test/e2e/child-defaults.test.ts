@@ -109,18 +109,20 @@ test('a child has the environment of the daemon, PWD where it works, and nothing
       'here.yaml': `
         type: oneshot
         command: env
+        startPost: [echo that is all]
         logs: { format: raw }`,
       'there.yaml': `
         type: oneshot
         command: env
+        startPost: [echo that is all]
         workingDirectory: /usr/share
         logs: { format: raw }`,
     },
     { env: own },
   );
   await unitd.until({ here: 'completed', there: 'completed' });
-  const here = (await unitd.untilLog('here', 'GREETING')).split('\n');
-  const there = (await unitd.untilLog('there', 'GREETING')).split('\n');
+  const here = (await unitd.untilLog('here', 'that is all\n')).split('\n');
+  const there = (await unitd.untilLog('there', 'that is all\n')).split('\n');
   assert.ok(here.includes('GREETING=hello'));
   assert.ok(here.includes('UNITD_UNIT=here'));
   assert.ok(here.includes(`UNITD_RUNTIME_DIR=${unitd.runtime}`));

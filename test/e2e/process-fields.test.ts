@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { packageRoot } from '../../src/base/package-root.ts';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
 import { idsOf } from '../support/launch.ts';
+import { environmentOf } from '../support/processes.ts';
 import { startUnitd } from '../support/unitd.ts';
 
 const asRoot = { skip: process.getuid?.() === 0 ? false : 'needs root' };
@@ -44,6 +45,7 @@ test('user: all ids of that user, its groups, HOME, USER, LOGNAME and SHELL', as
     'env.yaml': `
       type: oneshot
       command: env
+      startPost: [echo that is all]
       user: nobody
       workingDirectory: /
       logs: { format: raw }`,
@@ -60,7 +62,7 @@ test('user: all ids of that user, its groups, HOME, USER, LOGNAME and SHELL', as
   const [, , , , , home = '', shell = ''] = spawnSync('getent', ['passwd', 'nobody'], { encoding: 'utf8' })
     .stdout.trim()
     .split(':');
-  const lines = (await unitd.untilLog('env', 'INVOCATION_ID')).split('\n');
+  const lines = (await unitd.untilLog('env', 'that is all\n')).split('\n');
   for (const line of ['USER=nobody', 'LOGNAME=nobody', `HOME=${home}`, `SHELL=${shell}`]) {
     assert.ok(lines.includes(line), line);
   }
@@ -119,8 +121,7 @@ test('umask, noNewPrivileges and nice; the helpers before the command leave no t
   const plain = (await channel.next('plain')).pid;
   assert.equal(statusField(plain, 'NoNewPrivs'), '0');
   const names = (of: number): readonly string[] =>
-    readFileSync(`/proc/${of}/environ`, 'utf8')
-      .split('\0')
+    environmentOf(of)
       .map((entry) => entry.split('=')[0] ?? '')
       .sort();
   assert.deepEqual(names(pid), names(plain));
@@ -228,7 +229,7 @@ test('all process fields at once, as another user', asRoot, async (t) => {
   assert.equal(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8').trim(), '100');
   assert.match(readFileSync(`/proc/${pid}/limits`, 'utf8'), /^Max open files +512 +512 /m);
   assert.equal(readlinkSync(`/proc/${pid}/cwd`), directory);
-  assert.ok(readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes('GREETING=good  morning'));
+  assert.ok(environmentOf(pid).includes('GREETING=good  morning'));
 });
 
 test('environment and environmentFiles: files win, in their order; an optional one may be missing', async (t) => {
@@ -242,6 +243,7 @@ test('environment and environmentFiles: files win, in their order; an optional o
       'web.yaml': `
         type: oneshot
         command: env
+        startPost: [echo that is all]
         environment: { A: field, E: field, INHERITED: field }
         environmentFiles: [${first}, ${second}, -${join(directory, 'missing')}]
         logs: { format: raw }`,
@@ -249,7 +251,7 @@ test('environment and environmentFiles: files win, in their order; an optional o
     { env: { INHERITED: 'daemon', OTHER: 'daemon' } },
   );
   await unitd.until({ web: 'completed' });
-  const lines = (await unitd.untilLog('web', 'OTHER')).split('\n');
+  const lines = (await unitd.untilLog('web', 'that is all\n')).split('\n');
   for (const line of [
     'A=first',
     'B=second',

@@ -53,6 +53,13 @@ export function isAlive(pid: number): boolean {
   return fact !== null && fact.state !== 'Z';
 }
 
+/** `NAME=value` entries of a living process. In the middle of an exec it has none yet: it is looked at again. */
+export function environmentOf(pid: number): string[] {
+  let text = '';
+  while (text === '' && isAlive(pid)) text = readOrNull(`/proc/${pid}/environ`) ?? '';
+  return text.split('\0').slice(0, -1);
+}
+
 /** Living processes and zombies whose parent is `pid`. */
 export function childrenOf(pid: number): ProcessFact[] {
   return allPids()
