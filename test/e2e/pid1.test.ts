@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
 import { cannotRunAs, idsOf } from '../support/launch.ts';
-import { childrenOf } from '../support/processes.ts';
+import { childrenOf, environmentOf } from '../support/processes.ts';
 import { startUnitd, Unitd, type StartOptions } from '../support/unitd.ts';
 import { versionsOf } from '../support/versions.ts';
 
@@ -80,8 +80,9 @@ for (const { as, skip: reason, options: how } of CASES) {
       await unitd.until({ ends: 'completed', leaves: 'running', tree: 'running' });
       await noZombies(unitd.pid);
       assert.equal((await unitd.cli('stop', 'tree')).code, 0);
-      await noZombies(unitd.pid);
-      assert.deepEqual(childrenOf(unitd.pid).length, 1, 'the main process of "leaves" alone');
+      // Orphans that the scheduler has kept from their end until now are there too.
+      while (childrenOf(unitd.pid).length > 1) await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(childrenOf(unitd.pid).length, 1, 'the main process of "leaves" alone');
       assert.equal(existsSync(ends), false);
     },
   );
@@ -246,9 +247,8 @@ for (const [who, { uid, become, state, logs, why }] of Object.entries(BARE)) {
       await unitd.says('cannot write log of unit \\"web\\"');
       assert.match((await unitd.unit('web')).logs.problem ?? '', /output is dropped until it can be written/);
       const [web] = childrenOf(unitd.pid);
-      const inherited = readFileSync(`/proc/${web?.pid}/environ`, 'latin1').split('\0');
+      const inherited = environmentOf(web?.pid ?? 0);
       assert.deepEqual(inherited.map((word) => word.split('=')[0] ?? '').sort(), [
-        '',
         'INVOCATION_ID',
         'PWD',
         'UNITD_RUN',
