@@ -95,6 +95,10 @@ test('reload keeps or replaces the process of a unit by the field that changed, 
   for (const row of rows) if (row.byHand === true) assert.equal((await unitd.cli('start', row.unit)).code, 0);
   const pids = new Map<string, number>();
   for (const { unit } of rows) pids.set(unit, (await channel.next(unit)).pid);
+  // The one that forks has a main process only when its command has ended.
+  await unitd.until((look) =>
+    rows.every(({ key, unit }) => look(unit)?.to === (key === 'type' ? 'starting' : 'running')),
+  );
 
   for (const row of rows) {
     const word = row.key === 'command' ? 'changed' : row.unit;
@@ -135,7 +139,7 @@ test('stop.signal changed in place is what the next stop sends', async (t) => {
   const channel = openChannel(t);
   const unit = (signal: string): string => `
     command: ${child.answerSignals} ${channel.path} USR1
-    stop: { signal: ${signal}, timeout: 100ms }
+    stop: { signal: ${signal}, timeout: 1h }
   `;
   const unitd = await startUnitd(t, { 'web.yaml': unit('TERM') });
   const { pid } = await channel.next('up');
