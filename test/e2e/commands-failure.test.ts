@@ -130,7 +130,8 @@ test('stop.command that hangs is killed at stop.timeout; then the unit is signal
   const unitd = await startUnitd(t, {
     'web.yaml': `
       command: ${child.answerSignals} ${channel.path} TERM
-      stop: { command: ${child.ignoreTerm} ${channel.path} stop, timeout: 500ms }`,
+      # Long enough for the main process to answer TERM on any machine.
+      stop: { command: ${child.ignoreTerm} ${channel.path} stop, timeout: 4s }`,
   });
   await channel.next('up');
   await unitd.until({ web: 'running' });
