@@ -127,13 +127,14 @@ test('a pidFile that names a stranger is refused until startTimeout, which says 
       type: forking
       command: ${child.daemonize} ${channel.path}
       pidFile: ${pidFile}
-      startTimeout: 2s
+      # Long enough for its command to end, and its process to say so, on any machine.
+      startTimeout: 4s
       restart: { policy: no }`,
   });
   const { pid } = await channel.next('daemon');
   await unitd.until({ old: 'failed' });
   const { unit } = await unitd.unit('old');
-  const why = `did not start within 2s: its pidFile "${pidFile}" names pid ${process.pid}, which is none of its processes`;
+  const why = `did not start within 4s: its pidFile "${pidFile}" names pid ${process.pid}, which is none of its processes`;
   assert.equal(unit.reason, why);
   assert.equal(unit.lastExit?.cause, 'start-timeout');
   assert.equal(isAlive(pid), false);
@@ -158,7 +159,7 @@ for (const isNamed of [true, false]) {
     const [redisPid, nginxPid] = [join(directory, 'redis.pid'), join(directory, 'nginx.pid')];
     writeFileSync(
       join(directory, 'nginx.conf'),
-      `worker_processes 2; pid ${nginxPid}; error_log ${directory}/error.log;
+      `worker_processes 2; pid ${nginxPid}; error_log stderr notice;
        events { worker_connections 64; }
        http { access_log off; server { listen 127.0.0.1:${nginxPort}; return 200 "hello"; } }`,
     );
@@ -168,6 +169,8 @@ for (const isNamed of [true, false]) {
         type: forking
         command: ${servers.path('redis-server')} --port ${redisPort} --bind 127.0.0.1 --dir ${directory} --save "" --daemonize yes --pidfile ${redisPid}
         ${named(redisPid)}
+        # Until then TERM would kill it.
+        startPost: [[sh, -c, 'until ${servers.path('redis-cli')} -p ${redisPort} ping | grep -q PONG; do sleep 0.1; done']]
         restart: { delay: 10ms }`,
       'nginx.yaml': `
         type: forking
@@ -177,6 +180,10 @@ for (const isNamed of [true, false]) {
         restart: { delay: 10ms }`,
     });
     await unitd.until({ redis: 'running', nginx: 'running' });
+    // A daemon's process is there before its command ends, but not all that it does: it goes on to fork its workers.
+    const workers = async (count: number): Promise<string> =>
+      await unitd.untilLog('nginx', new RegExp(`(start worker process \\d+[^]*){${count}}`));
+    await workers(2);
     const pidOf = async (unit: string): Promise<number> => (await unitd.unit(unit)).unit.pid ?? 0;
     assert.match(processFact(await pidOf('redis'))?.command ?? '', /redis-server/);
     const master = await pidOf('nginx');
@@ -187,6 +194,7 @@ for (const isNamed of [true, false]) {
     await unitd.until((look) => look('nginx')?.to === 'running' && look('nginx')?.pid !== master);
     const { lastExit } = (await unitd.unit('nginx')).unit;
     assert.equal(lastExit?.signal, 'SIGKILL');
+    await workers(4);
     assert.equal((await unitd.cli('stop', 'redis', 'nginx')).code, 0);
     assert.deepEqual(unitd.processes(), []);
     const { units } = await unitd.status();
