@@ -12,6 +12,7 @@ test('plan and reload --dry-run print the same, exit 2, name field and values, a
     'gone.yaml': 'command: sleep infinity',
   });
   const { pid } = await channel.next('up');
+  await unitd.until({ web: 'running', gone: 'running' });
   unitd.write('web.yaml', `command: ${child.announce} ${channel.path}\nnice: 5\nlogs: { maxSize: 3MB }`);
   unitd.write('fresh.yaml', 'command: sleep infinity');
   unitd.remove('gone.yaml');
