@@ -1,7 +1,7 @@
 // The control socket of a real daemon: who may use it, what replaces it, and that no client stalls supervision.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
@@ -205,18 +205,32 @@ test('300 idle connections, half requests and garbage do not keep a killed child
 
 test('more connections than it takes are turned away, and served again once those are gone', async (t) => {
   const unitd = await startUnitd(t, {});
-  const sockets: Socket[] = [];
-  const first = new Promise<Socket>((resolve) => {
-    for (let count = 0; count < 600; count++) {
+  const sockets = new Set<Socket>();
+  const first = new Promise<void>((resolve) => {
+    const add = (): void => {
       const socket = connect(unitd.socket);
-      sockets.push(socket);
-      socket.on('error', () => undefined);
-      socket.once('data', () => resolve(socket));
-    }
+      sockets.add(socket);
+      // EAGAIN: as many as it takes wait for it to look. It is to turn away the next one, not the kernel.
+      socket.on('error', () => {
+        if (sockets.delete(socket)) setImmediate(add);
+      });
+      socket.once('data', () => resolve());
+    };
+    for (let count = 0; count < 600; count++) add();
   });
-  cleanUp(t, () => sockets.forEach((socket) => socket.destroy()));
+  const letGo = (): void => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
+  cleanUp(t, letGo);
   await first;
-  for (const socket of sockets) socket.destroy();
+  letGo();
+  // Until it has taken in all of them, and seen that they are gone, it may turn away whoever comes behind them.
+  const ends = (): number =>
+    readFileSync('/proc/net/unix', 'utf8')
+      .split('\n')
+      .filter((line) => line.endsWith(` ${unitd.socket}`)).length;
+  while (ends() > 1) await new Promise((resolve) => setImmediate(resolve));
   assert.equal((await unitd.cli('status', '--json')).code, 0);
 });
 
