@@ -242,8 +242,10 @@ test('a stop under way goes on, to the final signal at its deadline, and the uni
   });
   const { pid } = await channel.next('up');
   await unitd.until({ web: 'running' });
+  const next = await unitd.follow();
+  const stopping = next((line) => line.type === 'state' && line.to === 'stopping');
   await unitd.cli('stop', 'web', '--no-wait');
-  await unitd.until({ web: 'stopping' });
+  await stopping;
   await killAndStart(unitd);
   await unitd.until({ web: 'stopped' });
   assert.equal(isAlive(pid), false);
@@ -260,8 +262,10 @@ test('a unit whose file was removed, and whose stop was under way, is ended by t
   const { pid } = await channel.next('up');
   await unitd.until({ web: 'running', other: 'running' });
   unitd.remove('web.yaml');
+  const before = await unitd.follow();
+  const stopping = before((line) => line.type === 'state' && line.unit === 'web' && line.to === 'stopping');
   await unitd.cli('reload', '--no-wait');
-  await unitd.until({ web: 'stopping' });
+  await stopping;
   await killAndStart(unitd);
   const next = await unitd.follow();
   const isThere = (await unitd.status()).units.some(({ name }) => name === 'web');
