@@ -78,7 +78,9 @@ for (const { fence, as, user, reason: skip } of HOLDINGS) {
       'all.yaml': 'type: target\nrequires: [web]',
       'idle.yaml': `command: ${child.announce} ${channel.path}\nenabled: false`,
     };
-    const unitd = await startUnitd(t, files, options);
+    // To measure, the daemon starts a program of its own once, which would be in its cgroup.
+    const args = [...options.args, '--usage-interval', 'infinity'];
+    const unitd = await startUnitd(t, files, { ...options, args });
     const { pid } = await channel.next('up');
     await unitd.until({ web: 'running', all: 'running' });
     const { daemon, units } = await unitd.status();
