@@ -25,6 +25,7 @@ test('logs -f follows through rotation, compression, a reload and restarts of un
   unitd.write('web.yaml', unit('second', channel.path));
   assert.equal((await unitd.cli('reload')).code, 0);
   await follow.line(`second ${COUNT}`);
+  await channel.next('second');
 
   assert.equal((await unitd.cli('restart', 'web')).code, 0);
   await channel.next('second', 1);
