@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { openChannel, temporaryDirectory } from '../support/child.ts';
 import { idsOf } from '../support/launch.ts';
+import { WAIT_LIMIT_MS } from '../support/lines.ts';
 import { freePorts, locate } from '../support/services.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
 
@@ -20,6 +21,9 @@ const found = locate(
   'psql',
   'pg_isready',
 );
+
+/** What a client that waits for them may take: less than what a client may take at all. */
+const LONG = `${1.75 * WAIT_LIMIT_MS}ms`;
 
 /** An argv list for a unit file: a shell runs the script, and unitd leaves its dollars alone. */
 function shell(script: string): string {
@@ -129,7 +133,7 @@ async function pidOf(unitd: Unitd, unit: string): Promise<number> {
 
 async function reloadWith(unitd: Unitd, file: string, text: string): Promise<void> {
   unitd.write(file, text);
-  const ran = await unitd.cli('reload', '--timeout', '35s');
+  const ran = await unitd.cli('reload', '--timeout', LONG);
   assert.equal(ran.code, 0, ran.stderr);
 }
 
@@ -145,7 +149,7 @@ test(
       visit += 1;
       await channel.next(`rows-${visit}-visits-${visit}`);
     };
-    const ready = await unitd.cli('wait', 'client', '--timeout', '35s');
+    const ready = await unitd.cli('wait', 'client', '--timeout', LONG);
     assert.equal(ready.code, 0, ready.stderr + unitd.said.join('\n'));
     await visited();
     await unitd.untilLog('client', 'page: hello from nginx');
@@ -187,7 +191,7 @@ test(
 
     for (const unit of ['redis', 'postgres', 'nginx']) {
       const before = await pidOf(unitd, unit);
-      const ran = await unitd.cli('restart', unit, '--timeout', '35s');
+      const ran = await unitd.cli('restart', unit, '--timeout', LONG);
       assert.equal(ran.code, 0, ran.stderr);
       assert.notEqual(await pidOf(unitd, unit), before);
       await visited();
@@ -205,7 +209,7 @@ test(
     assert.match(unitd.log('postgres'), /database system is shut down\n$/, 'it was let finish');
 
     await unitd.start();
-    const again = await unitd.cli('wait', 'client', '--timeout', '35s');
+    const again = await unitd.cli('wait', 'client', '--timeout', LONG);
     assert.equal(again.code, 0, again.stderr);
     await visited();
   },
