@@ -61,10 +61,21 @@ function pieceOf(format: Format, line: string): Piece {
   return { stream, text, isLast: partial !== true };
 }
 
+/** Where a line begins to differ from what was to come, with both from there on. */
+function difference(found: string, wanted: string): string {
+  let at = 0;
+  while (at < found.length && found[at] === wanted[at]) at += 1;
+  const here = (text: string): string =>
+    `${JSON.stringify(text.slice(at, at + 60))} and ${Math.max(0, text.length - at - 60)} bytes more`;
+  return `"${found.slice(0, 20)}…" of ${found.length} bytes, expected "${wanted.slice(0, 20)}…" of ${wanted.length}; from byte ${at} on ${here(found)}, expected ${here(wanted)}`;
+}
+
 /** Asserts that each stream's lines are there from the first on, each once; gives how many. */
 function checkLog(directory: string, format: Format): { readonly lines: number; readonly files: number } {
   const next = { stdout: 1, stderr: 1 };
   const begun = { stdout: '', stderr: '' };
+  /** Of each stream, how its last line differs: its writer was ended in the middle of it. */
+  const cut = { stdout: '', stderr: '' };
   let rest = '';
   const names = readdirSync(directory).toSorted();
   for (const name of names) {
@@ -79,14 +90,11 @@ function checkLog(directory: string, format: Format): { readonly lines: number; 
       const whole = begun[piece.stream] + piece.text;
       begun[piece.stream] = piece.isLast ? '' : whole;
       if (!piece.isLast) continue;
+      assert.equal(cut[piece.stream], '', `${format}: a line is cut, and others follow it`);
       const wanted = lineOf(piece.stream, next[piece.stream], LONGEST[format]);
       if (whole !== wanted) {
-        // The writer was ended in the middle of its last line.
-        const isCut = name === 'current' && wanted.startsWith(whole);
-        assert.ok(
-          isCut,
-          `${format}, ${name}: ${whole.slice(0, 60)}… where ${wanted.slice(0, 60)}… was to come`,
-        );
+        cut[piece.stream] = `${format}, ${name}: ${difference(whole, wanted)}`;
+        assert.ok(wanted.startsWith(whole), cut[piece.stream]);
       }
       next[piece.stream] += 1;
     }
