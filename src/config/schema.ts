@@ -23,17 +23,16 @@ export interface Schema {
   readonly $defs?: Readonly<Record<string, Schema>>;
 }
 
-let text: string | undefined;
-let parsed: Schema | undefined;
+// At once, like the code that goes with it: another version may be put in this one's place while it runs.
+const text = readFileSync(join(packageRoot(), 'schemas', 'unit.schema.json'), 'utf8');
+const parsed: Schema = JSON.parse(text);
 
 /** schemas/unit.schema.json as it stands in the package. */
 export function schemaText(): string {
-  text ??= readFileSync(join(packageRoot(), 'schemas', 'unit.schema.json'), 'utf8');
   return text;
 }
 
 export function unitSchema(): Schema {
-  parsed ??= JSON.parse(schemaText()) as Schema;
   return parsed;
 }
 

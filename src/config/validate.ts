@@ -21,17 +21,13 @@ import {
   valueOffset,
 } from './tree.ts';
 
-let compiled: ValidateFunction | undefined;
-
-function validator(): ValidateFunction {
-  const load = createRequire(import.meta.url);
-  compiled ??= load(join(packageRoot(), 'dist/config/unit-schema.cjs')) as ValidateFunction;
-  return compiled;
-}
+// At once, like all code of the daemon: another version may be put in this one's place while it runs.
+const validate = createRequire(import.meta.url)(
+  join(packageRoot(), 'dist/config/unit-schema.cjs'),
+) as ValidateFunction;
 
 /** Everything in the tree that the schema does not allow; [] for a tree that it does. */
 export function schemaFindings(root: SourceNode, leftOut: ReadonlySet<string>): readonly Finding[] {
-  const validate = validator();
   if (validate(root.value)) return [];
   const errors = (validate.errors ?? []).map((error) => ({ error, path: pathOf(root, error) }));
   const typeIsWrong = errors.some(({ path }) => path[0] === 'type');

@@ -128,6 +128,21 @@ for (const { as, skip, options } of USERS) {
   );
 }
 
+test('a daemon whose files are gone from the disk reads, checks and runs its first unit', async (t) => {
+  const versions = versionsOf(t);
+  const gone = versions.install('7.0.0');
+  gone.use();
+  const unitd = await startUnitd(t, {}, { program: versions.program });
+  rmSync(gone.root, { recursive: true });
+  unitd.write('web.yaml', `${WEB}\nnicer: 1`);
+  const refused = await unitd.cli('reload');
+  assert.match(refused.stdout + refused.stderr, /nicer is not a known field, did you mean nice\?/);
+  unitd.write('web.yaml', WEB);
+  const ran = await unitd.cli('reload');
+  assert.equal(ran.code, 0, ran.stderr);
+  await unitd.until({ web: 'running' });
+});
+
 test('a node that is gone is refused; one that goes between trial and exec leaves the old version going on', async (t) => {
   const versions = versionsOf(t);
   versions.install('7.0.0').use();
