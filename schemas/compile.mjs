@@ -1,6 +1,6 @@
 // Compiles schemas/unit.schema.json, by ajv, to a module that checks a unit file against it: dist/config/unit-schema.cjs.
 // A part of the build, so that no start of the program loads ajv and compiles the schema again.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import standaloneCode from 'ajv/dist/standalone/index.js';
 
@@ -38,4 +38,7 @@ ajv.removeKeyword('uniqueItems').addKeyword('uniqueItems');
 const schema = JSON.parse(readFileSync(new URL('schemas/unit.schema.json', root), 'utf8'));
 const code = standaloneCode.default(ajv, ajv.compile(bare(schema)));
 if (process.argv[2] === '--print') process.stdout.write(code);
-else writeFileSync(new URL('dist/config/unit-schema.cjs', root), code);
+else {
+  mkdirSync(new URL('dist/config/', root), { recursive: true });
+  writeFileSync(new URL('dist/config/unit-schema.cjs', root), code);
+}

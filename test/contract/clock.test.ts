@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { packageRoot } from '../../src/base/package-root.ts';
 import { createClock } from '../../src/os/clock.ts';
 import type { Clock } from '../../src/os/ports.ts';
 import { createFakeClock } from '../support/fakes/clock.ts';
@@ -125,7 +124,7 @@ const cannotSleep =
   spawnSync('unshare', [...ASLEEP, 'true']).status !== 0 && 'needs time namespaces, and root';
 
 test('monotonicMs() stands still while the machine sleeps', { skip: cannotSleep }, () => {
-  const program = join(packageRoot(), 'dist/os/clock.js');
+  const program = join(import.meta.dirname, '../../src/os/clock.js');
   const script = `import(${JSON.stringify(program)}).then(({ createClock }) => console.log(createClock().monotonicMs()))`;
   const asked = spawnSync('unshare', [...ASLEEP, process.execPath, '-e', script], { encoding: 'utf8' });
   const aheadMs = Number(asked.stdout) - createClock().monotonicMs();

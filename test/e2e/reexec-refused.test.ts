@@ -44,8 +44,8 @@ const BROKEN: readonly (readonly [string, (installed: Installed) => void, RegExp
   ['is deleted', ({ root }) => rmSync(root, { recursive: true }), /ended with code 1: .*Cannot find module/],
   [
     'lacks one of its files',
-    ({ root }) => rmSync(join(root, 'dist/daemon/journal.js')),
-    /ended with code 1: .*Cannot find module .*journal\.js/,
+    ({ root }) => rmSync(join(root, 'dist/bin/daemon.js')),
+    /ended with code 1: .*Cannot find module .*daemon\.js/,
   ],
   [
     'has a syntax error',
@@ -54,7 +54,7 @@ const BROKEN: readonly (readonly [string, (installed: Installed) => void, RegExp
   ],
   [
     'has a syntax error in the daemon alone',
-    ({ root }) => writeFileSync(join(root, 'dist/daemon/effects.js'), 'const = 1;\n'),
+    ({ root }) => writeFileSync(join(root, 'dist/bin/daemon.js'), 'const = 1;\n'),
     /ended with code 1: SyntaxError: /,
   ],
   [
@@ -70,13 +70,18 @@ const BROKEN: readonly (readonly [string, (installed: Installed) => void, RegExp
   ],
   [
     'takes over in another format',
-    ({ root }) =>
-      edit(join(root, 'dist/daemon/handover.js'), /HANDOVER_FORMAT = \d+/, 'HANDOVER_FORMAT = 99'),
+    ({ root }) => edit(join(root, 'dist/bin/daemon.js'), /HANDOVER_FORMAT = \d+/, 'HANDOVER_FORMAT = 99'),
     /it takes over in format 99, the daemon leaves itself in format 1/,
   ],
   [
     'writes its journal otherwise',
-    ({ root }) => edit(join(root, 'dist/daemon/journal.js'), /VERSION = \d+/, 'VERSION = 99'),
+    // The first one after the name of its file.
+    ({ root }) =>
+      edit(
+        join(root, 'dist/bin/daemon.js'),
+        /(?<=\/\/ src\/daemon\/journal\.ts\n[^]*?\bVERSION\d* = )\d+/,
+        '99',
+      ),
     /it cannot read the journal of the daemon/,
   ],
   [

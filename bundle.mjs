@@ -1,0 +1,49 @@
+// Makes dist of src, once tsc has found nothing wrong in it: the daemon in one file, the client in another. To load a
+// module costs node more than to read its code, and the daemon has over a hundred of them.
+//
+// The files are named for what is in them and not for its hash, and nothing of ours is loaded late by the daemon: a
+// version may be installed in the place of one that runs.
+import { rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { build } from 'esbuild';
+
+/** What import() names stays a file of its own where it takes packages or much of node to load; else it is inlined. */
+const FILES = [
+  'src/bin/unitd.ts',
+  'src/bin/daemon.ts',
+  'src/cli/near-name.ts',
+  'src/cli/program.ts',
+  'src/cli/stream-request.ts',
+  'src/cli/verbs/check.ts',
+];
+
+/** @type {import('esbuild').Plugin} */
+const filesOfTheirOwn = {
+  name: 'files-of-their-own',
+  setup: ({ onResolve }) => {
+    onResolve({ filter: /^\..*\.ts$/ }, ({ kind, path, resolveDir }) => {
+      const file = relative(import.meta.dirname, join(resolveDir, path));
+      if (kind !== 'dynamic-import' || !FILES.includes(file)) return null;
+      return { path: `./${nameOf(file)}.js`, external: true };
+    });
+  },
+};
+
+/** @param {string} file */
+function nameOf(file) {
+  return file.replace(/^.*\/|\.ts$/g, '');
+}
+
+rmSync(join(import.meta.dirname, 'dist'), { recursive: true, force: true });
+await build({
+  absWorkingDir: import.meta.dirname,
+  entryPoints: FILES.map((file) => ({ in: file, out: nameOf(file) })),
+  outdir: 'dist/bin',
+  bundle: true,
+  packages: 'external',
+  platform: 'node',
+  format: 'esm',
+  target: 'node20.19',
+  logLevel: 'warning',
+  plugins: [filesOfTheirOwn],
+});
