@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import type { Verb } from '../../src/core/operate.ts';
 import { createControlRig, refusalOf, valueOf } from './control-rig.ts';
+import type { ControlRig } from './control-rig.ts';
 import { FAILURE } from './rig.ts';
 
 const WEB = 'command: /bin/web\n';
@@ -137,6 +140,56 @@ test('reload: what is asked while one is under way is queued, and queued ones ar
   const documents = await Promise.all(asked.map(async (one) => valueOf(await one.answer())));
   assert.equal(documents.length, 10);
   assert.ok(rig.directory.loads - before <= 2, `${rig.directory.loads - before} loads for 10 reloads`);
+});
+
+/** Has an operator speak, as often as there are words, after a reload has planned and before it commits. */
+function speakBetween(t: TestContext, rig: ControlRig, words: (readonly [unit: string, verb: Verb])[]): void {
+  const change = rig.supervisor.change.bind(rig.supervisor);
+  let isSpeaking = false;
+  t.mock.method(rig.supervisor, 'change', (amend: Parameters<typeof change>[0]) => {
+    const word = isSpeaking ? undefined : words.shift();
+    if (word !== undefined) {
+      isSpeaking = true;
+      rig.operate(...word);
+      isSpeaking = false;
+    }
+    change(amend);
+  });
+}
+
+test("reload: an operator's word between its plan and its commit has it planned anew", async (t) => {
+  const rig = createControlRig(t);
+  rig.write('web', WEB);
+  await rig.boot();
+  rig.write('web', 'command: /bin/web --new\n');
+  const { plan } = valueOf(await rig.control.plan({ partial: false }));
+  assert.deepEqual(
+    plan.units.map(({ action }) => action),
+    ['restart'],
+  );
+  speakBetween(t, rig, [['web', 'stop']]);
+  const document = valueOf(await rig.reload().answer());
+  assert.deepEqual(
+    document.plan?.units.map(({ action }) => action),
+    ['update'],
+  );
+  assert.equal(rig.look('web').state, 'stopped');
+  assert.equal(rig.spawns('web'), 1);
+});
+
+test('reload: an operator who never ends to speak does not keep it from being committed', async (t) => {
+  const rig = createControlRig(t);
+  rig.write('web', WEB);
+  await rig.boot();
+  rig.write('api', 'command: /bin/api\n');
+  const words = Array.from(
+    { length: 50 },
+    (_, at) => ['web', at % 2 === 0 ? 'stop' : 'start'] as [string, Verb],
+  );
+  speakBetween(t, rig, words);
+  valueOf(await rig.reload().answer());
+  assert.equal(rig.look('api').state, 'running');
+  assert.ok(words.length > 40, `${words.length} words were not heard any more`);
 });
 
 test('reload: one that waits for its units does not hold up the next', async (t) => {
