@@ -33,6 +33,9 @@ export const NOTHING = '-';
 
 const GAP = '  ';
 const NAME_LEAST = 12;
+/** What a longer first column gives up before another column goes: all above this, or above a part of the width. */
+const NAME_KEPT = 24;
+const NAME_PART = 0.3;
 
 /** Lines without line feeds and without spaces at their ends. The first column is never dropped. */
 export function tableLines(
@@ -56,21 +59,18 @@ export function tableLines(
     const longest = rows.reduce((most, row) => Math.max(most, measure(row.note.text)), noteTitle.length);
     const wanted = Math.min(longest, Math.max(24, Math.min(40, Math.floor(width * 0.35))));
     const shown = all(columns).filter((at) => columns[at]?.rank === null || !isEmpty(at));
-    const room = (): number =>
-      width - 2 - shown.reduce((sum, at) => sum + (natural[at] ?? 0) + GAP.length, 0);
+    const first = natural[0] ?? 0;
+    const kept = Math.min(first, Math.max(NAME_KEPT, Math.floor(width * NAME_PART)));
+    const widths = [kept, ...natural.slice(1)];
+    const taken = (): number => shown.reduce((sum, at) => sum + (widths[at] ?? 0) + GAP.length, 0);
+    const room = (): number => width - 2 - taken();
     while (room() < wanted) {
       const next = weakest(columns, shown);
       if (next === null) break;
       shown.splice(shown.indexOf(next), 1);
     }
-    const widths = [...natural];
-    const missing = wanted - room();
-    if (missing > 0) {
-      const first = natural[0] ?? 0;
-      widths[0] = Math.min(first, Math.max(NAME_LEAST, first - missing));
-    }
-    const taken = shown.reduce((sum, at) => sum + (widths[at] ?? 0) + GAP.length, 0);
-    return { shown, widths, note: Math.max(8, width - 2 - taken) };
+    widths[0] = Math.min(first, Math.max(NAME_LEAST, kept + room() - wanted));
+    return { shown, widths, note: Math.max(8, room()) };
   }
 
   function isEmpty(at: number): boolean {

@@ -42,6 +42,23 @@ test('statusScreen() at 120 columns shows every column and the units that need a
   );
 });
 
+test('statusScreen() shortens a long name in its middle before it gives up a column', async () => {
+  const name = 'a-name-that-somebody-made-up-for-the-billing-service-of-a-deployment-in-eu-west-1';
+  const web = SAMPLE_UNITS.find((unit) => unit.name === 'web');
+  assert.ok(web !== undefined);
+  const units = [{ ...web, name }, web];
+  assert.equal(
+    await shown(units, screen(120)),
+    `\
+  UNIT                                                     STATE    SINCE  RESTARTS  PID   CPU  MEMORY  TASKS  NOTE
+● a-name-that-somebody-made-u…f-a-deployment-in-eu-west-1  running    59m         2  412  1.5%    7.0M      3  Front end
+● web                                                      running    59m         2  412  1.5%    7.0M      3  Front end
+
+2 units: 2 up
+`,
+  );
+});
+
 test('statusScreen() at 80 columns gives up figures before it gives up reasons', async () => {
   assert.equal(
     await shown(SAMPLE_UNITS, screen(80)),
