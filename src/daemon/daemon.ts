@@ -196,11 +196,7 @@ export class Daemon {
       },
     });
     const intents = new Intents(this.#store);
-    this.#operations = new Operations(
-      () => this.#supervisor.fleet,
-      clock,
-      () => this.#supervisor.isSettled,
-    );
+    this.#operations = new Operations(() => this.#supervisor.fleet, clock, this.#supervisor);
     this.#reloader = new Reloader({
       directory: new UnitDirectory(paths.units, options.insecurePermissions, (controller) =>
         processes.lacks(controller),

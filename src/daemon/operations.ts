@@ -19,6 +19,7 @@ export interface Goal {
 }
 
 export interface WaitOptions {
+  /** false: no longer than it takes to tell what has been decided, on which the answer rests. */
   readonly wait: boolean;
   /** null: for ever. */
   readonly timeoutMs: number | null;
@@ -26,7 +27,14 @@ export interface WaitOptions {
   readonly hangup: AbortSignal;
 }
 
+/** How far the fleet is. */
+export interface Settling {
+  readonly isSettled: boolean;
+  readonly hasDecided: boolean;
+}
+
 interface Operation {
+  readonly waits: boolean;
   readonly open: Map<string, Goal>;
   readonly moved: Map<string, MovedUnit>;
   readonly progress: Progress;
@@ -38,20 +46,21 @@ interface Operation {
 export class Operations {
   readonly #fleet: () => Readonly<Fleet>;
   readonly #clock: Clock;
-  readonly #isSettled: () => boolean;
+  readonly #settling: Settling;
   readonly #running = new Set<Operation>();
   #isInterrupted = false;
 
-  constructor(fleet: () => Readonly<Fleet>, clock: Clock, isSettled: () => boolean) {
+  constructor(fleet: () => Readonly<Fleet>, clock: Clock, settling: Settling) {
     this.#fleet = fleet;
     this.#clock = clock;
-    this.#isSettled = isSettled;
+    this.#settling = settling;
   }
 
   /** Resolves with one row a goal, in their order. */
   async wait(goals: readonly Goal[], options: WaitOptions): Promise<readonly MovedUnit[]> {
     const { promise, resolve } = withResolvers();
     const operation: Operation = {
+      waits: options.wait,
       open: new Map(goals.map((goal) => [goal.name, goal])),
       moved: new Map(),
       progress: options.progress,
@@ -61,8 +70,9 @@ export class Operations {
     this.#running.add(operation);
     let timer: Timer | null = null;
     options.hangup.addEventListener('abort', resolve, { once: true });
-    if (this.#isSettled()) this.#check(operation, operation.open.keys());
-    if (operation.open.size > 0 && options.wait && !options.hangup.aborted && !this.#isInterrupted) {
+    if (this.#settling.isSettled) this.#check(operation, operation.open.keys());
+    const waits = options.wait || (!operation.isChecked && this.#settling.hasDecided);
+    if (operation.open.size > 0 && waits && !options.hangup.aborted && !this.#isInterrupted) {
       if (options.timeoutMs !== null) {
         timer = this.#clock.arm(this.#clock.monotonicMs() + options.timeoutMs, resolve);
       }
@@ -112,7 +122,7 @@ export class Operations {
       operation.open.delete(name);
       operation.moved.set(name, this.#row(goal, outcome));
     }
-    if (operation.open.size === 0) operation.end();
+    if (operation.open.size === 0 || !operation.waits) operation.end();
   }
 
   #row(goal: Goal, outcome: MovedUnit['outcome']): MovedUnit {

@@ -26,7 +26,7 @@ export interface SupervisorEvents {
   readonly onLook: (name: string, from: Look | null, to: Look) => void;
   readonly onExit: (name: string, exit: ExitRecord) => void;
   readonly onForgotten: (name: string) => void;
-  /** Nothing is left to decide, until the next fact. */
+  /** Nothing is left to decide, until the next fact, and all that was decided has been told. */
   readonly onSettled: (touched: ReadonlySet<string>) => void;
   /** A unit's failureAction or successAction. */
   readonly onExitAction: (name: string, code: number) => void;
@@ -100,9 +100,14 @@ export class Supervisor {
     return this.#fleet;
   }
 
-  /** Nothing is left to decide, until the next fact. */
+  /** Nothing is left to decide, until the next fact, and all that was decided has been told. */
   get isSettled(): boolean {
     return !this.#isWorking && !this.#hasWork();
+  }
+
+  /** Nothing is left to decide: it will have settled as soon as that has been told. */
+  get hasDecided(): boolean {
+    return !this.#isWorking && !this.#hasDecisions();
   }
 
   instant(): Instant {

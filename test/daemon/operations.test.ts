@@ -1,7 +1,10 @@
 // What an operation answers: each outcome of each goal, when it comes, and when it stops waiting.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FAILURE, SUCCESS } from './rig.ts';
+import { operate } from '../../src/core/operate.ts';
+import { unitSpec } from '../unit/core/unit-spec.ts';
+import { createRig, FAILURE, SUCCESS } from './rig.ts';
+import type { Rig } from './rig.ts';
 import { createControlRig, refusalOf, valueOf } from './control-rig.ts';
 
 const WEB = 'command: /bin/web\n';
@@ -184,6 +187,27 @@ test('wait: false answers at once, and pending is no failure then', async (t) =>
   const document = valueOf(await rig.ask('job', 'start', { wait: false }).answer());
   assert.equal(document.ok, true);
   assert.equal(document.units[0]?.outcome, 'pending');
+});
+
+test('wait: false answers from what has been decided, however long it takes to tell that', async () => {
+  // A look takes longer than a slice has for them.
+  const rig: Rig = createRig({ onLook: () => rig.clock.advance(5) });
+  const others = Array.from({ length: 5 }, (_, index) => `other-${index}`);
+  const app = unitSpec('app', { requires: ['db'] });
+  rig.load(app, ...['db', ...others].map((name) => unitSpec(name)));
+  await rig.rest();
+  rig.operate('db', 'stop');
+  await rig.rest();
+  rig.supervisor.change((fleet, instant, outputs) => {
+    for (const name of others) operate(fleet, name, 'stop', instant, outputs);
+    operate(fleet, 'app', 'start', instant, outputs);
+  });
+  assert.deepEqual([rig.supervisor.hasDecided, rig.supervisor.isSettled], [true, false]);
+  const goal = { name: 'app', want: 'up', afterActivation: 0, isThere: false } as const;
+  const hangup = new AbortController().signal;
+  const options = { wait: false, timeoutMs: null, progress: () => undefined, hangup };
+  const [row] = await rig.operations.wait([goal], options);
+  assert.equal(row?.outcome, 'failed');
 });
 
 test('Operations close(): every wait ends', async (t) => {

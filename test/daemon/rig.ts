@@ -134,11 +134,7 @@ export function createRig(options: RigOptions = {}): Rig {
     onSpawned: () => undefined,
     onTrouble: (unit, message) => bugs.push([unit, message]),
   });
-  const operations = new Operations(
-    () => supervisor.fleet,
-    clock,
-    () => supervisor.isSettled,
-  );
+  const operations = new Operations(() => supervisor.fleet, clock, supervisor);
 
   const main = (name: string): ProcessId => {
     const pid = supervisor.look(name)?.pid;
