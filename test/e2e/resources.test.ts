@@ -181,13 +181,16 @@ test(
   { skip },
   async (t) => {
     const [channel, gate] = [openChannel(t), openGate(t)];
-    // 48 MiB, held for no longer than it takes to read them.
-    const script = `head -c 50331648 /dev/zero | tail -n 1 >/dev/null; echo "up $$" >${channel.path}; read -r _ <${gate.path}`;
+    // 48 MiB, held for no longer than it takes to read them; and not before the unit is in its cgroup, since what a
+    // process has by then is counted where it was.
+    const script = `read -r _ <${gate.path}; head -c 50331648 /dev/zero | tail -n 1 >/dev/null; echo "up $$" >${channel.path}; read -r _ <${gate.path}`;
     const unitd = await startUnitd(
       t,
       { 'web.yaml': `command: ${shell(script)}` },
       { args: ['--usage-interval', '1s'] },
     );
+    await unitd.until({ web: 'running' });
+    gate.open();
     await channel.next('up');
     // What comes first may be known from before, or was being read when the unit spoke; the third sample is younger.
     const samples = new Set<EventLine>();
