@@ -6,12 +6,13 @@
 // the same too.
 //
 // pidusage opens a process's `stat` at the first question, and closes it when nobody has asked for a while. Of one that
-// ends between that open and the read it forgets the descriptor. Those are found by where they lead, when pidusage has
-// not been asked for such a process for longer than it remembers any, and closed here.
+// ends between that open and the read it forgets the descriptor. Those are found by where they lead, and closed here: of
+// pids that it has never answered for, since the others' are its own to close, whenever it comes to that.
 import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import pidusage from 'pidusage';
 import type { ProcessId } from '../model/process.ts';
 import type { Figures, Member } from './ports.ts';
+import { withSpare } from './spare-descriptor.ts';
 
 /** What pidusage said of a process, and the line in /proc that it said it of. */
 interface Reading {
@@ -29,23 +30,32 @@ interface Sample {
 
 /** How long pidusage keeps the descriptor of a process that is not asked for any more. */
 const PIDUSAGE_MEMORY_MS = 20_000;
-/** By when it has closed it: it looks after half as long again. */
-const PIDUSAGE_FORGOTTEN_MS = 2 * PIDUSAGE_MEMORY_MS;
+/** After so many samples, at 100 ms or more, its timers have run: it has forgotten whom it was not asked for any more. */
+const PIDUSAGE_MEMORY_SAMPLES = 400;
 
 function identity({ pid, startTicks }: ProcessId): string {
   return `${pid} ${startTicks}`;
 }
 
-/** Without those that have ended; pidusage rejects only when it was asked for one process and that one has ended. */
-async function readStats(pids: number[]): Promise<Readonly<Record<string, pidusage.Status | undefined>>> {
-  if (pids.length === 0) return {};
-  return await pidusage(pids, { maxage: PIDUSAGE_MEMORY_MS }).catch(() => ({}));
+/** Of those that have not ended. */
+async function readStats(pids: number[]): Promise<ReadonlyMap<number, pidusage.Status>> {
+  if (pids.length === 0) return new Map();
+  // Rejects only when it was asked for one process, and that one has ended; of several, it gives null or undefined then.
+  const stats: Readonly<Record<string, pidusage.Status | null | undefined>> = await pidusage(pids, {
+    maxage: PIDUSAGE_MEMORY_MS,
+  }).catch(() => ({}));
+  return new Map(
+    pids.flatMap((pid) => {
+      const status = stats[pid];
+      return status === null || status === undefined ? [] : [[pid, status]];
+    }),
+  );
 }
 
 /** Closes the descriptors of this process that lead to the `stat` of any of `pids`. */
 function closeStats(pids: readonly number[]): void {
   const stats = new Set(pids.map((pid) => `/proc/${pid}/stat`));
-  for (const fd of readdirSync('/proc/self/fd')) {
+  for (const fd of withSpare(() => readdirSync('/proc/self/fd'))) {
     if (stats.has(leadsTo(fd))) closeSync(Number(fd));
   }
 }
@@ -85,22 +95,23 @@ export interface PidMeter {
  */
 export function createPidMeter(monotonicMs: () => number): PidMeter {
   const samples = new Map<string, Sample>();
-  /** Those of whom pidusage said nothing, and when it was last asked. */
-  const unanswered = new Map<number, number>();
+  let count = 0;
+  /** By pid, the last sample that pidusage had an answer for: until it forgets them, their descriptors are its own. */
+  const answered = new Map<number, number>();
 
   const closeForgotten = (
     asked: ReadonlySet<number>,
-    answers: Readonly<Record<string, unknown>>,
-    atMs: number,
+    answers: ReadonlyMap<number, pidusage.Status>,
   ): void => {
+    count += 1;
+    const forgotten: number[] = [];
     for (const pid of asked) {
-      if (answers[pid] === undefined || unanswered.has(pid)) unanswered.set(pid, atMs);
+      if (answers.has(pid)) answered.set(pid, count);
+      else if (!answered.has(pid)) forgotten.push(pid);
     }
-    const due = [...unanswered].filter(([, askedMs]) => atMs - askedMs > PIDUSAGE_FORGOTTEN_MS);
-    if (due.length === 0) return;
-    const pids = due.map(([pid]) => pid);
-    closeStats(pids);
-    for (const pid of pids) unanswered.delete(pid);
+    if (forgotten.length > 0) closeStats(forgotten);
+    if (count % PIDUSAGE_MEMORY_SAMPLES !== 0) return;
+    for (const [pid, last] of answered) if (last <= count - PIDUSAGE_MEMORY_SAMPLES) answered.delete(pid);
   };
 
   const sample = async (
@@ -115,7 +126,7 @@ export function createPidMeter(monotonicMs: () => number): PidMeter {
     }
     const atMs = monotonicMs();
     const read = await readStats([...moved]);
-    closeForgotten(moved, read, atMs);
+    closeForgotten(moved, read);
 
     const usages = new Map<string, Figures>();
     for (const [key, members] of trees) {
@@ -125,7 +136,7 @@ export function createPidMeter(monotonicMs: () => number): PidMeter {
       for (const member of members) {
         const id = identity(member);
         const before = last?.readings.get(id);
-        const reading = readingOf(member, read[member.pid], before);
+        const reading = readingOf(member, read.get(member.pid), before);
         // pidusage leaves out those that ended before it came to them.
         if (reading === undefined) continue;
         readings.set(id, reading);

@@ -65,6 +65,13 @@ test('PidMeter.sample() is all zero for the dead and for nobody', async () => {
   assert.equal((await meter.sample(new Map())).size, 0);
 });
 
+test('PidMeter.sample() measures the living beside one that has ended since it was found', async () => {
+  const dead = { pid: 2 ** 22 + 1, startTicks: 1, cpuTicks: 1, residentPages: 1, threads: 1 };
+  const usages = await createPidMeter(() => 0).sample(new Map([...self(), ['dead', [dead]]]));
+  assert.ok((usages.get('self')?.memoryBytes ?? 0) > 10e6);
+  assert.equal(usages.get('dead')?.tasks, 0);
+});
+
 test('Meter.forget() makes the next sample a first one', async () => {
   let nowMs = 0;
   const meter = createPidMeter(() => nowMs);
@@ -95,29 +102,44 @@ test('PidMeter.sample() keeps the figures of a process that has not moved since'
   assert.deepEqual(second, { ...first, cpuPercent: 0, tasks: 1 });
 });
 
+/** Descriptors of this process that lead to the stat of `pid`. */
+function openStats(pid: number): number {
+  return fs.readdirSync('/proc/self/fd').filter((fd) => linkOf(fd) === `/proc/${pid}/stat`).length;
+}
+
 test('PidMeter.sample() leaves no descriptor open of a process that ends while pidusage looks at it', async (t) => {
   const cat = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
   const pid = cat.pid ?? 0;
   const stat = processStat(pid);
   assert.ok(stat !== null);
   const open = fs.open;
+  let opened = 0;
   // pidusage takes this function from the same object, when it opens.
   t.mock.method(
     fs,
     'open',
     (path: string, flags: string, done: (error: Error | null, fd: number) => void): void =>
       open(path, flags, (error, fd) => {
+        opened += openStats(pid);
         cat.once('exit', () => done(error, fd));
         cat.kill('SIGKILL');
       }),
   );
-  const openStats = (): number =>
-    fs.readdirSync('/proc/self/fd').filter((fd) => linkOf(fd) === `/proc/${pid}/stat`).length;
-  let nowMs = 0;
-  const meter = createPidMeter(() => nowMs);
+  await createPidMeter(() => 0).sample(new Map([['cat', [stat]]]));
+  assert.equal(opened, 1);
+  assert.equal(openStats(pid), 0);
+});
+
+test('PidMeter.sample() leaves to pidusage the descriptor of a process that it has answered for', async () => {
+  const cat = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
+  const pid = cat.pid ?? 0;
+  const stat = processStat(pid);
+  assert.ok(stat !== null);
+  const meter = createPidMeter(() => 0);
   await meter.sample(new Map([['cat', [stat]]]));
-  assert.equal(openStats(), 1);
-  nowMs = 60_000;
-  await meter.sample(new Map());
-  assert.equal(openStats(), 0);
+  assert.equal(openStats(pid), 1);
+  cat.kill('SIGKILL');
+  await once(cat, 'exit');
+  await meter.sample(new Map([['cat', [{ ...stat, cpuTicks: stat.cpuTicks + 1 }]]]));
+  assert.equal(openStats(pid), 1);
 });
