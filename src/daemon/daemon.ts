@@ -188,6 +188,7 @@ export class Daemon {
     this.#seeker = new MainSeeker({
       clock,
       members: (unit) => this.#effects.members(unit),
+      isUnsure: () => processes.isUnsure(),
       send: (unit, event) => {
         this.#supervisor.send(unit, event);
       },

@@ -1,5 +1,6 @@
 // Finds the main processes that the commands of forking units leave behind. Asked once for each, it looks again and
-// again until it has found one, no process is left, or it is told to give up. It signals nobody and reaps nobody.
+// again until it has found one, no process is left, or it is told to give up. It signals nobody and reaps nobody. Where a
+// process cannot be told to be anybody's, it may be the one: nobody says when its exec is over.
 //
 // With a pidFile: the process that the file names, as soon as it is one of the unit's. A file that is left over from
 // an earlier run names nobody's or a stranger's, and is waited out like one that is not there.
@@ -19,12 +20,14 @@ export interface SeekerPorts {
   readonly clock: Clock;
   /** The unit's living processes. */
   readonly members: (unit: string) => readonly ProcessId[];
+  /** Some process that could be the unit's was left out of the last answer. */
+  readonly isUnsure: () => boolean;
   readonly send: (unit: string, event: MachineEvent) => void;
   /** The process is about to be told as main. */
   readonly onFound: (unit: string, run: number, process: ProcessId) => void;
 }
 
-type Look = { readonly found: ProcessId } | { readonly wanting: string } | { readonly lost: true };
+type Look = { readonly found: ProcessId } | { readonly wanting: string } | 'nobody';
 
 export class MainSeeker {
   readonly #ports: SeekerPorts;
@@ -50,16 +53,18 @@ export class MainSeeker {
 
   #lookAt(spec: UnitSpec, run: number, told: string | null, atMs: number): void {
     const { name } = spec;
-    const { clock, members, send, onFound } = this.#ports;
+    const { clock, members, isUnsure, send, onFound } = this.#ports;
     this.giveUp(name);
     const timer = clock.arm(atMs, () => {
       this.#timers.delete(name);
       const look = lookFor(spec.pidFile, members(name));
-      if ('found' in look) {
+      if (look === 'nobody') {
+        if (isUnsure()) this.#lookAt(spec, run, told, clock.monotonicMs() + LOOK_EVERY_MS);
+        else send(name, { type: 'main-lost', run });
+      } else if ('found' in look) {
         onFound(name, run, look.found);
         send(name, { type: 'main-found', run, process: look.found });
-      } else if ('lost' in look) send(name, { type: 'main-lost', run });
-      else {
+      } else {
         if (look.wanting !== told) send(name, { type: 'main-unknown', run, text: look.wanting });
         this.#lookAt(spec, run, look.wanting, clock.monotonicMs() + LOOK_EVERY_MS);
       }
@@ -69,7 +74,7 @@ export class MainSeeker {
 }
 
 function lookFor(pidFile: string | null, members: readonly ProcessId[]): Look {
-  if (members.length === 0) return { lost: true };
+  if (members.length === 0) return 'nobody';
   if (pidFile !== null) return namedBy(pidFile, members);
   const pids = new Set<number | null>(members.map(({ pid }) => pid));
   const orphans = members.filter((member) => !pids.has(parentOf(member)));

@@ -19,6 +19,7 @@ interface Bench {
   readonly found: ProcessId[];
   readonly seeker: MainSeeker;
   members: readonly ProcessId[];
+  isUnsure: boolean;
   /** Lets the next look happen. */
   look(): void;
 }
@@ -30,10 +31,12 @@ function createBench(pidFile: string | null): Bench {
     events: [],
     found: [],
     members: [],
+    isUnsure: false,
     look: () => clock.advance(20),
     seeker: new MainSeeker({
       clock,
       members: () => bench.members,
+      isUnsure: () => bench.isUnsure,
       send: (_unit, event) => bench.events.push(event),
       onFound: (_unit, _run, process) => bench.found.push(process),
     }),
@@ -135,4 +138,16 @@ test('MainSeeker giveUp() ends the search', () => {
     bench.events.map(({ type }) => type),
     ['main-unknown'],
   );
+});
+
+test('MainSeeker: nobody is lost while some process cannot be told to be anybody’s', () => {
+  const bench = createBench(null);
+  bench.isUnsure = true;
+  bench.look();
+  bench.look();
+  assert.deepEqual(bench.events, []);
+  const main = idOf(process.pid);
+  bench.members = [main];
+  bench.look();
+  assert.deepEqual(bench.events, [{ type: 'main-found', run: 7, process: main }]);
 });
