@@ -1,8 +1,8 @@
 // What one start costs without a daemon: a posix_spawn of the children's program, through the daemon's own adapter; and
 // what one restart does, where the end of a child is followed by the next posix_spawn and nothing else.
-import { closeSync, openSync } from 'node:fs';
 import type { ProcessId } from '../../src/model/process.ts';
 import { createProcesses } from '../../src/os/processes.ts';
+import { spawnRequest } from '../support/spawn-request.ts';
 import type { BenchDaemon } from './bench-daemon.ts';
 import type { Scope } from './scope.ts';
 
@@ -24,27 +24,16 @@ export function bareSpawns(scope: Scope, daemon: BenchDaemon): Bare {
   const { channel, child } = daemon;
   const processes = createProcesses();
   scope.defer(() => processes.close());
-  const nullFd = openSync('/dev/null', 'w');
-  scope.defer(() => closeSync(nullFd));
   let ended: (process: ProcessId | null) => void = () => undefined;
   processes.onReaped((process) => ended(process));
 
   const spawn = (): ProcessId => {
-    const result = processes.spawn({
-      argv: [child.program, channel.path, 'bare'],
-      environment: { UNITD_BENCH: daemon.env['UNITD_BENCH'] ?? '' },
-      workingDirectory: null,
-      user: null,
-      group: null,
-      supplementaryGroups: null,
-      umask: null,
-      limits: {},
-      nice: null,
-      oomScoreAdjust: null,
-      noNewPrivileges: false,
-      stdoutFd: nullFd,
-      stderrFd: nullFd,
-    });
+    const result = processes.spawn(
+      spawnRequest({
+        argv: [child.program, channel.path, 'bare'],
+        environment: { UNITD_BENCH: daemon.env['UNITD_BENCH'] ?? '' },
+      }),
+    );
     if (!result.ok) throw new Error(result.failure.reason);
     return result.process;
   };

@@ -10,7 +10,8 @@ import { child, openChannel, openGate } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { createFakeProcesses } from '../support/fakes/processes.ts';
 import { Arrivals, lineSplitter } from '../support/lines.ts';
-import { createRealProcesses, type Report, spawnRequest } from './real-processes.ts';
+import { createRealProcesses, type Report } from './real-processes.ts';
+import { spawnRequest } from '../support/spawn-request.ts';
 
 const RUN = 7;
 

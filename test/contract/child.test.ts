@@ -7,7 +7,8 @@ import { test } from 'node:test';
 import { ownLimit, RESOURCES } from '../../src/os/libc.ts';
 import { lookupUser } from '../../src/os/users.ts';
 import { temporaryDirectory } from '../support/child.ts';
-import { createRealProcesses, spawnRequest } from './real-processes.ts';
+import { createRealProcesses } from './real-processes.ts';
+import { spawnRequest } from '../support/spawn-request.ts';
 
 const { processes, start, ended, output } = createRealProcesses();
 

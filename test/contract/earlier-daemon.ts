@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import type { SpawnRequest } from '../../src/model/process.ts';
 import { createProcesses } from '../../src/os/processes.ts';
-import { spawnRequest } from './real-processes.ts';
+import { spawnRequest } from '../support/spawn-request.ts';
 
 const [role, run = '', ...commands] = process.argv.slice(2);
 const processes = createProcesses();

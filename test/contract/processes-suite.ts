@@ -8,7 +8,8 @@ import type { Processes, SpawnResult } from '../../src/os/ports.ts';
 import { child, openChannel } from '../support/child.ts';
 import { createFakeProcesses } from '../support/fakes/processes.ts';
 import { Arrivals } from '../support/lines.ts';
-import { createRealProcesses, type Enclosed, enclosed, type Report, spawnRequest } from './real-processes.ts';
+import { createRealProcesses, type Enclosed, enclosed, type Report } from './real-processes.ts';
+import { spawnRequest } from '../support/spawn-request.ts';
 
 type Role =
   'exits 3' | 'waits' | 'deaf to TERM' | 'waits with a grandchild' | 'leaves a grandchild' | 'missing';

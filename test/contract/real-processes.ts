@@ -13,6 +13,7 @@ import { createProcesses } from '../../src/os/processes.ts';
 import { temporaryDirectory } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { Arrivals } from '../support/lines.ts';
+import { spawnRequest } from '../support/spawn-request.ts';
 
 export interface Report {
   readonly process: ProcessId | null;
@@ -33,27 +34,6 @@ export interface RealProcesses {
   ended(process: ProcessId): Promise<ExitStatus>;
   /** Runs a command to its end and returns what it wrote. */
   output(t: TestContext, request: Partial<SpawnRequest> & Pick<SpawnRequest, 'argv'>): Promise<string>;
-}
-
-const nullFd = openSync('/dev/null', 'r+');
-
-/** A request for a plain child that writes nowhere. */
-export function spawnRequest(request: Partial<SpawnRequest> & Pick<SpawnRequest, 'argv'>): SpawnRequest {
-  return {
-    environment: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', INVOCATION_ID: randomUUID() },
-    workingDirectory: null,
-    user: null,
-    group: null,
-    supplementaryGroups: null,
-    umask: null,
-    limits: {},
-    nice: null,
-    oomScoreAdjust: null,
-    noNewPrivileges: false,
-    stdoutFd: nullFd,
-    stderrFd: nullFd,
-    ...request,
-  };
 }
 
 /** Where a new activation's processes go. */

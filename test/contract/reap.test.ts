@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import { test } from 'node:test';
 import { processStat } from '../../src/os/procfs.ts';
 import { child, openChannel } from '../support/child.ts';
-import { createRealProcesses, spawnRequest } from './real-processes.ts';
+import { createRealProcesses } from './real-processes.ts';
+import { spawnRequest } from '../support/spawn-request.ts';
 
 const { processes, reports, start, ended } = createRealProcesses();
 const run = promisify(execFile);

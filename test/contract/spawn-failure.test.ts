@@ -10,7 +10,8 @@ import { test, type TestContext } from 'node:test';
 import type { SpawnFailure, SpawnRequest } from '../../src/model/process.ts';
 import { checkPrerequisites } from '../../src/os/spawn.ts';
 import { temporaryDirectory } from '../support/child.ts';
-import { createRealProcesses, spawnRequest } from './real-processes.ts';
+import { createRealProcesses } from './real-processes.ts';
+import { spawnRequest } from '../support/spawn-request.ts';
 
 const { processes } = createRealProcesses();
 const asRoot = { skip: process.geteuid?.() === 0 ? false : 'needs root' };

@@ -12,9 +12,9 @@ import type { SpawnedRun, UnitRecord } from '../../src/daemon/journal.ts';
 import type { ProcessId } from '../../src/model/process.ts';
 import type { UnitSpec } from '../../src/model/unit.ts';
 import { createFakeProcesses, type FakeProcesses } from '../support/fakes/processes.ts';
-import { spawnRequest } from '../contract/real-processes.ts';
 import { unitSpec } from '../unit/core/unit-spec.ts';
 import { FAILURE, FAKE_OUTPUT, SUCCESS } from './rig.ts';
+import { spawnRequest } from '../support/spawn-request.ts';
 
 const UNKNOWN = { code: null, signal: null, coreDumped: false };
 
