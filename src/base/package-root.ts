@@ -1,14 +1,13 @@
 // Where the installed package lies: schemas and man pages ship beside the compiled code.
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
 let found: string | undefined;
 
 /** Absolute path of the folder that holds this package's package.json. */
 export function packageRoot(): string {
   if (found === undefined) {
-    let directory = dirname(fileURLToPath(import.meta.url));
+    let directory = import.meta.dirname;
     while (!existsSync(join(directory, 'package.json'))) {
       const parent = dirname(directory);
       if (parent === directory)

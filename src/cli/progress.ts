@@ -1,6 +1,5 @@
 // The moving part of a terminal while units move: a line for each, or one counter for many, redrawn in place.
 // Anywhere else it is silent: the outcomes are told by the caller.
-import { performance } from 'node:perf_hooks';
 import { shortSpan } from '../base/relative-time.ts';
 import type { ProgressLine } from './client.ts';
 import type { Context } from './context.ts';

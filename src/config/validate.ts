@@ -22,8 +22,8 @@ import {
 } from './tree.ts';
 
 // At once, like all code of the daemon: another version may be put in this one's place while it runs.
-const validate = createRequire(import.meta.url)(
-  join(packageRoot(), 'dist/config/unit-schema.cjs'),
+const validate = createRequire(join(packageRoot(), 'package.json'))(
+  './dist/config/unit-schema.cjs',
 ) as ValidateFunction;
 
 /** Everything in the tree that the schema does not allow; [] for a tree that it does. */

@@ -38,7 +38,7 @@ async function refusal(unitd: Unitd): Promise<string> {
   return told?.[1] ?? ran.stderr;
 }
 
-const program = (installed: Installed): string => join(installed.root, 'dist/bin/unitd.js');
+const program = (installed: Installed): string => join(installed.root, 'dist/bin/unitd.cjs');
 
 const BROKEN: readonly (readonly [string, (installed: Installed) => void, RegExp])[] = [
   ['is deleted', ({ root }) => rmSync(root, { recursive: true }), /ended with code 1: .*Cannot find module/],
@@ -158,9 +158,7 @@ test('a node that is gone is refused; one that goes between trial and exec leave
   const unitd = await startUnitd(t, files, { program: versions.program, node });
   const { pid } = await channel.next('up');
   await unitd.until({ web: 'running' });
-  versions
-    .install('8.0.0', `import { rmSync } from 'node:fs';\nif (${ASKED}) rmSync(process.execPath);`)
-    .use();
+  versions.install('8.0.0', `if (${ASKED}) require('node:fs').rmSync(process.execPath);`).use();
   const { startedAt } = (await unitd.status()).daemon;
   const descriptors = (): number => readdirSync(`/proc/${unitd.pid}/fd`).length;
   const before = descriptors();

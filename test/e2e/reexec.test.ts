@@ -15,7 +15,7 @@ import { TAKING_OVER, versionsOf } from '../support/versions.ts';
 
 /** An entry that says `loading PID` when it takes over, and waits for the gate before it loads the program. */
 const waitsAt = (channel: string, gate: string): string => `
-import { openSync, readSync, writeFileSync } from 'node:fs';
+const { openSync, readSync, writeFileSync } = require('node:fs');
 if (${TAKING_OVER}) {
   writeFileSync(${JSON.stringify(channel)}, \`loading \${process.pid}\\n\`);
   readSync(openSync(${JSON.stringify(gate)}, 'r'), Buffer.alloc(64));

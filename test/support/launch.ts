@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { packageRoot } from '../../src/base/package-root.ts';
 import { Arrivals, lineSplitter, WAIT_LIMIT_MS } from './lines.ts';
 
-export const PROGRAM = join(packageRoot(), 'dist/bin/unitd.js');
+export const PROGRAM = join(packageRoot(), 'dist/bin/unitd.cjs');
 
 export interface Launch {
   readonly args: readonly string[];

@@ -9,7 +9,7 @@ import { temporaryDirectory } from './child.ts';
 export interface Versions {
   /** To start the daemon with: it goes through the link. */
   readonly program: string;
-  /** Installs a version; `entry` is run before the real program: the body of a module that imports it when it likes. */
+  /** Installs a version; `entry` is run before the real program. */
   install(version: string, entry?: string): Installed;
 }
 
@@ -29,7 +29,7 @@ export function versionsOf(t: TestContext): Versions {
   const link = join(directory, 'current');
   let links = 0;
   return {
-    program: join(link, 'dist/bin/unitd.js'),
+    program: join(link, 'dist/bin/unitd.cjs'),
     install: (version, entry = '') => {
       const root = join(directory, `unitd-${version}`);
       mkdirSync(root);
@@ -42,9 +42,9 @@ export function versionsOf(t: TestContext): Versions {
         join(root, 'package.json'),
         description.replace(/"version": ".*?"/, `"version": "${version}"`),
       );
-      const program = join(root, 'dist/bin/unitd.js');
-      renameSync(program, join(root, 'dist/bin/real.js'));
-      writeFileSync(program, `${entry}\nawait import('./real.js');\n`);
+      const program = join(root, 'dist/bin/unitd.cjs');
+      renameSync(program, join(root, 'dist/bin/real.cjs'));
+      writeFileSync(program, `${entry}\nrequire('./real.cjs');\n`);
       return {
         root,
         use: () => {

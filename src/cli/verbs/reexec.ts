@@ -1,5 +1,4 @@
 // unitd reexec: has the daemon replaced by the version on disk, and waits until that answers.
-import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ReexecDocument, StatusDocument } from '../../wire/v1.ts';
 import { clientOf } from '../client.ts';
