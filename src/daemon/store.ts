@@ -24,11 +24,15 @@ export interface Stored {
 const INTENTS = 'intents.json';
 const LAST_GOOD = 'last-good.json';
 const VERSION = 1;
+const PIECE_LENGTH = 64 * 1024;
+
+/** Gives the pieces of a file's text. */
+type Printing = () => Steps<readonly string[]>;
 
 export class Store {
   readonly #directory: string;
   readonly #onTrouble: (message: string) => void;
-  readonly #pending = new Map<string, () => Steps<string>>();
+  readonly #pending = new Map<string, Printing>();
   #writing: Promise<void> | null = null;
 
   constructor(directory: string, onTrouble: (message: string) => void) {
@@ -47,7 +51,7 @@ export class Store {
     const text = JSON.stringify({ version: VERSION, units: Object.fromEntries(intents) });
     this.#save(INTENTS, function* () {
       yield;
-      return text;
+      return [text, '\n'];
     });
   }
 
@@ -84,7 +88,7 @@ export class Store {
   }
 
   /** Of several saves of one file while another write is under way, only the last is written. */
-  #save(name: string, printed: () => Steps<string>): void {
+  #save(name: string, printed: Printing): void {
     this.#pending.set(name, printed);
     this.#writing ??= this.#writeAll();
   }
@@ -93,8 +97,7 @@ export class Store {
     for (const [name, printed] of this.#pending) {
       this.#pending.delete(name);
       try {
-        const text = await inSlices(printed());
-        await writeFileAtomic(join(this.#directory, name), `${text}\n`, 0o600);
+        await writeFileAtomic(join(this.#directory, name), await inSlices(printed()), 0o600);
       } catch (error) {
         this.#onTrouble(`cannot write state file "${join(this.#directory, name)}": ${String(error)}`);
       }
@@ -103,14 +106,19 @@ export class Store {
   }
 }
 
-/** Thousands of files are megabytes. */
-function* printedFiles(files: readonly GoodFile[]): Steps<string> {
-  const printed: string[] = [];
-  for (const file of files) {
+/** Thousands of files are megabytes: no piece of it keeps the event loop for long. */
+function* printedFiles(files: readonly GoodFile[]): Steps<readonly string[]> {
+  const pieces: string[] = [];
+  let piece = `{"version":${VERSION},"files":[`;
+  for (const [index, file] of files.entries()) {
     yield;
-    printed.push(JSON.stringify(file));
+    piece += `${index === 0 ? '' : ','}${JSON.stringify(file)}`;
+    if (piece.length < PIECE_LENGTH) continue;
+    pieces.push(piece);
+    piece = '';
   }
-  return `{"version":${VERSION},"files":[${printed.join(',')}]}`;
+  pieces.push(`${piece}]}\n`);
+  return pieces;
 }
 
 function jsonOf(text: string): unknown {

@@ -51,6 +51,19 @@ test('Store: gives back what was saved', async (t) => {
   for (const name of readdirSync(path)) assert.equal(statSync(join(path, name)).mode & 0o777, 0o600);
 });
 
+test('Store: a set of megabytes comes back whole, however it was cut for the disk', async (t) => {
+  const { store, reread } = scratch(t);
+  const text = `command: /bin/web # ${'ü→𝄞 '.repeat(40)}\n`;
+  const files = Array.from({ length: 5000 }, (_, at) => ({
+    name: `w${at}`,
+    file: `/units/w${at}.yaml`,
+    text,
+  }));
+  store.saveLastGood(files);
+  await store.written();
+  assert.deepEqual(reread().lastGood, files);
+});
+
 test('Store: nothing saved yet is no word, no file and no warning', (t) => {
   assert.deepEqual(scratch(t).reread(), { intents: new Map(), lastGood: [], warnings: [] });
 });
