@@ -10,7 +10,9 @@ import type { UnitSource } from '../config/parse.ts';
 import { unitNameOf } from '../config/unit-name.ts';
 import type { Problem } from '../model/problem.ts';
 import type { UnitSpec } from '../model/unit.ts';
+import type { Steps } from '../core/steps.ts';
 import { readUnitDirectory } from '../os/unit-files.ts';
+import type { UnitFile } from '../os/unit-files.ts';
 import { inSlices } from './slices.ts';
 
 export interface UnitSet {
@@ -21,6 +23,12 @@ export interface UnitSet {
   readonly problems: readonly Problem[];
   /** The directory could not be read at all: that it lists no file says nothing. */
   readonly isBlind: boolean;
+}
+
+interface Sources {
+  readonly sources: readonly UnitSource[];
+  /** What is wrong with the names of the other files. */
+  readonly misnamed: readonly Problem[];
 }
 
 export class UnitDirectory {
@@ -51,13 +59,8 @@ export class UnitDirectory {
       insecure: this.#insecure,
       accepts: (name) => unitNameOf(name).kind !== 'ignored',
     });
-    const sources: UnitSource[] = [];
-    const problems: Problem[] = listed.problems.map((problem) => named(problem));
-    for (const { name, file, bytes } of listed.files) {
-      const reading = unitNameOf(name);
-      if (reading.kind === 'unit') sources.push(this.#sourceOf({ name: reading.name, file, bytes }));
-      if (reading.kind === 'invalid') problems.push(invalidName(file, reading.message));
-    }
+    const { sources, misnamed } = await inSlices(this.#sourcesOf(listed.files));
+    const problems: Problem[] = [...listed.problems.map((problem) => named(problem)), ...misnamed];
     if (this.#last !== null && problems.length === 0 && isSameList(sources, this.#last.files))
       return this.#last;
     const set = await inSlices(loadingSet(sources, this.#cache, this.#lacks));
@@ -69,6 +72,18 @@ export class UnitDirectory {
     this.#last = problems.length === 0 && !isLacking ? loaded : null;
     this.#lastFiles = new Map(sources.map((source) => [source.file, source]));
     return loaded;
+  }
+
+  *#sourcesOf(files: readonly UnitFile[]): Steps<Sources> {
+    const sources: UnitSource[] = [];
+    const misnamed: Problem[] = [];
+    for (const { name, file, bytes } of files) {
+      yield;
+      const reading = unitNameOf(name);
+      if (reading.kind === 'unit') sources.push(this.#sourceOf({ name: reading.name, file, bytes }));
+      if (reading.kind === 'invalid') misnamed.push(invalidName(file, reading.message));
+    }
+    return { sources, misnamed };
   }
 
   #sourceOf(read: UnitSource): UnitSource {

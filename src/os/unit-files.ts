@@ -73,15 +73,18 @@ function permissionProblem(file: string, thing: string, stats: Stats): Problem |
   return problemOf(file, 'file-mode', thing, actual, 'write permission for the owner alone');
 }
 
-type ReadResult = { readonly bytes: Buffer } | { readonly problem: Problem } | 'vanished';
+/** Passed over: what has vanished, or is a directory. */
+type ReadResult = { readonly bytes: Buffer } | { readonly problem: Problem } | 'passed-over';
 
 // A set has thousands of files and all are read at each reload, so what counts is how often a file goes to the pool of
 // threads and back. Its open does; its stat and close need what is at hand then, and so do its bytes, nearly always.
 // Where they are not, or the kernel cannot say, they are read in the pool too.
-async function readBytes(file: string, insecure: boolean): Promise<ReadResult> {
+async function readBytes(file: string, insecure: boolean, isListed: boolean): Promise<ReadResult> {
   const fd = await opened(file);
   try {
     const stats = fstatSync(fd);
+    // A link to one is a mistake, and is told.
+    if (isListed && stats.isDirectory() && (await lstat(file)).isDirectory()) return 'passed-over';
     if (!stats.isFile()) {
       return {
         problem: problemOf(file, 'file-type', 'unit file', 'it is no regular file', 'a regular file'),
@@ -127,22 +130,21 @@ function readInto(fd: number, bytes: Buffer, at: number): Promise<number> {
 
 async function readOne(file: string, insecure: boolean, isListed: boolean): Promise<ReadResult> {
   try {
-    return await readBytes(file, insecure);
+    return await readBytes(file, insecure, isListed);
   } catch (error) {
     const code = errorCode(error);
-    if (code === 'ENOENT' && isListed) {
-      const link = await lstat(file).catch(() => null);
-      if (link === null) return 'vanished';
-      if (link.isSymbolicLink()) {
-        const problem = problemOf(
-          file,
-          'file-unreadable',
-          'unit file',
-          'it is a dangling symbolic link',
-          'a file',
-        );
-        return { problem };
-      }
+    const entry = isListed ? await lstat(file).catch(() => null) : null;
+    if (entry?.isDirectory() === true || (isListed && entry === null && code === 'ENOENT'))
+      return 'passed-over';
+    if (entry?.isSymbolicLink() === true && code === 'ENOENT') {
+      const problem = problemOf(
+        file,
+        'file-unreadable',
+        'unit file',
+        'it is a dangling symbolic link',
+        'a file',
+      );
+      return { problem };
     }
     const actual = code === 'ENOENT' ? 'it does not exist' : `it cannot be opened (${code})`;
     return { problem: problemOf(file, 'file-unreadable', 'unit file', actual, 'a readable file') };
@@ -152,7 +154,7 @@ async function readOne(file: string, insecure: boolean, isListed: boolean): Prom
 /** One file, named by the user. */
 export async function readUnitFile(file: string, options: UnitFileOptions): Promise<UnitDirectory> {
   const result = await readOne(file, options.insecure, false);
-  if (result === 'vanished') return { files: [], problems: [] };
+  if (result === 'passed-over') return { files: [], problems: [] };
   if ('problem' in result) return { files: [], problems: [result.problem] };
   return { files: [{ name: basename(file), file, bytes: result.bytes }], problems: [] };
 }
@@ -170,8 +172,7 @@ export async function readUnitDirectory(
   try {
     const refused = options.insecure ? null : permissionProblem(directory, thing, await stat(directory));
     if (refused !== null) return { files: [], problems: [refused] };
-    const entries = await readdir(directory, { withFileTypes: true });
-    names = entries.flatMap((entry) => (entry.isDirectory() ? [] : [entry.name])).sort();
+    names = (await readdir(directory)).sort();
   } catch (error) {
     const code = errorCode(error);
     const actual = code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${code})`;
@@ -181,23 +182,25 @@ export async function readUnitDirectory(
     };
   }
 
-  const wanted = names.filter((name) => options.accepts?.(name) ?? true);
-  const results: ReadResult[] = [];
-  const entries = wanted.entries();
+  const results: (UnitFile | Problem)[] = [];
+  const entries = names.entries();
   const lane = async (): Promise<void> => {
     // Both lanes take from the one iterator: who is done first takes the next.
     for (const [index, name] of entries) {
-      results[index] = await readOne(join(directory, name), options.insecure, true);
+      if (options.accepts?.(name) === false) continue;
+      const file = join(directory, name);
+      const result = await readOne(file, options.insecure, true);
+      if (result === 'passed-over') continue;
+      results[index] = 'problem' in result ? result.problem : { name, file, bytes: result.bytes };
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
   const files: UnitFile[] = [];
   const problems: Problem[] = [];
-  for (const [index, name] of wanted.entries()) {
-    const result = results[index];
-    if (result === undefined || result === 'vanished') continue;
-    if ('problem' in result) problems.push(result.problem);
-    else files.push({ name, file: join(directory, name), bytes: result.bytes });
-  }
+  // There are holes where names were passed over, and forEach knows them.
+  results.forEach((result) => {
+    if ('bytes' in result) files.push(result);
+    else problems.push(result);
+  });
   return { files, problems };
 }

@@ -20,6 +20,7 @@ const shown = ({ code, message }: { code: string; message: string }): string => 
 test('readUnitDirectory() reads files and symbolic links in the order of their names, not directories', async (t) => {
   const directory = directoryWith(t, { 'b.yaml': 'b', 'a.yaml': 'a' });
   mkdirSync(join(directory, 'c.yaml'));
+  mkdirSync(join(directory, 'closed.yaml'), { mode: 0o000 });
   symlinkSync('a.yaml', join(directory, 'd.yaml'));
   const { files, problems } = await readUnitDirectory(directory, { insecure: false });
   assert.deepEqual(problems, []);
@@ -41,15 +42,17 @@ test('readUnitDirectory() opens only what is accepted', async (t) => {
   assert.deepEqual([files.map(({ name }) => name), problems], [['a.yaml'], []]);
 });
 
-test('readUnitDirectory() names dangling links, pipes and a directory that is not there', async (t) => {
+test('readUnitDirectory() names dangling links, pipes, links to directories and a directory that is not there', async (t) => {
   const directory = directoryWith(t, {});
   symlinkSync('gone', join(directory, 'a.yaml'));
   execFileSync('mkfifo', [join(directory, 'b.yaml')]);
+  symlinkSync('.', join(directory, 'c.yaml'));
   const { files, problems } = await readUnitDirectory(directory, { insecure: true });
   assert.deepEqual(files, []);
   assert.deepEqual(problems.map(shown), [
     `file-unreadable: cannot read unit file "${directory}/a.yaml": it is a dangling symbolic link, expected a file`,
     `file-type: cannot read unit file "${directory}/b.yaml": it is no regular file, expected a regular file`,
+    `file-type: cannot read unit file "${directory}/c.yaml": it is no regular file, expected a regular file`,
   ]);
   const none = await readUnitDirectory(join(directory, 'none'), { insecure: true });
   assert.deepEqual(none.problems.map(shown), [
