@@ -22,12 +22,12 @@ import { deliver, settlingVerdicts } from './converge.ts';
 import type { Instant, Outputs } from './converge.ts';
 import { changedKeys, FIELDS, isSame } from './fields.ts';
 import { amend, isUp, needsStop } from './fleet.ts';
-import type { Graph } from './graph.ts';
 import type { Phase } from './machine-state.ts';
 import type { Fleet, Unit, Verdict } from './fleet.ts';
 import { atOnce } from './steps.ts';
 import type { Steps } from './steps.ts';
-import { BACK, graphOf, isNews, takingIn } from './take-in.ts';
+import { BACK, graphOf, isNews, isReplaced, newsOf, takingIn } from './take-in.ts';
+import type { News } from './take-in.ts';
 
 export interface DraftPlan {
   /** Sorted by name; `unchanged` left out. */
@@ -38,8 +38,7 @@ export interface DraftPlan {
 /** A plan, and what it was found out on the way that commit() needs too. */
 export interface Decision {
   readonly plan: DraftPlan;
-  /** Of the fleet with the set in it; null: as it was. */
-  readonly graph: Graph | null;
+  readonly news: News;
 }
 
 /** Renders a field in file form: config's business, handed in so that core need not know of files. */
@@ -60,15 +59,17 @@ export function* planning(
   fileForm: FileForm,
 ): Steps<Decision> {
   const changes = new Map<string, readonly FieldChange[]>();
+  const replaced = new Set<string>();
   for (const [name, spec] of loaded) {
     yield;
     const unit = fleet.units.get(name);
+    if (isReplaced(unit, spec)) replaced.add(name);
     const changed = unit === undefined ? [] : changesOf(unit.spec, spec, fileForm);
     if (unit === undefined || unit.removed || changed.length > 0) changes.set(name, changed);
   }
   const removed = [...fleet.units.values()].filter((unit) => !unit.removed && !loaded.has(unit.spec.name));
   if (changes.size === 0 && removed.length === 0) {
-    return { plan: { units: [], unchanged: loaded.size }, graph: null };
+    return { plan: { units: [], unchanged: loaded.size }, news: { graph: null, replaced } };
   }
 
   // Of several reasons to restart a unit has the one that reached it first: that must not hang on who was loaded first.
@@ -76,8 +77,8 @@ export function* planning(
   const planned = new Map(removed.map((unit) => [unit.spec.name, removedRow(unit)]));
   const isReordered =
     removed.length > 0 || [...changes].some(([name, changed]) => isNews(fleet.units.get(name), changed));
-  const graph = isReordered ? yield* graphOf(desired, fleet) : null;
-  const outlook = yield* outlookOf(desired, fleet, changes, graph);
+  const news = { graph: isReordered ? yield* graphOf(desired, fleet) : null, replaced };
+  const outlook = yield* outlookOf(desired, fleet, changes, news);
   for (const [name, spec] of desired) {
     yield;
     const unit = fleet.units.get(name);
@@ -92,7 +93,7 @@ export function* planning(
   }
   const units = [...planned.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const unchanged = desired.size - units.filter((row) => desired.has(row.name)).length;
-  return { plan: { units, unchanged }, graph };
+  return { plan: { units, unchanged }, news };
 }
 
 /** A copy of the fleet with the desired set in it. */
@@ -107,11 +108,11 @@ function* outlookOf(
   desired: ReadonlyMap<string, UnitSpec>,
   fleet: Fleet,
   changes: ReadonlyMap<string, readonly FieldChange[]>,
-  graph: Graph | null,
+  news: News,
 ): Steps<Outlook> {
   const found = { before: new Map<string, number>(), after: new Map<string, number>() };
   const trial: Fleet = { ...fleet, units: new Map(fleet.units), dirty: new Set(fleet.dirty), found };
-  yield* takingIn(desired, changes, trial, graph);
+  yield* takingIn(desired, changes, trial, news);
   const restarting = new Map<string, string>();
   for (const [name, spec] of desired) {
     yield;
@@ -232,8 +233,8 @@ function causesOf(changes: readonly FieldChange[]): string {
 }
 
 /**
- * Takes the desired set in, and touches what it changes; converge afterwards. Walks the whole fleet, but no further.
- * `graph`: as planning gave it with this plan.
+ * Takes the desired set in, and touches what it changes; converge afterwards. Walks the whole fleet only where units are
+ * placed otherwise. `news`: as planning gave it with this plan.
  */
 export function commit(
   desired: ReadonlyMap<string, UnitSpec>,
@@ -241,16 +242,18 @@ export function commit(
   fleet: Fleet,
   instant: Instant,
   outputs: Outputs,
-  graph: Graph | null = atOnce(graphOf(desired, fleet)),
+  news: News = atOnce(newsOf(desired, fleet)),
 ): void {
   const changes = new Map(decided.units.map((row) => [row.name, row.changes]));
-  const taken = atOnce(takingIn(desired, changes, fleet, graph));
+  const taken = atOnce(takingIn(desired, changes, fleet, news));
   const touched = new Set([...taken, ...changes.keys()]);
   for (const unit of touched) outputs.push({ type: 'touched', unit });
   for (const row of decided.units) {
     const unit = fleet.units.get(row.name);
     if (unit === undefined || unit.removed) continue;
-    if (row.changes.length > 0) deliver(fleet, row.name, { type: 'respecified' }, instant, outputs);
+    // At rest it has nothing that another spec would move.
+    if (row.changes.length > 0 && needsStop(unit))
+      deliver(fleet, row.name, { type: 'respecified' }, instant, outputs);
     const isRestart = row.action === 'restart';
     const causes = causesOf(row.changes);
     if (needsStop(unit) && (isRestart || causes !== '')) {

@@ -23,6 +23,27 @@ export function isNews(unit: Unit | undefined, changes: readonly FieldChange[]):
   return unit === undefined || unit.removed || changes.some(({ field }) => PLACING.has(field));
 }
 
+/** What of a desired set is news to a fleet: found out beforehand, so that to take it in costs only what changes. */
+export interface News {
+  /** Of the fleet with the set in it; null: as it was, and then no file has gone either. */
+  readonly graph: Graph | null;
+  /** Those of which the fleet has not this very spec, or is letting go. */
+  readonly replaced: ReadonlySet<string>;
+}
+
+export function* newsOf(desired: ReadonlyMap<string, UnitSpec>, fleet: Fleet): Steps<News> {
+  const replaced = new Set<string>();
+  for (const [name, spec] of desired) {
+    yield;
+    if (isReplaced(fleet.units.get(name), spec)) replaced.add(name);
+  }
+  return { graph: yield* graphOf(desired, fleet), replaced };
+}
+
+export function isReplaced(unit: Unit | undefined, spec: UnitSpec): boolean {
+  return unit === undefined || unit.removed || unit.spec !== spec;
+}
+
 /**
  * Of the fleet with the desired set in it. A removed unit that is still stopping keeps its place in the order, unless
  * its old ordering contradicts the new set's.
@@ -54,27 +75,24 @@ export function* takingIn(
   desired: ReadonlyMap<string, UnitSpec>,
   changes: ReadonlyMap<string, readonly FieldChange[]>,
   fleet: Fleet,
-  graph: Graph | null,
+  { graph, replaced }: News,
 ): Steps<ReadonlySet<string>> {
   const changed = new Set<string>();
-  const replaced = new Set<string>();
-  // Those on their way out may lose their place in the order, or get it back.
   const news = new Set<string>();
-  for (const unit of fleet.units.values()) {
+  // Where all are placed as they were, nobody has gone, and who names whom is as it was.
+  for (const unit of graph === null ? [] : fleet.units.values()) {
     yield;
     const { name } = unit.spec;
+    // Those on their way out may lose their place in the order, or get it back.
     if (!desired.has(name)) news.add(name);
     else if (unit.activation !== null && !stillActivated(desired, unit.activation, name)) {
       changed.add(name);
       amend(fleet, name, { activation: null });
     }
   }
-  for (const [name, spec] of desired) {
+  for (const name of replaced) {
     yield;
-    const unit = fleet.units.get(name);
-    if (unit?.spec === spec && !unit.removed) continue;
-    replaced.add(name);
-    if (isNews(unit, changes.get(name) ?? [])) news.add(name);
+    if (isNews(fleet.units.get(name), changes.get(name) ?? [])) news.add(name);
   }
   if (graph !== null) yield* doubtAround(news, fleet);
   for (const name of news) {

@@ -5,11 +5,12 @@
 // not begun are one: they would read the same files. Waiting for the moved units is not part of the queue, so a
 // reload that mends a slow start does not wait for it.
 //
-// A reload is planned in slices, on a snapshot of the fleet, so that exits are answered meanwhile; then it is committed
-// in one go. An operator's word in between has it planned anew; after a few such, it is planned and committed in one.
+// A reload that finds the very set that was applied last has nothing to plan and nothing to commit. Any other is planned
+// in slices, on a snapshot of the fleet, so that exits are answered meanwhile; then it is committed in one go. An operator's word in between has it planned anew; after a few such, it is planned and committed in one.
 // At the daemon's start, what an earlier one left is taken up, planned and committed in one go: in between it would be
 // brought towards what the old files want.
 import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import { effectiveUnit } from '../config/effective.ts';
 import type { UnitSource } from '../config/parse.ts';
 import { settleVerdicts } from '../core/converge.ts';
@@ -171,8 +172,9 @@ export class Reloader {
     const loaded = this.#loadable(await this.#ports.directory.load(), partial);
     if (!loaded.ok) return loaded;
     const { fleet } = this.#ports.supervisor;
-    const decided = await inSlices(deciding(loaded.value, snapshotOf(fleet)));
-    return { ok: true, value: { plan: decided.plan, problems: loaded.value.problems } };
+    const set = loaded.value;
+    const { plan } = set === this.#set ? undecided(set) : await inSlices(deciding(set, snapshotOf(fleet)));
+    return { ok: true, value: { plan, problems: set.problems } };
   }
 
   async apply(options: ReloadOptions): Promise<Answer<Applied>> {
@@ -202,7 +204,8 @@ export class Reloader {
 
   async #commit(set: UnitSet, options: CommitOptions): Promise<Answer<Applied>> {
     const { supervisor, onApplied } = this.#ports;
-    const files = await inSlices(goodFilesOf(set));
+    if (set === this.#set) return this.#confirm(set, options);
+    const taking = await inSlices(takingFrom(set, this.#running));
     let committed: Answer<Applied> | null = null;
     for (let tries = options.before === undefined ? 0 : MOST_TRIES; committed === null; tries += 1) {
       const { seq, shuttingDown } = supervisor.fleet;
@@ -215,19 +218,28 @@ export class Reloader {
         if (options.planId !== null && options.planId !== holds.plan.id) {
           return { ok: false, error: moved(options.planId, holds.plan) };
         }
-        return { ok: true, value: this.#takeIn(set, files, holds, fleet, instant, outputs) };
+        return { ok: true, value: this.#takeIn(set, taking, holds, fleet, instant, outputs) };
       });
     }
     if (!committed.ok) return committed;
-    if (this.#set !== set) this.#running = new Map(set.files.map((source) => [source.name, source]));
+    this.#running = taking.running;
     this.#set = set;
     this.#problems = set.problems;
     // The version before this one has written it down.
     if (options.isSilent === true)
       this.#lastGood = hasErrors(set.problems) ? null : atOnce(fingerprintOf(set));
-    else if (!hasErrors(set.problems)) this.#keepLastGood(set, files);
+    else if (!hasErrors(set.problems)) this.#keepLastGood(set, taking.files);
     if (options.isSilent !== true) onApplied(committed.value);
     return committed;
+  }
+
+  /** The set that was applied last, as it was found again: the fleet is made of it. */
+  #confirm(set: UnitSet, { planId }: CommitOptions): Answer<Applied> {
+    const { plan } = undecided(set);
+    if (planId !== null && planId !== plan.id) return { ok: false, error: moved(planId, plan) };
+    const applied = { plan, problems: set.problems, goals: [], excused: new Set<string>() };
+    this.#ports.onApplied(applied);
+    return { ok: true, value: applied };
   }
 
   /** What `act` gives, which has the fleet to itself. */
@@ -245,16 +257,19 @@ export class Reloader {
 
   #takeIn(
     set: UnitSet,
-    files: readonly GoodFile[],
-    { plan, draft, graph }: Decided,
+    taking: Taking,
+    { plan, draft, news }: Decided,
     fleet: Fleet,
     instant: Instant,
     outputs: Outputs,
   ): Applied {
     const { intents, history, onCommitted } = this.#ports;
     const moves = movesOf(draft, fleet);
-    onCommitted(set.specs, files);
-    commit(set.specs, draft, fleet, instant, outputs, graph);
+    onCommitted(
+      set.specs,
+      taking.files.filter((file) => taking.fresh.has(file.name) || news.replaced.has(file.name)),
+    );
+    commit(set.specs, draft, fleet, instant, outputs, news);
     intents.enter(fleet, !hasErrors(set.problems));
     history.enter(fleet, !hasErrors(set.problems));
     return { plan, problems: set.problems, ...moves };
@@ -284,19 +299,29 @@ function movesOf(draft: DraftPlan, fleet: Readonly<Fleet>): Pick<Applied, 'goals
 interface Decided {
   readonly plan: Plan;
   readonly draft: DraftPlan;
-  readonly graph: Decision['graph'];
+  readonly news: Decision['news'];
+}
+
+/** Of a set that the fleet is made of already. */
+function undecided(set: UnitSet): Pick<Decided, 'plan'> {
+  const hash = createHash('sha256').update(atOnce(fingerprintOf(set)));
+  return { plan: { id: planIdOf(hash), units: [], unchanged: set.specs.size } };
+}
+
+function planIdOf(hash: Hash): string {
+  return hash.digest('hex').slice(0, 12);
 }
 
 /** Plans, and names the plan by the files and the actions that they lead to: when either moves, so does the id. */
 function* deciding(set: UnitSet, fleet: Fleet): Steps<Decided> {
-  const { plan: draft, graph } = yield* planning(set.specs, fleet, effectiveUnit);
+  const { plan: draft, news } = yield* planning(set.specs, fleet, effectiveUnit);
   const hash = createHash('sha256');
   hash.update(yield* fingerprintOf(set));
   for (const row of draft.units) {
     yield;
     hash.update(JSON.stringify(row));
   }
-  return { plan: { id: hash.digest('hex').slice(0, 12), ...draft }, draft, graph };
+  return { plan: { id: planIdOf(hash), ...draft }, draft, news };
 }
 
 const fingerprints = new WeakMap<UnitSet, string>();
@@ -331,13 +356,25 @@ function goodFileOf(source: UnitSource): GoodFile {
   return good;
 }
 
-function* goodFilesOf(set: UnitSet): Steps<readonly GoodFile[]> {
+/** A set's files, on their way to be those that run. */
+interface Taking {
+  readonly running: ReadonlyMap<string, UnitSource>;
+  readonly files: readonly GoodFile[];
+  /** Units whose file is not the one that runs. */
+  readonly fresh: ReadonlySet<string>;
+}
+
+function* takingFrom(set: UnitSet, before: ReadonlyMap<string, UnitSource>): Steps<Taking> {
+  const running = new Map<string, UnitSource>();
   const files: GoodFile[] = [];
+  const fresh = new Set<string>();
   for (const source of set.files) {
     yield;
+    running.set(source.name, source);
     files.push(goodFileOf(source));
+    if (before.get(source.name) !== source) fresh.add(source.name);
   }
-  return files;
+  return { running, files, fresh };
 }
 
 function invalid(problems: readonly Problem[]): ProblemDetails {

@@ -142,9 +142,9 @@ export function reloadInSteps(
       meanwhile(at);
       continue;
     }
-    const { plan: decided, graph } = step.value;
+    const { plan: decided, news: found } = step.value;
     world.desired = desired;
-    turn(world, (instant, outputs) => commit(desired, decided, world.fleet, instant, outputs, graph));
+    turn(world, (instant, outputs) => commit(desired, decided, world.fleet, instant, outputs, found));
     return decided;
   }
 }
