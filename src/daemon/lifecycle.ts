@@ -265,11 +265,30 @@ async function lifeOf(
   }
   log.write('info', 'stopping', 'stopping all units');
   await daemon.stopAll();
-  if (served.ok) await served.value.close();
-  await daemon.close();
+  const isClosed = await closed(log, [
+    served.ok ? async () => served.value.close() : null,
+    async () => daemon.close(),
+  ]);
   log.write('info', 'stopped', 'all units are down');
   letGo();
-  return end.kind === 'end' ? end.code : NOT_STARTED;
+  const code = end.kind === 'end' ? end.code : NOT_STARTED;
+  // oxlint-disable-next-line no-process-exit -- what could not be closed would keep a process that is for nothing more
+  if (!isClosed) process.exit(code);
+  return code;
+}
+
+/** Closes one after the other, whatever becomes of those before; false when one has failed. */
+async function closed(log: DaemonLog, all: readonly ((() => Promise<void>) | null)[]): Promise<boolean> {
+  let isClosed = true;
+  for (const close of all) {
+    try {
+      await close?.();
+    } catch (error) {
+      log.write('error', 'bug', stackOf(error));
+      isClosed = false;
+    }
+  }
+  return isClosed;
 }
 
 type Fenced =

@@ -9,6 +9,7 @@ import {
   readdirSync,
   unlinkSync,
 } from 'node:fs';
+import type { Dirent } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { duplicateFd, errnoName, mkfifo, setPipeSize } from './libc.ts';
@@ -83,7 +84,14 @@ export function openOutputPipe(path: string, options: OutputPipeOptions): Output
 
 /** Removes the FIFOs of the directory that nobody has open: none of them can hold anything. */
 export function removeUnusedPipes(directory: string): void {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(directory, { withFileTypes: true });
+  } catch {
+    // Removed, or on a disk that refuses: whatever is there can stay.
+    return;
+  }
+  for (const entry of entries) {
     const path = join(directory, entry.name);
     if (!entry.isFIFO() || isInUse(path)) continue;
     try {

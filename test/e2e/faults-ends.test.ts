@@ -1,11 +1,30 @@
 // A machine that refuses at the two ends of a daemon's life: when it starts, and when it is told to end. Either it does
 // what it is there for, or it says in one line what it lacks, and leaves every process to the next one.
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
+import { test } from 'node:test';
 import { child, openChannel } from '../support/child.ts';
 import { refusalsOf, REFUSALS, withFaults } from '../support/faults.ts';
 import { isAlive } from '../support/processes.ts';
 import { startUnitd } from '../support/unitd.ts';
 import { USERS } from '../support/users.ts';
+
+test('a daemon whose directories have been removed starts its units anew, and ends when it is told to', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, {
+    'web.yaml': `command: ${child.announce} ${channel.path}\nrestart: { delay: 0s }`,
+  });
+  const first = await channel.next('up');
+  await unitd.until({ web: 'running' });
+  for (const directory of [unitd.units, unitd.runtime, unitd.state, unitd.logs]) {
+    rmSync(directory, { recursive: true });
+  }
+  process.kill(first.pid, 'SIGKILL');
+  const second = await channel.next('up');
+  unitd.signal('SIGTERM');
+  assert.deepEqual(await unitd.ended(), { code: 0, signal: null });
+  assert.ok(!isAlive(second.pid));
+});
 
 for (const user of USERS) {
   for (const how of REFUSALS) {
