@@ -73,8 +73,8 @@ function permissionProblem(file: string, thing: string, stats: Stats): Problem |
   return problemOf(file, 'file-mode', thing, actual, 'write permission for the owner alone');
 }
 
-/** Passed over: what has vanished, or is a directory. */
-type ReadResult = { readonly bytes: Buffer } | { readonly problem: Problem } | 'passed-over';
+/** Skipped: what has vanished, or is a directory. */
+type ReadResult = { readonly bytes: Buffer } | { readonly problem: Problem } | 'skipped';
 
 // A set has thousands of files and all are read at each reload, so what counts is how often a file goes to the pool of
 // threads and back. Its open does; its stat and close need what is at hand then, and so do its bytes, nearly always.
@@ -84,7 +84,7 @@ async function readBytes(file: string, insecure: boolean, isListed: boolean): Pr
   try {
     const stats = fstatSync(fd);
     // A link to one is a mistake, and is told.
-    if (isListed && stats.isDirectory() && (await lstat(file)).isDirectory()) return 'passed-over';
+    if (isListed && stats.isDirectory() && (await lstat(file)).isDirectory()) return 'skipped';
     if (!stats.isFile()) {
       return {
         problem: problemOf(file, 'file-type', 'unit file', 'it is no regular file', 'a regular file'),
@@ -134,8 +134,7 @@ async function readOne(file: string, insecure: boolean, isListed: boolean): Prom
   } catch (error) {
     const code = errorCode(error);
     const entry = isListed ? await lstat(file).catch(() => null) : null;
-    if (entry?.isDirectory() === true || (isListed && entry === null && code === 'ENOENT'))
-      return 'passed-over';
+    if (entry?.isDirectory() === true || (isListed && entry === null && code === 'ENOENT')) return 'skipped';
     if (entry?.isSymbolicLink() === true && code === 'ENOENT') {
       const problem = problemOf(
         file,
@@ -154,7 +153,7 @@ async function readOne(file: string, insecure: boolean, isListed: boolean): Prom
 /** One file, named by the user. */
 export async function readUnitFile(file: string, options: UnitFileOptions): Promise<UnitDirectory> {
   const result = await readOne(file, options.insecure, false);
-  if (result === 'passed-over') return { files: [], problems: [] };
+  if (result === 'skipped') return { files: [], problems: [] };
   if ('problem' in result) return { files: [], problems: [result.problem] };
   return { files: [{ name: basename(file), file, bytes: result.bytes }], problems: [] };
 }
@@ -190,7 +189,7 @@ export async function readUnitDirectory(
       if (options.accepts?.(name) === false) continue;
       const file = join(directory, name);
       const result = await readOne(file, options.insecure, true);
-      if (result === 'passed-over') continue;
+      if (result === 'skipped') continue;
       results[index] = 'problem' in result ? result.problem : { name, file, bytes: result.bytes };
     }
   };
