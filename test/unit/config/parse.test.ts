@@ -173,6 +173,17 @@ const fields: readonly Row[] = [
     ],
   },
   {
+    title: 'two letters in each other’s place',
+    file: 'command: a\nnise: 1\nniec: 1\nrestart: {delya: 5s, edlay: 5s, leday: 5s}\n',
+    lines: [
+      '2:1 nise is not a known field, did you mean nice?',
+      '3:1 niec is not a known field, did you mean nice?',
+      '4:11 restart.delya is not a known field, did you mean delay?',
+      '4:22 restart.edlay is not a known field, did you mean delay?',
+      '4:33 restart.leday is not a known field, expected one of policy, delay, factor, maxDelay, jitter, resetAfter, limit, interval, preventExitStatus, forceExitStatus',
+    ],
+  },
+  {
     title: 'a misspelt command, once',
     file: 'comand: a\n',
     lines: ['1:1 comand is not a known field, did you mean command?'],
