@@ -51,6 +51,10 @@ test('check needs no daemon, says every error of every file with its place, and 
   unitd.write('worse.yaml', 'command: "unclosed\n');
   unitd.write('double.yaml', 'command: sleep 1\ncommand: sleep 2\n');
   unitd.write('needy.yaml', 'command: sleep infinity\nrequires: [nobody]\n');
+  const partly = await unitd.cli('check', join(unitd.units, 'double.yaml'), join(unitd.units, 'none.yaml'));
+  assert.equal(partly.code, 78);
+  assert.match(partly.stderr, /none\.yaml.*does not exist/);
+  assert.match(partly.stderr, /\n2 errors\n$/, 'of one file that was read and one that was not');
   const all = await unitd.cli('check', unitd.units);
   assert.equal(all.code, 78);
   assert.equal(all.stdout, '');

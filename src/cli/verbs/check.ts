@@ -142,7 +142,9 @@ function report({ err, note }: Context, checked: Checked, problems: readonly Pro
   const place = standing === null ? '' : ` of ${standing}`;
   const count = `${files === 1 ? '1 unit file' : `${files} unit files`}${place}`;
   if (problems.length > 0) {
-    const among = files === 0 ? '' : ` in ${count}`;
+    // What could not be read is not among those that are counted.
+    const isWhole = problems.every(({ code }) => code !== 'file-unreadable');
+    const among = files > 0 && isWhole ? ` in ${count}` : '';
     note(`${[...problems.map(problemLine), `${problemCount(problems)}${among}`].join('\n')}\n`);
   } else if (files === 0) note(`no unit files in ${standing ?? operands.join(', ')}\n`);
   else if (err.width !== null) note(`${green(`${err.unicode ? '✓ ' : ''}${count} valid`)}\n`);
