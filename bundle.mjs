@@ -2,7 +2,7 @@
 // module costs node more than to read its code, and the daemon has over a hundred of them.
 //
 // The client is a CommonJS module: node starts its loader of ES modules only when one is asked for, and most verbs ask
-// for none. That is a fifth of all that `unitd status` takes. The daemon would take longer in that form.
+// for none. That is a tenth of all that `unitd status` takes. The daemon would take longer in that form.
 //
 // The files are named for what is in them and not for its hash, and nothing of ours is loaded late by the daemon: a
 // version may be installed in the place of one that runs.

@@ -6,9 +6,10 @@
 // reload that mends a slow start does not wait for it.
 //
 // A reload that finds the very set that was applied last has nothing to plan and nothing to commit. Any other is planned
-// in slices, on a snapshot of the fleet, so that exits are answered meanwhile; then it is committed in one go. An operator's word in between has it planned anew; after a few such, it is planned and committed in one.
-// At the daemon's start, what an earlier one left is taken up, planned and committed in one go: in between it would be
-// brought towards what the old files want.
+// in slices, on a snapshot of the fleet, so that exits are answered meanwhile; then it is committed in one go. An
+// operator's word in between has it planned anew; after a few such, it is planned and committed in one. At the daemon's
+// start, what an earlier one left is taken up, planned and committed in one go: in between it would be brought towards
+// what the old files want.
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { effectiveUnit } from '../config/effective.ts';
