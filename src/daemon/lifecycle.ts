@@ -265,10 +265,8 @@ async function lifeOf(
   }
   log.write('info', 'stopping', 'stopping all units');
   await daemon.stopAll();
-  const isClosed = await closed(log, [
-    served.ok ? async () => served.value.close() : null,
-    async () => daemon.close(),
-  ]);
+  const closing = [...(served.ok ? [served.value] : []), daemon];
+  const isClosed = await closed(closing, log);
   log.write('info', 'stopped', 'all units are down');
   letGo();
   const code = end.kind === 'end' ? end.code : NOT_STARTED;
@@ -278,11 +276,11 @@ async function lifeOf(
 }
 
 /** Closes one after the other, whatever becomes of those before; false when one has failed. */
-async function closed(log: DaemonLog, all: readonly ((() => Promise<void>) | null)[]): Promise<boolean> {
+async function closed(all: readonly Pick<Served, 'close'>[], log: DaemonLog): Promise<boolean> {
   let isClosed = true;
-  for (const close of all) {
+  for (const each of all) {
     try {
-      await close?.();
+      await each.close();
     } catch (error) {
       log.write('error', 'bug', stackOf(error));
       isClosed = false;
