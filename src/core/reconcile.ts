@@ -26,8 +26,8 @@ import type { Phase } from './machine-state.ts';
 import type { Fleet, Unit, Verdict } from './fleet.ts';
 import { atOnce } from './steps.ts';
 import type { Steps } from './steps.ts';
-import { BACK, graphOf, isNews, isReplaced, newsOf, takingIn } from './take-in.ts';
-import type { News } from './take-in.ts';
+import { BACK, graphOf, isNews, isReplaced, takingIn } from './take-in.ts';
+import type { Intake } from './take-in.ts';
 
 export interface DraftPlan {
   /** Sorted by name; `unchanged` left out. */
@@ -38,7 +38,7 @@ export interface DraftPlan {
 /** A plan, and what it was found out on the way that commit() needs too. */
 export interface Decision {
   readonly plan: DraftPlan;
-  readonly news: News;
+  readonly intake: Intake;
 }
 
 /** Renders a field in file form: config's business, handed in so that core need not know of files. */
@@ -69,7 +69,7 @@ export function* planning(
   }
   const removed = [...fleet.units.values()].filter((unit) => !unit.removed && !loaded.has(unit.spec.name));
   if (changes.size === 0 && removed.length === 0) {
-    return { plan: { units: [], unchanged: loaded.size }, news: { graph: null, replaced } };
+    return { plan: { units: [], unchanged: loaded.size }, intake: { graph: null, replaced } };
   }
 
   // Of several reasons to restart a unit has the one that reached it first: that must not hang on who was loaded first.
@@ -77,8 +77,8 @@ export function* planning(
   const planned = new Map(removed.map((unit) => [unit.spec.name, removedRow(unit)]));
   const isReordered =
     removed.length > 0 || [...changes].some(([name, changed]) => isNews(fleet.units.get(name), changed));
-  const news = { graph: isReordered ? yield* graphOf(desired, fleet) : null, replaced };
-  const outlook = yield* outlookOf(desired, fleet, changes, news);
+  const intake = { graph: isReordered ? yield* graphOf(desired, fleet) : null, replaced };
+  const outlook = yield* outlookOf(desired, fleet, changes, intake);
   for (const [name, spec] of desired) {
     yield;
     const unit = fleet.units.get(name);
@@ -93,7 +93,7 @@ export function* planning(
   }
   const units = [...planned.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const unchanged = desired.size - units.filter((row) => desired.has(row.name)).length;
-  return { plan: { units, unchanged }, news };
+  return { plan: { units, unchanged }, intake };
 }
 
 /** A copy of the fleet with the desired set in it. */
@@ -108,11 +108,11 @@ function* outlookOf(
   desired: ReadonlyMap<string, UnitSpec>,
   fleet: Fleet,
   changes: ReadonlyMap<string, readonly FieldChange[]>,
-  news: News,
+  intake: Intake,
 ): Steps<Outlook> {
   const found = { before: new Map<string, number>(), after: new Map<string, number>() };
   const trial: Fleet = { ...fleet, units: new Map(fleet.units), dirty: new Set(fleet.dirty), found };
-  yield* takingIn(desired, changes, trial, news);
+  yield* takingIn(desired, changes, trial, intake);
   const restarting = new Map<string, string>();
   for (const [name, spec] of desired) {
     yield;
@@ -234,18 +234,17 @@ function causesOf(changes: readonly FieldChange[]): string {
 
 /**
  * Takes the desired set in, and touches what it changes; converge afterwards. Walks the whole fleet only where units are
- * placed otherwise. `news`: as planning gave it with this plan.
+ * placed otherwise.
  */
 export function commit(
   desired: ReadonlyMap<string, UnitSpec>,
-  decided: DraftPlan,
+  { plan: decided, intake }: Decision,
   fleet: Fleet,
   instant: Instant,
   outputs: Outputs,
-  news: News = atOnce(newsOf(desired, fleet)),
 ): void {
   const changes = new Map(decided.units.map((row) => [row.name, row.changes]));
-  const taken = atOnce(takingIn(desired, changes, fleet, news));
+  const taken = atOnce(takingIn(desired, changes, fleet, intake));
   const touched = new Set([...taken, ...changes.keys()]);
   for (const unit of touched) outputs.push({ type: 'touched', unit });
   for (const row of decided.units) {

@@ -23,21 +23,12 @@ export function isNews(unit: Unit | undefined, changes: readonly FieldChange[]):
   return unit === undefined || unit.removed || changes.some(({ field }) => PLACING.has(field));
 }
 
-/** What of a desired set is news to a fleet: found out beforehand, so that to take it in costs only what changes. */
-export interface News {
+/** What of a desired set is new to a fleet: found out beforehand, so that to take it in costs only what changes. */
+export interface Intake {
   /** Of the fleet with the set in it; null: as it was, and then no file has gone either. */
   readonly graph: Graph | null;
   /** Those of which the fleet has not this very spec, or is letting go. */
   readonly replaced: ReadonlySet<string>;
-}
-
-export function* newsOf(desired: ReadonlyMap<string, UnitSpec>, fleet: Fleet): Steps<News> {
-  const replaced = new Set<string>();
-  for (const [name, spec] of desired) {
-    yield;
-    if (isReplaced(fleet.units.get(name), spec)) replaced.add(name);
-  }
-  return { graph: yield* graphOf(desired, fleet), replaced };
 }
 
 export function isReplaced(unit: Unit | undefined, spec: UnitSpec): boolean {
@@ -75,7 +66,7 @@ export function* takingIn(
   desired: ReadonlyMap<string, UnitSpec>,
   changes: ReadonlyMap<string, readonly FieldChange[]>,
   fleet: Fleet,
-  { graph, replaced }: News,
+  { graph, replaced }: Intake,
 ): Steps<ReadonlySet<string>> {
   const changed = new Set<string>();
   const news = new Set<string>();

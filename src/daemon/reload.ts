@@ -11,7 +11,6 @@
 // start, what an earlier one left is taken up, planned and committed in one go: in between it would be brought towards
 // what the old files want.
 import { createHash } from 'node:crypto';
-import type { Hash } from 'node:crypto';
 import { effectiveUnit } from '../config/effective.ts';
 import type { UnitSource } from '../config/parse.ts';
 import { settleVerdicts } from '../core/converge.ts';
@@ -174,7 +173,7 @@ export class Reloader {
     if (!loaded.ok) return loaded;
     const { fleet } = this.#ports.supervisor;
     const set = loaded.value;
-    const { plan } = set === this.#set ? undecided(set) : await inSlices(deciding(set, snapshotOf(fleet)));
+    const plan = set === this.#set ? emptyPlan(set) : (await inSlices(deciding(set, snapshotOf(fleet)))).plan;
     return { ok: true, value: { plan, problems: set.problems } };
   }
 
@@ -206,7 +205,7 @@ export class Reloader {
   async #commit(set: UnitSet, options: CommitOptions): Promise<Answer<Applied>> {
     const { supervisor, onApplied } = this.#ports;
     if (set === this.#set) return this.#confirm(set, options);
-    const taking = await inSlices(takingFrom(set, this.#running));
+    const taking = await inSlices(takingFrom(set));
     let committed: Answer<Applied> | null = null;
     for (let tries = options.before === undefined ? 0 : MOST_TRIES; committed === null; tries += 1) {
       const { seq, shuttingDown } = supervisor.fleet;
@@ -236,7 +235,7 @@ export class Reloader {
 
   /** The set that was applied last, as it was found again: the fleet is made of it. */
   #confirm(set: UnitSet, { planId }: CommitOptions): Answer<Applied> {
-    const { plan } = undecided(set);
+    const plan = emptyPlan(set);
     if (planId !== null && planId !== plan.id) return { ok: false, error: moved(planId, plan) };
     const applied = { plan, problems: set.problems, goals: [], excused: new Set<string>() };
     this.#ports.onApplied(applied);
@@ -259,18 +258,15 @@ export class Reloader {
   #takeIn(
     set: UnitSet,
     taking: Taking,
-    { plan, draft, news }: Decided,
+    { plan, decision }: Decided,
     fleet: Fleet,
     instant: Instant,
     outputs: Outputs,
   ): Applied {
     const { intents, history, onCommitted } = this.#ports;
-    const moves = movesOf(draft, fleet);
-    onCommitted(
-      set.specs,
-      taking.files.filter((file) => taking.fresh.has(file.name) || news.replaced.has(file.name)),
-    );
-    commit(set.specs, draft, fleet, instant, outputs, news);
+    const moves = movesOf(plan, fleet);
+    onCommitted(set.specs, taking.files);
+    commit(set.specs, decision, fleet, instant, outputs);
     intents.enter(fleet, !hasErrors(set.problems));
     history.enter(fleet, !hasErrors(set.problems));
     return { plan, problems: set.problems, ...moves };
@@ -285,9 +281,9 @@ export class Reloader {
   }
 }
 
-function movesOf(draft: DraftPlan, fleet: Readonly<Fleet>): Pick<Applied, 'goals' | 'excused'> {
+function movesOf(plan: Plan, fleet: Readonly<Fleet>): Pick<Applied, 'goals' | 'excused'> {
   const excused = new Set<string>();
-  const goals = draft.units.map((row): Goal => {
+  const goals = plan.units.map((row): Goal => {
     const unit = fleet.units.get(row.name);
     const at = unit?.state.phase.at;
     if (at === 'backoff' || at === 'failed') excused.add(row.name);
@@ -299,30 +295,28 @@ function movesOf(draft: DraftPlan, fleet: Readonly<Fleet>): Pick<Applied, 'goals
 
 interface Decided {
   readonly plan: Plan;
-  readonly draft: DraftPlan;
-  readonly news: Decision['news'];
+  readonly decision: Decision;
+}
+
+function* deciding(set: UnitSet, fleet: Fleet): Steps<Decided> {
+  const decision = yield* planning(set.specs, fleet, effectiveUnit);
+  return { plan: yield* naming(set, decision.plan), decision };
 }
 
 /** Of a set that the fleet is made of already. */
-function undecided(set: UnitSet): Pick<Decided, 'plan'> {
-  const hash = createHash('sha256').update(atOnce(fingerprintOf(set)));
-  return { plan: { id: planIdOf(hash), units: [], unchanged: set.specs.size } };
+function emptyPlan(set: UnitSet): Plan {
+  return atOnce(naming(set, { units: [], unchanged: set.specs.size }));
 }
 
-function planIdOf(hash: Hash): string {
-  return hash.digest('hex').slice(0, 12);
-}
-
-/** Plans, and names the plan by the files and the actions that they lead to: when either moves, so does the id. */
-function* deciding(set: UnitSet, fleet: Fleet): Steps<Decided> {
-  const { plan: draft, news } = yield* planning(set.specs, fleet, effectiveUnit);
+/** Names a plan by the files and the actions that they lead to: when either moves, so does the id. */
+function* naming(set: UnitSet, draft: DraftPlan): Steps<Plan> {
   const hash = createHash('sha256');
   hash.update(yield* fingerprintOf(set));
   for (const row of draft.units) {
     yield;
     hash.update(JSON.stringify(row));
   }
-  return { plan: { id: planIdOf(hash), ...draft }, draft, news };
+  return { id: hash.digest('hex').slice(0, 12), ...draft };
 }
 
 const fingerprints = new WeakMap<UnitSet, string>();
@@ -361,21 +355,17 @@ function goodFileOf(source: UnitSource): GoodFile {
 interface Taking {
   readonly running: ReadonlyMap<string, UnitSource>;
   readonly files: readonly GoodFile[];
-  /** Units whose file is not the one that runs. */
-  readonly fresh: ReadonlySet<string>;
 }
 
-function* takingFrom(set: UnitSet, before: ReadonlyMap<string, UnitSource>): Steps<Taking> {
+function* takingFrom(set: UnitSet): Steps<Taking> {
   const running = new Map<string, UnitSource>();
   const files: GoodFile[] = [];
-  const fresh = new Set<string>();
   for (const source of set.files) {
     yield;
     running.set(source.name, source);
     files.push(goodFileOf(source));
-    if (before.get(source.name) !== source) fresh.add(source.name);
   }
-  return { running, files, fresh };
+  return { running, files };
 }
 
 function invalid(problems: readonly Problem[]): ProblemDetails {

@@ -6,7 +6,8 @@ import { converge, deliver } from '../../src/core/converge.ts';
 import type { Fleet } from '../../src/core/fleet.ts';
 import { isUp, newFleet } from '../../src/core/fleet.ts';
 import type { MachineEvent } from '../../src/core/machine-state.ts';
-import { commit, plan } from '../../src/core/reconcile.ts';
+import { commit, planning } from '../../src/core/reconcile.ts';
+import { atOnce } from '../../src/core/steps.ts';
 import type { UnitSpec } from '../../src/model/unit.ts';
 import { unitName } from './bench-daemon.ts';
 
@@ -24,8 +25,8 @@ export class World {
 
   constructor(specs: ReadonlyMap<string, UnitSpec>) {
     this.#names = [...specs.keys()];
-    const draft = plan(specs, this.fleet, effectiveUnit);
-    commit(specs, draft, this.fleet, this.#instant(), this.#outputs);
+    const decision = atOnce(planning(specs, this.fleet, effectiveUnit));
+    commit(specs, decision, this.fleet, this.#instant(), this.#outputs);
     this.#settle();
     for (const unit of this.fleet.units.values()) {
       if (!isUp(unit)) throw new Error(`unit "${unit.spec.name}" is ${unit.state.phase.at}, expected up`);

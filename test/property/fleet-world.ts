@@ -12,6 +12,7 @@ import { operate } from '../../src/core/operate.ts';
 import type { Verb } from '../../src/core/operate.ts';
 import { commit, plan, planning, snapshotOf } from '../../src/core/reconcile.ts';
 import type { DraftPlan, FileForm } from '../../src/core/reconcile.ts';
+import { atOnce } from '../../src/core/steps.ts';
 import type { ExitStatus } from '../../src/model/process.ts';
 import type { UnitSpec } from '../../src/model/unit.ts';
 
@@ -120,9 +121,9 @@ function turn(world: World, change: (instant: Instant, outputs: Output[]) => voi
 
 export function reload(world: World, specs: readonly UnitSpec[]): DraftPlan {
   world.desired = new Map(specs.map((spec) => [spec.name, spec]));
-  const decided = planOf(world, specs);
-  turn(world, (instant, outputs) => commit(world.desired, decided, world.fleet, instant, outputs));
-  return decided;
+  const decision = atOnce(planning(world.desired, world.fleet, fileForm));
+  turn(world, (instant, outputs) => commit(world.desired, decision, world.fleet, instant, outputs));
+  return decision.plan;
 }
 
 /**
@@ -142,10 +143,9 @@ export function reloadInSteps(
       meanwhile(at);
       continue;
     }
-    const { plan: decided, news: found } = step.value;
     world.desired = desired;
-    turn(world, (instant, outputs) => commit(desired, decided, world.fleet, instant, outputs, found));
-    return decided;
+    turn(world, (instant, outputs) => commit(desired, step.value, world.fleet, instant, outputs));
+    return step.value.plan;
   }
 }
 

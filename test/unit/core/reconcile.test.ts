@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Outputs } from '../../../src/core/converge.ts';
-import { commit, plan as planFor } from '../../../src/core/reconcile.ts';
+import { commit, planning } from '../../../src/core/reconcile.ts';
+import { atOnce } from '../../../src/core/steps.ts';
 import * as world from '../../property/fleet-world.ts';
 import { crash, load, operate, settled, standing, tellAll } from './fleet-stage.ts';
 import { command, unitSpec } from './unit-spec.ts';
@@ -374,7 +375,7 @@ describe('commit: touches', () => {
     const outputs: Outputs = [];
     commit(
       desired,
-      planFor(desired, fleet, () => ({})),
+      atOnce(planning(desired, fleet, () => ({}))),
       fleet,
       { nowMs: 0, wallMs: 0, random: 0 },
       outputs,
