@@ -11,7 +11,7 @@ import type { Fence } from './fence.ts';
 import { becomeSubreaper, errnoName, kill } from './libc.ts';
 import { RUN_VARIABLE } from './ports.ts';
 import type { Member, Processes, SignalResult, SpawnResult } from './ports.ts';
-import { allProcesses, environmentValue, isAlive, processStat } from './procfs.ts';
+import { allProcesses, environmentOf, EXEC_PATIENCE_MS, isAlive, processStat, variableIn } from './procfs.ts';
 import { limitCgroup, limitNewCgroup } from './resource-limits.ts';
 import { createReaper, type Reaped, type Reaper } from './reap.ts';
 import { knownSignalNumber, signalProcess } from './signal.ts';
@@ -34,18 +34,32 @@ interface Pursuit {
   looksLeft: number;
 }
 
-/** Costs all processes of the machine: for the start of a daemon. */
+const EXEC_PAUSE_MS = 2;
+
+/** Costs all processes of the machine, and waits for whoever is in the middle of exec: for the start of a daemon. */
 function findLeader(invocationId: string, run: number): ProcessId | null {
+  const deadlineMs = performance.now() + EXEC_PATIENCE_MS;
+  for (;;) {
+    const { oldest, isUnsure } = lookForLeader(invocationId, run);
+    if (!isUnsure || performance.now() > deadlineMs) return oldest;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXEC_PAUSE_MS);
+  }
+}
+
+function lookForLeader(invocationId: string, run: number): { oldest: ProcessId | null; isUnsure: boolean } {
   let oldest: ProcessId | null = null;
+  let isUnsure = false;
   for (const { pid, startTicks, session, state } of allProcesses()) {
     if (pid !== session || state === 'Z' || state === 'X') continue;
     // What it forked may lead a session too, with the same environment, but is younger.
     if (oldest !== null && startTicks >= oldest.startTicks) continue;
-    if (environmentValue(pid, 'INVOCATION_ID') !== invocationId) continue;
-    if (environmentValue(pid, RUN_VARIABLE) !== String(run)) continue;
+    const environment = environmentOf(pid);
+    isUnsure ||= environment.isNameless;
+    if (variableIn(environment, 'INVOCATION_ID') !== invocationId) continue;
+    if (variableIn(environment, RUN_VARIABLE) !== String(run)) continue;
     oldest = { pid, startTicks };
   }
-  return oldest;
+  return { oldest, isUnsure };
 }
 
 function lives({ pid, startTicks }: ProcessId): boolean {

@@ -131,20 +131,36 @@ export function isAlive(stat: ProcessStat | null): stat is ProcessStat {
   return stat !== null && stat.state !== 'Z' && stat.state !== 'X';
 }
 
-/** One variable of the environment a process was started with; null when unset, or not ours to read. */
-export function environmentValue(pid: number, name: string): string | null {
-  return valueIn(procText(`/proc/${pid}/environ`) ?? '', name);
+/** How long a process may take to lay out its new memory, on the busiest machine, before it counts as nobody's. */
+export const EXEC_PATIENCE_MS = 2000;
+
+/** What a process shows of the environment it was started with. */
+export interface Environment {
+  /** `NAME=value` entries, each with a NUL behind it; empty where it has none, and where it is not ours to read. */
+  readonly text: string;
+  /** In the middle of execve(2), or a process that has wiped all; a thread of the kernel and a zombie always. */
+  readonly isNameless: boolean;
 }
+
+/** An exec may end, and the next begin, between two of a look's reads; not so often in a row. */
+const EXECS_IN_A_ROW = 10;
 
 /**
- * In the middle of execve(2) a process shows neither arguments nor environment (fs/binfmt_elf.c sets both when its new
- * memory is laid out). Threads of the kernel never do, and a process may wipe both.
+ * In the middle of execve(2) a process shows neither arguments nor environment: fs/binfmt_elf.c sets both once its new
+ * memory is laid out. Until then the one file is as empty as the other; but the exec may end between the two reads.
  */
-export function showsNothing(pid: number): boolean {
-  return procText(`/proc/${pid}/cmdline`) === '' && (procText(`/proc/${pid}/environ`) ?? '') === '';
+export function environmentOf(pid: number): Environment {
+  for (let look = 0; look < EXECS_IN_A_ROW; look++) {
+    const text = procText(`/proc/${pid}/environ`);
+    if (text !== null && text !== '') return { text, isNameless: false };
+    if (procText(`/proc/${pid}/cmdline`) === '') return { text: '', isNameless: true };
+    if (text === null) break;
+  }
+  return { text: '', isNameless: false };
 }
 
-function valueIn(text: string, name: string): string | null {
+/** One variable's value; null when it is not set. */
+export function variableIn({ text }: Environment, name: string): string | null {
   const start = text.startsWith(`${name}=`) ? 0 : text.indexOf(`\0${name}=`) + 1;
   if (start === 0 && !text.startsWith(`${name}=`)) return null;
   const end = text.indexOf('\0', start);

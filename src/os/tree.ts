@@ -14,16 +14,15 @@ import {
   allProcesses,
   childrenOf,
   childrenOfThread,
-  environmentValue,
+  environmentOf,
+  EXEC_PATIENCE_MS,
   isAlive,
   processStat,
-  showsNothing,
   type ProcessStat,
   ticksSinceBoot,
+  variableIn,
 } from './procfs.ts';
 
-/** How long a process may take to lay out its new memory, on the busiest machine, before it counts as nobody's. */
-const EXEC_PATIENCE_MS = 2000;
 const KTHREADD = 2;
 
 /** What every process spawned for an activation, and whatever it forks, carries in its environment. */
@@ -106,9 +105,8 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
 
   const shareUntilRunEnds = (): void => queueMicrotask(refresh);
 
-  /** Whether it shows nothing, and has not done so for long. */
-  const isMidExec = (stat: ProcessStat): boolean => {
-    if (stat.parentPid === KTHREADD || !showsNothing(stat.pid)) return false;
+  /** With a process that shows nothing, as it has not done so for long. */
+  const hasPatience = (stat: ProcessStat): boolean => {
     const known = nameless.get(stat.pid);
     if (known?.startTicks === stat.startTicks) return performance.now() - known.sinceMs < EXEC_PATIENCE_MS;
     nameless.set(stat.pid, { startTicks: stat.startTicks, sinceMs: performance.now() });
@@ -116,12 +114,10 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
   };
 
   const readInvocation = (stat: ProcessStat): string | null => {
-    const id = environmentValue(stat.pid, INVOCATION_VARIABLE);
-    if (id !== null) return id;
-    // What is not in the middle of it now may have been when it was read.
-    const again = isMidExec(stat) ? null : environmentValue(stat.pid, INVOCATION_VARIABLE);
-    if (again === null && isMidExec(stat)) hasSeenNameless = true;
-    return again;
+    const environment = environmentOf(stat.pid);
+    if (!environment.isNameless || stat.parentPid === KTHREADD) nameless.delete(stat.pid);
+    else if (hasPatience(stat)) hasSeenNameless = true;
+    return variableIn(environment, INVOCATION_VARIABLE);
   };
 
   const invocationOf = (stat: ProcessStat): string | null => {

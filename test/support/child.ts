@@ -19,6 +19,7 @@
 //   child.lone CHANNEL DIRECTORY WORD…   says `alone PID` and becomes WORD…; two of one unit at a time: DIRECTORY/two
 //   child.bomb CHANNEL DEPTH             2^(DEPTH+1)-1 processes in as many sessions, deaf to TERM, each says `bomb PID`
 //   child.forget CHANNEL                 like doubleFork, but the grandchild has an empty environment: `escaped PID`
+//   child.execAgain CHANNEL              exits 0, and leaves a process that says `again PID` and execs without end
 //   child.daemonize CHANNEL [PIDFILE]    exits 0, and leaves a daemon with a worker that says `daemon PID`; USR1: exit 3
 //   child.cutLine                        prints `whole` and, without a newline, `cut`; then kills itself
 import { spawnSync } from 'node:child_process';
@@ -50,6 +51,7 @@ export const child = {
   lone: fixture('lone'),
   bomb: fixture('bomb'),
   forget: fixture('forget'),
+  execAgain: fixture('exec-again'),
   daemonize: fixture('daemonize'),
   cutLine: fixture('cut-line'),
 } as const;

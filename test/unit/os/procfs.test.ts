@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { allProcesses, environmentValue, isAlive, parseStat, processStat } from '../../../src/os/procfs.ts';
+import {
+  allProcesses,
+  environmentOf,
+  isAlive,
+  parseStat,
+  processStat,
+  variableIn,
+} from '../../../src/os/procfs.ts';
 
 const TAIL = '17 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 987654 1 2';
 
@@ -39,11 +46,13 @@ test('processStat() and allProcesses() find this process', () => {
   assert.equal(processStat(2 ** 22 + 1), null);
 });
 
-test('environmentValue() reads what a process was started with, by its whole name', () => {
+test('variableIn() finds in environmentOf() what a process was started with, by its whole name', () => {
+  const environment = environmentOf(process.pid);
+  assert.equal(environment.isNameless, false);
   const [name, value] =
     Object.entries(process.env).find(([, text]) => text !== '' && /^[\x20-\x7e]*$/.test(text ?? '')) ?? [];
   assert.ok(name !== undefined);
-  assert.equal(environmentValue(process.pid, name), value);
-  assert.equal(environmentValue(process.pid, `${name}_NOT_THERE`), null);
-  assert.equal(environmentValue(process.pid, name.slice(1)), process.env[name.slice(1)] ?? null);
+  assert.equal(variableIn(environment, name), value);
+  assert.equal(variableIn(environment, `${name}_NOT_THERE`), null);
+  assert.equal(variableIn(environment, name.slice(1)), process.env[name.slice(1)] ?? null);
 });

@@ -1,0 +1,42 @@
+// In the middle of execve(2) a process shows the kernel's readers nothing: it is nobody's then, and never surely so.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RUN_VARIABLE } from '../../src/os/ports.ts';
+import { createTreeFinder } from '../../src/os/tree.ts';
+import { child, openChannel } from '../support/child.ts';
+import { spawnRequest } from '../support/spawn-request.ts';
+import { createRealProcesses } from './real-processes.ts';
+
+/** So often it is met in the middle; each time the exec may end as it is looked at. */
+const MEETINGS = 100;
+/** It is in the middle at one look in six. */
+const LOOKS = 50;
+const RUN = 7;
+
+const { processes, start, ended } = createRealProcesses();
+
+test('an orphan that execs without end is a member, or members are said to be unsure', async (t) => {
+  const channel = openChannel(t);
+  const { process: main, tree } = start(t, spawnRequest({ argv: [child.execAgain, channel.path] }));
+  const { pid } = await channel.next('again');
+  await ended(main);
+  const finder = createTreeFinder(() => false);
+  for (let met = 0; met < MEETINGS;) {
+    finder.refresh();
+    // What is known of it once is not asked again.
+    finder.forget(pid);
+    const members = finder.members(tree).map((member) => member.pid);
+    if (finder.sawNameless()) met++;
+    else assert.deepEqual(members, [pid]);
+  }
+});
+
+test('findLeader() waits for one that execs without end', async (t) => {
+  const channel = openChannel(t);
+  const request = spawnRequest({ argv: [child.execAgain, channel.path] });
+  const environment = { ...request.environment, [RUN_VARIABLE]: String(RUN) };
+  const { tree } = start(t, { ...request, environment });
+  const { pid } = await channel.next('again');
+  for (let look = 0; look < LOOKS; look++)
+    assert.equal(processes.findLeader(tree.invocationId, RUN)?.pid, pid);
+});
