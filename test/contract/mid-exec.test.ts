@@ -1,9 +1,10 @@
 // In the middle of execve(2) a process shows the kernel's readers nothing: it is nobody's then, and never surely so.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { RUN_VARIABLE } from '../../src/os/ports.ts';
 import { createTreeFinder } from '../../src/os/tree.ts';
-import { child, openChannel } from '../support/child.ts';
+import { child, openChannel, type Channel } from '../support/child.ts';
+import { cleanUp } from '../support/cleanup.ts';
 import { spawnRequest } from '../support/spawn-request.ts';
 import { createRealProcesses } from './real-processes.ts';
 
@@ -15,10 +16,17 @@ const RUN = 7;
 
 const { processes, start, ended } = createRealProcesses();
 
+/** Its pid, once it execs without end: that does not change, so it is ended by that. */
+async function untilAgain(t: TestContext, channel: Channel): Promise<number> {
+  const { pid } = await channel.next('again');
+  cleanUp(t, () => void process.kill(pid, 'SIGKILL'));
+  return pid;
+}
+
 test('an orphan that execs without end is a member, or members are said to be unsure', async (t) => {
   const channel = openChannel(t);
   const { process: main, tree } = start(t, spawnRequest({ argv: [child.execAgain, channel.path] }));
-  const { pid } = await channel.next('again');
+  const pid = await untilAgain(t, channel);
   await ended(main);
   const finder = createTreeFinder(() => false);
   for (let met = 0; met < MEETINGS;) {
@@ -36,7 +44,7 @@ test('findLeader() waits for one that execs without end', async (t) => {
   const request = spawnRequest({ argv: [child.execAgain, channel.path] });
   const environment = { ...request.environment, [RUN_VARIABLE]: String(RUN) };
   const { tree } = start(t, { ...request, environment });
-  const { pid } = await channel.next('again');
+  const pid = await untilAgain(t, channel);
   for (let look = 0; look < LOOKS; look++)
     assert.equal(processes.findLeader(tree.invocationId, RUN)?.pid, pid);
 });
