@@ -1,30 +1,50 @@
-// One descriptor kept for when no other is to be had (EMFILE): what a daemon must be able to do even then is to look at
+// Descriptors kept for when no other is to be had (EMFILE): what a daemon must be able to do even then is to look at
 // processes and to end them, for whom it cannot see it would take for gone. Opens nothing else.
+//
+// What is given up here is anybody's for a moment, and a thread of libuv that opens a file may be quicker to take it. It
+// keeps it until the event loop has had its turn, so there is no waiting for it here; hence more than one, and more than
+// there are such threads.
 import { closeSync, openSync } from 'node:fs';
 
-let spare: number | null = null;
+const MOST = 6;
+
+const spares: number[] = [];
 
 /** Runs `call`, which opens and closes what it needs one after the other; again with room for one if there was none. */
 export function withSpare<T>(call: () => T): T {
-  spare ??= kept();
+  if (spares.length < MOST) keepMore();
   try {
     return call();
   } catch (error) {
-    const isFull = error instanceof Error && 'code' in error && error.code === 'EMFILE';
-    if (!isFull || spare === null) throw error;
-  }
-  closeSync(spare);
-  try {
-    return call();
-  } finally {
-    spare = kept();
+    if (!isFull(error)) throw error;
+    return withRoom(call, error);
   }
 }
 
-function kept(): number | null {
+function withRoom<T>(call: () => T, full: unknown): T {
   try {
-    return openSync('/dev/null', 'r');
+    for (let spare = spares.pop(); spare !== undefined; spare = spares.pop()) {
+      closeSync(spare);
+      try {
+        return call();
+      } catch (error) {
+        if (!isFull(error)) throw error;
+      }
+    }
+  } finally {
+    keepMore();
+  }
+  throw full;
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EMFILE';
+}
+
+function keepMore(): void {
+  try {
+    while (spares.length < MOST) spares.push(openSync('/dev/null', 'r'));
   } catch {
-    return null;
+    // There is no other to be had.
   }
 }
