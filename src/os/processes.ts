@@ -49,8 +49,9 @@ function findLeader(invocationId: string, run: number): ProcessId | null {
 function lookForLeader(invocationId: string, run: number): { oldest: ProcessId | null; isUnsure: boolean } {
   let oldest: ProcessId | null = null;
   let isUnsure = false;
-  for (const { pid, startTicks, session, state } of allProcesses()) {
-    if (pid !== session || state === 'Z' || state === 'X') continue;
+  for (const stat of allProcesses()) {
+    const { pid, startTicks, session } = stat;
+    if (pid !== session || !isAlive(stat)) continue;
     // What it forked may lead a session too, with the same environment, but is younger.
     if (oldest !== null && startTicks >= oldest.startTicks) continue;
     const environment = environmentOf(pid);

@@ -5,7 +5,7 @@ import { withSpare } from './spare-descriptor.ts';
 
 export interface ProcessStat {
   readonly pid: number;
-  /** `Z` and `X` are the dead that nobody has reaped yet. */
+  /** Of its first thread. `Z` and `X` are the dead that nobody has reaped yet. */
   readonly state: string;
   readonly parentPid: number;
   readonly group: number;
@@ -103,7 +103,8 @@ export function processStat(pid: number): ProcessStat | null {
 export function zombieWaitStatus({ pid, startTicks }: ProcessId): number | null {
   const text = procText(`/proc/${pid}/stat`);
   const stat = text === null ? null : parseStat(text);
-  if (text === null || stat?.state !== 'Z' || stat.startTicks !== startTicks) return null;
+  if (text === null || stat === null || stat.startTicks !== startTicks) return null;
+  if (stat.state !== 'Z' || isAlive(stat)) return null;
   const status = Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[49]);
   // 0 is also what a reader without the right to trace the process is shown.
   return status === 0 && !mayTrace(pid) ? null : status;
@@ -126,9 +127,12 @@ export function ticksSinceBoot(): number {
   return Math.round(Number.parseFloat(uptime) * 100);
 }
 
-/** Neither gone nor a zombie. */
+/**
+ * Neither gone nor a zombie. One whose first thread has ended by pthread_exit(3) looks like a zombie, but for the threads
+ * that it goes on with.
+ */
 export function isAlive(stat: ProcessStat | null): stat is ProcessStat {
-  return stat !== null && stat.state !== 'Z' && stat.state !== 'X';
+  return stat !== null && stat.state !== 'X' && (stat.state !== 'Z' || stat.threads > 1);
 }
 
 /** How long a process may take to lay out its new memory, on the busiest machine, before it counts as nobody's. */

@@ -191,6 +191,8 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
     };
     for (const stat of stats) {
       if (stat.startTicks < oldest || stat.pid === process.pid || members.has(stat.pid)) continue;
+      // It shows nothing, as what is in the middle of exec does.
+      if (!isAlive(stat)) continue;
       if (isLeader(tree, stat) || belongs(provable, stat, invocationOf(stat))) add(stat);
     }
     return [...members.values()];

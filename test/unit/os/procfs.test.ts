@@ -30,11 +30,18 @@ test('parseStat() is null for a line that is cut', () => {
   assert.equal(parseStat(''), null);
 });
 
-test('isAlive() is false for nobody, zombies and the dead', () => {
-  const stat = parseStat(`99 (x) S 12 15 ${TAIL}`);
-  assert.ok(isAlive(stat));
+test('isAlive() is false for nobody, zombies and the dead, not where only the first thread has ended', () => {
+  const isAliveAs = (state: string, threads: number): boolean =>
+    isAlive(parseStat(`99 (x) ${state} 12 15 ${TAIL.replace(' 20 0 3 ', ` 20 0 ${threads} `)}`));
   assert.equal(isAlive(null), false);
-  for (const state of ['Z', 'X']) assert.equal(isAlive(parseStat(`99 (x) ${state} 12 15 ${TAIL}`)), false);
+  assert.deepEqual(
+    ['S', 'Z', 'X'].map((state) => [isAliveAs(state, 1), isAliveAs(state, 3)]),
+    [
+      [true, true],
+      [false, true],
+      [false, false],
+    ],
+  );
 });
 
 test('processStat() and allProcesses() find this process', () => {
