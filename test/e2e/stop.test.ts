@@ -232,7 +232,7 @@ test('stopPost is not reached by the signal that ended the unit, whatever of tha
     await unitd.post('/v1/units/web/restart');
   }
   assert.equal((await unitd.cli('stop', 'web')).code, 0);
-  assert.equal(readFileSync(file, 'utf8'), 'stopPost\n'.repeat(rounds + 1));
+  assert.equal(readFileSync(file, 'utf8'), 'stopPost\n'.repeat(rounds + 1), unitd.said.join('\n'));
 });
 
 test('what a unit and its orphans write until the last of them has ended is in the log', async (t) => {
