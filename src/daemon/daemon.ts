@@ -333,7 +333,7 @@ export class Daemon {
     while (!this.#supervisor.isSettled && clock.monotonicMs() < untilMs) {
       await new Promise((resolve) => setImmediate(resolve));
     }
-    processes.close();
+    processes.leave();
     const left = {
       startedWall: this.#startedWall,
       pipeFds: this.#outputs.held(),

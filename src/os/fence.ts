@@ -47,6 +47,8 @@ export interface Fence {
   remove(cgroup: string): boolean;
   /** Removes every empty cgroup of an earlier daemon that is not among `kept`; gives those that are not empty. */
   sweep(kept: ReadonlySet<string>): readonly string[];
+  /** Watches no more. All else stays as it is, for a daemon that goes on in this process. */
+  leave(): void;
   /** The daemon goes back to where it was started, and the fence goes if no unit is left in it. */
   close(): void;
 }
@@ -180,6 +182,10 @@ function createFence({ base, home, directory, daemon, left }: Place): Fence {
     return dirname(cgroup) === directory ? removeCgroup(cgroup) : removeInherited(cgroup);
   };
 
+  const leave = (): void => {
+    for (const cgroup of watchers.keys()) forget(cgroup);
+  };
+
   const sweep = (kept: ReadonlySet<string>): readonly string[] =>
     unitsIn(directory).filter((cgroup) => !kept.has(cgroup) && !remove(cgroup));
 
@@ -225,8 +231,9 @@ function createFence({ base, home, directory, daemon, left }: Place): Fence {
     },
     remove,
     sweep,
+    leave,
     close: () => {
-      for (const cgroup of watchers.keys()) forget(cgroup);
+      leave();
       sweep(new Set());
       controllers.withdraw(unitsIn(directory).length > 0);
       writeControl(home, 'cgroup.procs', '0');

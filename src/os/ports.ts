@@ -96,7 +96,9 @@ export interface Processes {
    * got it.
    */
   signalTree(tree: ProcessTree, signal: SignalName, reached?: Set<string>): number;
-  /** Stops listening; children live on. */
+  /** Stops listening, for a daemon that goes on in this process: children live on, held and limited as they are. */
+  leave(): void;
+  /** Stops listening, at the end of the daemon; children live on. */
   close(): void;
 }
 

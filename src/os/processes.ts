@@ -269,6 +269,14 @@ export function createHeldProcesses(fence: Fence | null): HeldProcesses {
     throw new Error(refused);
   };
 
+  const letGo = (): void => {
+    reaper?.close();
+    watch.close();
+    if (lookAgain !== null) clearImmediate(lookAgain);
+    spawner.close();
+    listener = null;
+  };
+
   return {
     fence: fence === null ? 'session' : 'cgroup',
     lacks: (controller) => (fence === null ? BY_SESSION : fence.controllers.lack(controller)),
@@ -316,13 +324,13 @@ export function createHeldProcesses(fence: Fence | null): HeldProcesses {
     beginReaping: () => {
       reaper ??= createReaper(reaped);
     },
+    leave: () => {
+      fence?.leave();
+      letGo();
+    },
     close: () => {
       fence?.close();
-      reaper?.close();
-      watch.close();
-      if (lookAgain !== null) clearImmediate(lookAgain);
-      spawner.close();
-      listener = null;
+      letGo();
     },
   };
 }

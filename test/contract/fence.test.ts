@@ -45,6 +45,16 @@ test('openFence() puts the daemon alone into a cgroup, and close() takes it back
   assert.equal(existsSync(fence.directory), false);
 });
 
+test('leave() leaves all as it is, for a daemon that goes on in this process', { skip }, (t) => {
+  const key = randomUUID();
+  const fence = openedFence(t, key);
+  fence.leave();
+  assert.deepEqual(processesIn(join(fence.directory, 'daemon')), [process.pid]);
+  const next = openedFence(t, key);
+  assert.equal(next.directory, fence.directory);
+  assert.equal(existsSync(next.add('web')), true);
+});
+
 test('openFence() in a cgroup called unitd.daemon leaves that to daemons to be started in', { skip }, (t) => {
   const above = join(writableCgroup() ?? '', `unitd-test-${process.pid}`);
   const started = join(above, 'unitd.daemon');

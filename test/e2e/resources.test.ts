@@ -237,7 +237,11 @@ test(
     assert.equal(control(base, 'cgroup.subtree_control'), '', 'a plan changes nothing');
     const { code, stderr } = await unitd.cli('reload');
     assert.equal(code, 0, stderr);
-    assert.equal(control(await cgroupOf(unitd, 'web'), 'pids.max'), '20');
+    const web = await cgroupOf(unitd, 'web');
+    assert.equal(control(web, 'pids.max'), '20');
+    const replaced = await unitd.cli('reexec');
+    assert.equal(replaced.code, 0, replaced.stderr);
+    assert.equal(control(web, 'pids.max'), '20', 'after reexec');
     assert.equal(control(base, 'cgroup.subtree_control'), 'pids');
     assert.equal(writeControl(base, 'cgroup.procs', '0'), 'EBUSY');
     assert.deepEqual(await unitd.stop(), { code: 0, signal: null });

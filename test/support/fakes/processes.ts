@@ -189,6 +189,14 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
       .map(memberOf);
   };
 
+  const letGo = (): void => {
+    listener = null;
+    for (const row of rows.values()) {
+      row.isOurs = false;
+      row.isAdopted = false;
+    }
+  };
+
   return {
     fence,
     cgroups,
@@ -263,12 +271,7 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
         reached.add(key);
         return isNew && signal(process, name) === 'sent';
       }).length,
-    close: () => {
-      listener = null;
-      for (const row of rows.values()) {
-        row.isOurs = false;
-        row.isAdopted = false;
-      }
-    },
+    leave: letGo,
+    close: letGo,
   };
 }
