@@ -151,7 +151,7 @@ const EXECS_IN_A_ROW = 10;
 
 /**
  * In the middle of execve(2) a process shows neither arguments nor environment: fs/binfmt_elf.c sets both once its new
- * memory is laid out. Until then the one file is as empty as the other; but the exec may end between the two reads.
+ * memory is laid out, the arguments first. The exec may end between the two reads.
  */
 export function environmentOf(pid: number): Environment {
   for (let look = 0; look < EXECS_IN_A_ROW; look++) {
