@@ -12,7 +12,9 @@
 // may have forked: but nobody beside the daemon is ever in the daemon's own cgroup, spawns come one at a time, and each
 // ends only when that cgroup is empty again but for the daemon. So whoever is met there belongs to the spawn that is
 // under way, and is moved after it. What a daemon that was killed left there belongs to the one spawn that was under
-// way then. (posix_spawnattr_setcgroup_np(3) of glibc 2.39 would spare the moves.)
+// way then. (posix_spawnattr_setcgroup_np(3) of glibc 2.39 would spare the moves.) A process whose first thread has
+// ended before the move takes its other threads along, but is listed where its first thread was, and stays so for as
+// long as it lives: it is moved once, and then left to be held as one that has left its cgroup.
 //
 // Controllers. Which of them are at work in the units' cgroups is controllers.ts's to say and to arrange.
 //
@@ -26,6 +28,8 @@ import { errnoOf, isPopulated, processesIn, removeCgroup, subgroups, writeContro
 import { ownCgroup } from './cgroup-hierarchy.ts';
 import { openControllers } from './controllers.ts';
 import type { Controllers } from './controllers.ts';
+import { isAlive, processStat } from './procfs.ts';
+import type { ProcessStat } from './procfs.ts';
 
 export interface Fence {
   /** The cgroup that holds those of all units. */
@@ -149,8 +153,19 @@ function move(pid: number, cgroup: string): string | null {
   return errno === 'ESRCH' ? null : errno;
 }
 
+/** The kernel moves all of it but its first thread, which has ended and where all of it is listed. */
+function isHeadless(stat: ProcessStat | null): stat is ProcessStat {
+  return isAlive(stat) && stat.state === 'Z';
+}
+
 function createFence({ base, home, directory, daemon, left }: Place): Fence {
-  const strangers = new Set(left);
+  /** Start times of the headless that have been moved. */
+  const headless = new Map<number, number>();
+  const leaveHeadless = (pids: readonly number[]): void => {
+    for (const stat of pids.map(processStat)) if (isHeadless(stat)) headless.set(stat.pid, stat.startTicks);
+  };
+  leaveHeadless(left);
+  const strangers = new Set(left.filter((pid) => !headless.has(pid)));
   const controllers = openControllers(base, directory, home !== base);
   const watchers = new Map<string, FSWatcher>();
 
@@ -158,11 +173,19 @@ function createFence({ base, home, directory, daemon, left }: Place): Fence {
     const cgroup = wanted ?? join(directory, SESSION);
     const errno = (wanted === null ? madeOrThere(cgroup) : null) ?? move(pid, cgroup);
     if (errno !== null) return errno;
+    let moved = [pid];
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      const forked = processesIn(daemon).filter(
-        (other) => other !== process.pid && !strangers.has(other) && !isForeign(other),
+      const here = processesIn(daemon);
+      leaveHeadless(moved.filter((other) => here.includes(other)));
+      for (const [other, startTicks] of headless) {
+        if (processStat(other)?.startTicks !== startTicks) headless.delete(other);
+      }
+      const forked = here.filter(
+        (other) =>
+          other !== process.pid && !strangers.has(other) && !headless.has(other) && !isForeign(other),
       );
       if (forked.length === 0) return null;
+      moved = forked;
       // A pid that is free again could only be a stranger's by now if all pids had been given out in between.
       for (const other of forked) {
         const refused = move(other, cgroup);

@@ -5,11 +5,20 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { killCgroup, processesBelow, processesIn, removeCgroup, writeControl } from '../../src/os/cgroup.ts';
+import {
+  killCgroup,
+  processesBelow,
+  processesIn,
+  readControl,
+  removeCgroup,
+  writeControl,
+} from '../../src/os/cgroup.ts';
 import { type Fence, openFence } from '../../src/os/fence.ts';
 import { cannotUseCgroups, removeFence, writableCgroup } from '../support/cgroups.ts';
 import { child, openChannel } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
+import { NO_COMPILER } from '../support/faults.ts';
+import { headlessProgram } from '../support/headless.ts';
 
 const skip = cannotUseCgroups();
 const nobody = (): boolean => false;
@@ -102,6 +111,32 @@ test("enter() leaves the daemon's other children where they are", { skip }, asyn
   assert.deepEqual(sorted(processesIn(cgroup)), sorted([main, grandchild]));
   assert.equal(fence.enter(null, foreign.main, nobody), null);
   assert.deepEqual(processesIn(join(fence.directory, 'daemon')), [process.pid]);
+});
+
+test('enter() moves what is left of a process whose first thread has ended, once', { skip }, async (t) => {
+  const program = headlessProgram(t);
+  if (program === null) return t.skip(NO_COMPILER);
+  const key = randomUUID();
+  const fence = openedFence(t, key);
+  const channel = openChannel(t);
+  const headless = spawn(program, [channel.path], { stdio: 'ignore' });
+  cleanUp(t, () => void headless.kill('SIGKILL'));
+  const { pid } = await channel.next('threads');
+  const threadsIn = (cgroup: string): string | null => readControl(cgroup, 'cgroup.threads');
+  const web = fence.add('web');
+  assert.equal(fence.enter(web, pid, nobody), null);
+  const moved = threadsIn(web);
+  assert.match(moved ?? '', /^\d+\n$/);
+  // Whoever comes later, also of a next daemon's, does not take it along.
+  const next = openFence(key);
+  assert.ok(next.ok);
+  for (const later of [fence, next.fence]) {
+    const { main, grandchild } = await forkedHere(t);
+    const db = later.add('db');
+    assert.equal(later.enter(db, main, nobody), null);
+    assert.deepEqual(sorted(processesIn(db)), sorted([main, grandchild]));
+    assert.equal(threadsIn(web), moved);
+  }
 });
 
 test('enter() names the errno when the kernel refuses', { skip }, async (t) => {
