@@ -196,11 +196,25 @@ export function childrenOf(stat: ProcessStat): readonly number[] {
   return threads.flatMap((thread) => childrenOfThread(stat.pid, Number(thread)) ?? []);
 }
 
-/** Every process of this pid namespace. Costs what the machine's processes cost. */
+/** A chain of forks may outrun any number of looks; whoever ends it asks again when its links die. */
+const MOST_LISTINGS = 32;
+
+/**
+ * Every process of this pid namespace, zombies included. Costs what the machine's processes cost. One that ends between
+ * the listing and its own turn may have forked another meanwhile, which no listing has yet: listed until none has.
+ */
 export function allProcesses(): readonly ProcessStat[] {
-  return withSpare(() => readdirSync('/proc')).flatMap((name) => {
-    const pid = Number(name);
-    const stat = Number.isInteger(pid) ? processStat(pid) : null;
-    return stat === null ? [] : [stat];
-  });
+  const found = new Map<number, ProcessStat>();
+  const look = (pid: number): boolean => {
+    const stat = processStat(pid);
+    if (stat !== null) found.set(pid, stat);
+    return isAlive(stat);
+  };
+  const lookAtNew = (): boolean =>
+    withSpare(() => readdirSync('/proc'))
+      .map(Number)
+      .filter((pid) => Number.isInteger(pid) && !found.has(pid))
+      .reduce((areAlive, pid) => look(pid) && areAlive, true);
+  for (let listing = 0; listing < MOST_LISTINGS && !lookAtNew(); listing++);
+  return [...found.values()];
 }

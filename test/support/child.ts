@@ -20,6 +20,7 @@
 //   child.bomb CHANNEL DEPTH             2^(DEPTH+1)-1 processes in as many sessions, deaf to TERM, each says `bomb PID`
 //   child.forget CHANNEL                 like doubleFork, but the grandchild has an empty environment: `escaped PID`
 //   child.execAgain CHANNEL              exits 0, and leaves a process that says `again PID` and execs without end
+//   child.chain CHANNEL LINKS            says `first PID`; each link forks the next and ends, the last says `last PID`
 //   child.daemonize CHANNEL [PIDFILE]    exits 0, and leaves a daemon with a worker that says `daemon PID`; USR1: exit 3
 //   child.cutLine                        prints `whole` and, without a newline, `cut`; then kills itself
 import { spawnSync } from 'node:child_process';
@@ -52,6 +53,7 @@ export const child = {
   bomb: fixture('bomb'),
   forget: fixture('forget'),
   execAgain: fixture('exec-again'),
+  chain: fixture('chain'),
   daemonize: fixture('daemonize'),
   cutLine: fixture('cut-line'),
 } as const;
