@@ -22,6 +22,8 @@ export interface HandOver {
   readonly format: number;
   readonly version: string;
   readonly startedWall: number;
+  /** What has started since then (clock ticks since boot) descends from this process, or from a stranger. */
+  readonly spawnsSinceTicks: number;
   readonly lockFd: number;
   readonly listenFd: number;
   /** To be closed once the units' pipes have been opened anew. */

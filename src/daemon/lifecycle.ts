@@ -24,6 +24,7 @@ import { openLogSink } from '../os/log-sink.ts';
 import { createPidMeter } from '../os/meter.ts';
 import type { Clock } from '../os/ports.ts';
 import { createHeldProcesses } from '../os/processes.ts';
+import { ticksSinceBoot } from '../os/procfs.ts';
 import { createReadiness } from '../os/readiness.ts';
 import { heldThroughExec, letterTo, replaceProcess } from '../os/replace.ts';
 import { createMeter } from '../os/usage-meter.ts';
@@ -143,12 +144,15 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   log.write('info', 'fence', fenced.message);
   catchBugs(log);
   const { fence } = fenced;
-  const surroundings = { options, clock, log, fence, lock: locked.lock, groupId: group?.gid ?? null };
+  const spawnsSinceTicks = handOver?.spawnsSinceTicks ?? ticksSinceBoot();
+  const groupId = group?.gid ?? null;
+  const surroundings = { options, clock, log, fence, lock: locked.lock, groupId, spawnsSinceTicks };
   for (;;) {
     const end = await lifeOf(surroundings, handOver);
     if (typeof end === 'number') return end;
     const lockFd = heldThroughExec(locked.lock.fd);
-    handOver = { format: HANDOVER_FORMAT, version, lockFd, wishes: end.ending.wishes, ...end.left };
+    const { wishes } = end.ending;
+    handOver = { format: HANDOVER_FORMAT, version, spawnsSinceTicks, lockFd, wishes, ...end.left };
     const letterFd = letterTo(JSON.stringify(handOver));
     const letter = { [HANDOVER_VARIABLE]: handingOverWith(process.pid, letterFd) };
     const errno = replaceProcess({ ...process.env, ...letter });
@@ -173,16 +177,17 @@ interface Surroundings {
   readonly fence: Fence | null;
   readonly lock: Lock;
   readonly groupId: number | null;
+  readonly spawnsSinceTicks: number;
 }
 
 /** Until the daemon has ended, with its exit code, or is to be replaced at once. */
 async function lifeOf(
-  { options, clock, log, fence, lock, groupId }: Surroundings,
+  { options, clock, log, fence, lock, groupId, spawnsSinceTicks }: Surroundings,
   handOver: HandOver | null,
 ): Promise<number | Departure> {
   const { paths, version } = options;
   const ending = new Ending();
-  const processes = createHeldProcesses(fence);
+  const processes = createHeldProcesses(fence, spawnsSinceTicks);
   const readiness = createReadiness();
   const monotonicMs = (): number => clock.monotonicMs();
   const daemon = new Daemon({

@@ -95,8 +95,11 @@ export function createProcesses(fence: Fence | null = null): Processes {
   return processes;
 }
 
-/** The same, but nothing is reaped before it is asked for: a child that ended before it was adopted must wait. */
-export function createHeldProcesses(fence: Fence | null): HeldProcesses {
+/**
+ * The same, but nothing is reaped before it is asked for: a child that ended before it was adopted must wait.
+ * `sinceTicks`: when this process began to be the only daemon, in clock ticks since boot; now, if nothing is said.
+ */
+export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): HeldProcesses {
   const errno = becomeSubreaper();
   if (errno !== 0)
     throw new Error(`cannot become a subreaper: ${errnoName(errno)}, expected Linux 3.4 or newer`);
@@ -106,7 +109,7 @@ export function createHeldProcesses(fence: Fence | null): HeldProcesses {
   const watched = new Map<number, ProcessId>();
   /** Invocations of which a leader was seen outside of its cgroup. */
   const strayed = new Set<string>();
-  const trees = createTreeFinder((pid) => children.has(pid));
+  const trees = createTreeFinder((pid) => children.has(pid), sinceTicks);
   const spawner = createSpawner();
   let listener: ReapListener | null = null;
   let reaper: Reaper | null = null;

@@ -80,11 +80,13 @@ function byParent(stats: readonly ProcessStat[]): ReadonlyMap<number, readonly P
 }
 
 /**
- * Made once no earlier daemon lives: who has started since can be a child of this one only.
- * `isSpawned` knows the living children that spawn() made: they are leaders, never orphans.
+ * `isSpawned` knows the living children that spawn() made: they are leaders, never orphans. `sinceTicks`: whatever is
+ * spawned has been spawned by this process for so long, and by no earlier daemon (clock ticks since boot).
  */
-export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinder {
-  const createdTicks = ticksSinceBoot();
+export function createTreeFinder(
+  isSpawned: (pid: number) => boolean,
+  sinceTicks: number = ticksSinceBoot(),
+): TreeFinder {
   /** Kept while the process lives: an invocation, once read, is not swapped for another tree's. */
   const invocations = new Map<number, { readonly startTicks: number; readonly id: string }>();
   /** Who has shown nothing since when. */
@@ -201,7 +203,7 @@ export function createTreeFinder(isSpawned: (pid: number) => boolean): TreeFinde
   return {
     members: (tree) => {
       if (tree.leaders.length === 0) return [];
-      const ours = hasChildrenFiles && tree.leaders.every(({ startTicks }) => startTicks > createdTicks);
+      const ours = hasChildrenFiles && tree.leaders.every(({ startTicks }) => startTicks > sinceTicks);
       return ours ? fromAbove(tree) : amongAll(tree);
     },
     sawNameless: () => hasSeenNameless,

@@ -1,5 +1,6 @@
 // In the middle of execve(2) a process shows the kernel's readers nothing: it is nobody's then, and never surely so.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { test, type TestContext } from 'node:test';
 import { RUN_VARIABLE } from '../../src/os/ports.ts';
 import { createTreeFinder } from '../../src/os/tree.ts';
@@ -47,4 +48,27 @@ test('findLeader() waits for one that execs without end', async (t) => {
   const pid = await untilAgain(t, channel);
   for (let look = 0; look < LOOKS; look++)
     assert.equal(processes.findLeader(tree.invocationId, RUN)?.pid, pid);
+});
+
+test('in whatever a stranger is, a tree that this process has spawned is sure', async (t) => {
+  const channel = openChannel(t);
+  const { process: main, tree } = start(t, spawnRequest({ argv: [child.announce, channel.path] }));
+  // It stays below a parent that is no member.
+  const stranger = spawn('sh', ['-c', '"$0" "$1" first & wait', child.execAgain, channel.path]);
+  cleanUp(t, () => void stranger.kill('SIGKILL'));
+  await channel.next('up');
+  await untilAgain(t, channel);
+  const later = createTreeFinder(() => false);
+  const spawner = createTreeFinder(() => false, 0);
+  for (let met = 0; met < MEETINGS;) {
+    for (const finder of [later, spawner]) {
+      finder.refresh();
+      assert.deepEqual(
+        finder.members(tree).map(({ pid }) => pid),
+        [main.pid],
+      );
+    }
+    if (later.sawNameless()) met++;
+    assert.equal(spawner.sawNameless(), false);
+  }
 });
