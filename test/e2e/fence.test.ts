@@ -189,10 +189,10 @@ for (const { fence, as, user, reason: skip } of HOLDINGS) {
       assert.equal((await unitd.cli('start', 'web')).code, 0);
       const next = await channel.next('main', 1);
       const { pid: grandchild } = await channel.next('grandchild', 1);
-      // In the middle of its exec the grandchild is nobody's.
-      let story = await unitd.unit('web');
-      while (story.processes.length < 2) story = await unitd.unit('web');
-      assert.deepEqual(new Set(story.processes.map(({ pid }) => pid)), new Set([next.pid, grandchild]));
+      assert.deepEqual(
+        new Set((await unitd.unitOf(2, 'web')).processes.map(({ pid }) => pid)),
+        new Set([next.pid, grandchild]),
+      );
       thaw();
     },
   );
@@ -259,7 +259,7 @@ test(
     gate.open();
     const pids = await Promise.all([channel.next('main'), channel.next('grandchild')]);
     await unitd.until({ web: 'running' });
-    assert.equal((await unitd.unit('web')).processes.length, 2);
+    assert.equal((await unitd.unitOf(2, 'web')).processes.length, 2);
     assert.equal((await unitd.cli('stop', 'web')).code, 0);
     for (const { pid } of pids) assert.equal(isAlive(pid), false);
   },

@@ -170,6 +170,14 @@ export class Unitd {
     return await this.get(`/v1/units/${name}`);
   }
 
+  /** The same once that many of its processes are named: in the middle of its exec a process is nobody's. */
+  async unitOf(processes: number, name: string): Promise<UnitDocument> {
+    for (;;) {
+      const document = await this.unit(name);
+      if (document.processes.length >= processes) return document;
+    }
+  }
+
   async get<T>(path: string): Promise<T> {
     return await getJson<T>(this.socket, path);
   }
