@@ -65,6 +65,8 @@ export function sameForOthers(a: Verdict, b: Verdict): boolean {
 export function startCheck(fleet: Fleet, unit: Unit): StartCheck {
   const { name } = unit.spec;
   const before = fleet.graph.predecessors(name);
+  const lacking = unit.spec.requisite.find((other) => isOut(fleet, other));
+  if (lacking !== undefined) return { start: 'refuse', text: `its requisite "${lacking}" is not up` };
   const wait = lookOn(fleet.found.before, name, before, (other) => waitFor(fleet, unit, other));
   if (wait !== null) return wait;
   const leaving = stopWait(fleet, unit);
@@ -100,6 +102,12 @@ function lookOn<T>(
   return null;
 }
 
+/** Neither up nor on its way anywhere. */
+function isOut(fleet: Fleet, name: string): boolean {
+  const unit = fleet.units.get(name);
+  return unit !== undefined && !isUp(unit) && !unit.verdict.pending;
+}
+
 /** Why `unit` cannot start while its predecessor is as it is. */
 function waitFor(fleet: Fleet, unit: Unit, predecessor: string): StartCheck | null {
   const other = fleet.units.get(predecessor);
@@ -110,9 +118,6 @@ function waitFor(fleet: Fleet, unit: Unit, predecessor: string): StartCheck | nu
   }
   if (isUp(other)) return null;
   const field = STRONG_FIELDS.find((strong) => unit.spec[strong].includes(predecessor));
-  if (field === 'requisite' && !verdict.pending) {
-    return { start: 'refuse', text: `its requisite "${predecessor}" is not up` };
-  }
   if (field === undefined && !verdict.pending) return null;
   const text = `waiting for "${predecessor}", which ${standing(other)}`;
   return { start: 'wait', text, hard: !verdict.pending };

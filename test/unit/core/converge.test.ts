@@ -62,6 +62,16 @@ describe('converge: onFailure', () => {
       ['failed: its requisite "db" is not up', 'running'],
     );
   });
+  test('a requisite that is not up fails a start, whatever else that would wait for', () => {
+    const on = settled(
+      unitSpec('db', OFF),
+      unitSpec('job', { restart: { policy: 'no' } }),
+      unitSpec('web', { ...OFF, requires: ['job'], requisite: ['db'] }),
+    );
+    crash(on, 'job', 0);
+    operate(on, 'web', 'start');
+    assert.equal(standing(on, 'web'), 'failed: its requisite "db" is not up');
+  });
   test('units that lack a requisite and start each other come to an end', () => {
     const on = settled(
       unitSpec('db', OFF),
