@@ -18,7 +18,8 @@ export interface DocumentReply {
   readonly kind: 'document';
   readonly status: number;
   readonly contentType: 'application/json' | 'application/problem+json';
-  readonly body: string;
+  /** Sent as JSON. */
+  readonly document: unknown;
   /** The methods that the path knows, for a 405. */
   readonly allow?: string;
   /** Where to look instead, for a 303. */
@@ -27,7 +28,7 @@ export interface DocumentReply {
 
 export interface StreamReply {
   readonly kind: 'stream';
-  /** Each piece is whole lines of NDJSON. It is read as fast as the client reads, and ends at `hangup`. */
+  /** Together, whole lines of NDJSON. It is read as fast as the client reads, and ends at `hangup`. */
   readonly pieces: AsyncIterable<string>;
 }
 
@@ -53,13 +54,8 @@ export interface RoutedRequest extends ApiRequest {
   readonly query: URLSearchParams;
 }
 
-export function documentReply(value: unknown): DocumentReply {
-  return {
-    kind: 'document',
-    status: 200,
-    contentType: 'application/json',
-    body: `${JSON.stringify(value)}\n`,
-  };
+export function documentReply(document: unknown): DocumentReply {
+  return { kind: 'document', status: 200, contentType: 'application/json', document };
 }
 
 export function problemReply(error: ProblemDetails): DocumentReply {
@@ -67,7 +63,7 @@ export function problemReply(error: ProblemDetails): DocumentReply {
     kind: 'document',
     status: error.status,
     contentType: 'application/problem+json',
-    body: `${JSON.stringify(error)}\n`,
+    document: error,
   };
 }
 

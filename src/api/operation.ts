@@ -1,10 +1,12 @@
 // The answer of a POST, in the form that the client asked for: one document at the end, or lines as it goes. And GET
 // /v1/operations/{id}, the rest of a POST that the daemon was replaced over.
 import type { OperationAnswer, Progress } from '../daemon/control.ts';
+import { inSlices } from '../daemon/slices.ts';
 import type { OperationLine } from '../wire/v1.ts';
 import { documentReply, internalError, problemReply } from './exchange.ts';
 import type { ApiContext, ApiRequest, Reply, Route } from './exchange.ts';
 import { lineQueue } from './line-queue.ts';
+import { printing } from './printing.ts';
 import { queryReader } from './query.ts';
 
 type Operation = (progress: Progress) => Promise<OperationAnswer>;
@@ -25,16 +27,19 @@ export async function operationReply(
   if (!acceptsLines(request.accept)) return replyOf(await operation(() => {}));
   // Progress that nobody reads may be dropped, the result may not.
   const queue = lineQueue<OperationLine>(context.queueBytes, () => null);
-  operation((line) => queue.push(line))
-    .then((answer) => {
-      queue.pushAlways(lastLineOf(answer));
-    })
-    .catch((error: unknown) => {
+  const last = operation((line) => queue.push(line))
+    .then(lastLineOf, (error: unknown): OperationLine => {
       context.onBug(error);
-      queue.pushAlways({ type: 'error', error: internalError() });
+      return { type: 'error', error: internalError() };
     })
     .finally(() => queue.end());
-  return { kind: 'stream', pieces: queue.pieces };
+  return { kind: 'stream', pieces: ending(queue.pieces, last) };
+}
+
+async function* ending(before: AsyncIterable<string>, last: Promise<OperationLine>): AsyncGenerator<string> {
+  yield* before;
+  yield* await inSlices(printing(await last));
+  yield '\n';
 }
 
 function replyOf(answer: OperationAnswer): Reply {

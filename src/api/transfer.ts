@@ -2,8 +2,11 @@
 import { STATUS_CODES } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import type { Steps } from '../core/steps.ts';
+import { inSlices } from '../daemon/slices.ts';
 import { problemReply, refusal } from './exchange.ts';
 import type { Reply } from './exchange.ts';
+import { printing } from './printing.ts';
 import type { ProblemDetails } from '../wire/v1.ts';
 
 export const BODY_BYTES = 64 * 1024;
@@ -41,9 +44,20 @@ export async function sendReply(response: ServerResponse, reply: Reply, hangup: 
   }
   if (reply.allow !== undefined) response.setHeader('Allow', reply.allow);
   if (reply.location !== undefined) response.setHeader('Location', reply.location);
-  const body = Buffer.from(reply.body);
-  response.writeHead(reply.status, { 'Content-Type': reply.contentType, 'Content-Length': body.length });
-  response.end(body);
+  const body = await inSlices(bodyOf(reply.document));
+  const length = body.reduce((bytes, piece) => bytes + piece.length, 0);
+  response.writeHead(reply.status, { 'Content-Type': reply.contentType, 'Content-Length': length });
+  for (const piece of body) response.write(piece);
+  response.end();
+}
+
+function* bodyOf(document: unknown): Steps<readonly Buffer[]> {
+  const body: Buffer[] = [];
+  for (const piece of [...(yield* printing(document)), '\n']) {
+    yield;
+    body.push(Buffer.from(piece));
+  }
+  return body;
 }
 
 async function sendPieces(
@@ -93,7 +107,8 @@ function drained(response: ServerResponse, hangup: AbortSignal): Promise<void> {
 
 /** A whole response as text, for what is no request that node:http would give a response object for. */
 export function rawResponse(error: ProblemDetails): string {
-  const { status, contentType, body } = problemReply(error);
+  const { status, contentType, document } = problemReply(error);
+  const body = `${JSON.stringify(document)}\n`;
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? error.title}`,
     'Connection: close',

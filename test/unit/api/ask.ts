@@ -49,17 +49,21 @@ export async function ask(control: Control, line: string, asked: Asked = {}): Re
 export async function askDocument(control: Control, line: string, asked: Asked = {}): Promise<Document> {
   const reply = await ask(control, line, asked);
   if (reply.kind !== 'document') throw new Error(`${line} answered with a stream, expected a document`);
-  const { status, contentType, allow, body } = reply;
-  return { status, contentType, allow, value: JSON.parse(body) };
+  const { status, contentType, allow, document } = reply;
+  return { status, contentType, allow, value: JSON.parse(JSON.stringify(document)) };
 }
 
-/** The lines of a stream, parsed, one piece of whole lines after the other. */
+/** The lines of a stream, parsed as they are whole. */
 export async function* askLines(control: Control, line: string, asked: Asked = {}): AsyncGenerator<unknown> {
   const reply = await ask(control, line, asked);
-  if (reply.kind !== 'stream') throw new Error(`${line} answered ${reply.body}, expected a stream`);
+  if (reply.kind !== 'stream') throw new Error(`${line} answered ${reply.status}, expected a stream`);
+  let begun = '';
   for await (const piece of reply.pieces) {
-    for (const text of piece.trimEnd().split('\n')) yield JSON.parse(text);
+    const texts = (begun + piece).split('\n');
+    begun = texts.pop() ?? '';
+    for (const text of texts) yield JSON.parse(text);
   }
+  if (begun !== '') throw new Error(`the last line has no end: ${begun}`);
 }
 
 export async function all<T>(lines: AsyncIterable<T>): Promise<readonly T[]> {
