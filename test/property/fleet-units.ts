@@ -1,5 +1,6 @@
 // Random sets of units for the simulated world: every dependency field, an order without cycles, and the settings
 // that change how a unit starts and ends. And random edits of a set, as somebody's editor would make them.
+import { STRONG_FIELDS } from '../../src/core/graph.ts';
 import { DEPENDENCY_FIELDS } from '../../src/model/unit.ts';
 import type { Command, DependencyField, UnitSpec } from '../../src/model/unit.ts';
 import { command, unitSpec } from '../unit/core/unit-spec.ts';
@@ -29,7 +30,7 @@ export function unitName(index: number): string {
 }
 
 export function randomSet(random: Random, size: number): readonly UnitSpec[] {
-  return Array.from({ length: size }, (_, index) => randomUnit(random, index, size));
+  return consistent(Array.from({ length: size }, (_, index) => randomUnit(random, index, size)));
 }
 
 /** Some units changed, some removed, some new; what named a removed unit no longer does. */
@@ -45,12 +46,24 @@ export function editedSet(random: Random, specs: readonly UnitSpec[], size: numb
     else if (draw < 0.25) edited.push({ ...spec, command: spec.command && command(`/bin/${draw}`) });
     else if (draw < 0.3) edited.push({ ...spec, description: `${draw}` });
     else if (draw < 0.35) edited.push({ ...spec, enabled: !spec.enabled });
+    else if (draw < 0.4)
+      edited.push({ ...spec, stop: { ...spec.stop, timeoutMs: 5_000 }, startTimeoutMs: 7_000 });
     else if (draw < 0.9) edited.push({ ...spec });
   }
   const names = new Set(edited.map((spec) => spec.name));
-  return edited.map((spec) =>
-    withDependencies(spec, (field) => spec[field].filter((name) => names.has(name))),
+  return consistent(
+    edited.map((spec) => withDependencies(spec, (field) => spec[field].filter((name) => names.has(name)))),
   );
+}
+
+/** Between one unit and another that needs it, a conflict says two things: neither holds, the files are refused. */
+function consistent(specs: readonly UnitSpec[]): readonly UnitSpec[] {
+  const needs = new Map(specs.map((spec) => [spec.name, STRONG_FIELDS.flatMap((field) => spec[field])]));
+  const isNeeded = (by: string, other: string): boolean => needs.get(by)?.includes(other) === true;
+  return specs.map((spec) => ({
+    ...spec,
+    conflicts: spec.conflicts.filter((other) => !isNeeded(spec.name, other) && !isNeeded(other, spec.name)),
+  }));
 }
 
 function withDependencies(spec: UnitSpec, namesOf: (field: DependencyField) => readonly string[]): UnitSpec {
@@ -85,7 +98,7 @@ function randomUnit(random: Random, index: number, size: number): UnitSpec {
       command: chance(0.2) ? command('/bin/stop') : null,
     },
   });
-  const known = withDependencies(spec, (field) => {
+  return withDependencies(spec, (field) => {
     const names: string[] = [];
     for (let other = 0; other < size; other += 1) {
       if (NAMES_LOWER.includes(field) && other >= index) continue;
@@ -100,6 +113,4 @@ function randomUnit(random: Random, index: number, size: number): UnitSpec {
     }
     return names;
   });
-  // To conflict with what one is bound to says two things: neither holds.
-  return { ...known, conflicts: known.conflicts.filter((name) => !known.bindsTo.includes(name)) };
 }
