@@ -2,11 +2,13 @@
 // Decides nothing about units; it only reads the fleet whenever that has settled.
 import { isUp, needsStop } from '../core/fleet.ts';
 import type { Fleet, Unit } from '../core/fleet.ts';
+import { each } from '../core/steps.ts';
 import { publicState, reasonOf } from '../core/view.ts';
 import type { MovedUnit } from '../wire/v1.ts';
 import type { Clock, Timer } from '../os/ports.ts';
 import type { Progress } from './control.ts';
 import type { Look } from './look.ts';
+import { inSlices } from './slices.ts';
 
 export interface Goal {
   readonly name: string;
@@ -81,7 +83,13 @@ export class Operations {
     timer?.close();
     options.hangup.removeEventListener('abort', resolve);
     this.#running.delete(operation);
-    return goals.map((goal) => operation.moved.get(goal.name) ?? this.#row(goal, 'pending'));
+    const rows: MovedUnit[] = [];
+    const steps = each(goals, (goal) => {
+      const outcome = operation.open.has(goal.name) ? 'pending' : good(goal);
+      rows.push(operation.moved.get(goal.name) ?? this.#row(goal, outcome));
+    });
+    await inSlices(steps);
+    return rows;
   }
 
   looked(name: string, look: Look): void {
@@ -120,7 +128,8 @@ export class Operations {
       const outcome = outcomeOf(goal, this.#fleet().units.get(name));
       if (outcome === 'pending') continue;
       operation.open.delete(name);
-      operation.moved.set(name, this.#row(goal, outcome));
+      // How it stands at the end is all that is to be told of one that was asked for nothing: of thousands, row by row.
+      if (goal.want !== 'there') operation.moved.set(name, this.#row(goal, outcome));
     }
     if (operation.open.size === 0 || !operation.waits) operation.end();
   }
@@ -135,17 +144,20 @@ export class Operations {
 }
 
 function outcomeOf(goal: Goal, unit: Unit | undefined): MovedUnit['outcome'] {
-  const good = goal.isThere ? 'unchanged' : 'done';
-  if (goal.want === 'there') return good;
+  if (goal.want === 'there') return good(goal);
   if (goal.want === 'down') {
-    if (unit === undefined) return good;
+    if (unit === undefined) return good(goal);
     if (needsStop(unit) || unit.state.phase.at === 'backoff') return 'pending';
-    return unit.state.phase.at === 'failed' ? 'failed' : good;
+    return unit.state.phase.at === 'failed' ? 'failed' : good(goal);
   }
-  return unit === undefined || unit.removed ? 'failed' : outcomeOfStart(goal, unit, good);
+  return unit === undefined || unit.removed ? 'failed' : outcomeOfStart(goal, unit);
 }
 
-function outcomeOfStart(goal: Goal, unit: Unit, good: 'done' | 'unchanged'): MovedUnit['outcome'] {
+function good({ isThere }: Goal): 'done' | 'unchanged' {
+  return isThere ? 'unchanged' : 'done';
+}
+
+function outcomeOfStart(goal: Goal, unit: Unit): MovedUnit['outcome'] {
   const { state, verdict, cycle } = unit;
   if (cycle !== null) return 'pending';
   switch (state.phase.at) {
@@ -154,7 +166,7 @@ function outcomeOfStart(goal: Goal, unit: Unit, good: 'done' | 'unchanged'): Mov
       return 'pending';
     case 'running':
     case 'completed':
-      return verdict.down === null && state.activation > goal.afterActivation ? good : 'pending';
+      return verdict.down === null && state.activation > goal.afterActivation ? good(goal) : 'pending';
     case 'failed':
     case 'backoff':
       return 'failed';
