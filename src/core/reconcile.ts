@@ -1,5 +1,7 @@
 // plan(desired, fleet): what a reload would do to each unit, and why. commit(): takes a plan's decisions into the
-// fleet, for converge to carry out in dependency order. The plan that is shown is the plan that is applied.
+// fleet, for converge to carry out in dependency order. The plan that is shown is the plan that is applied. What a set
+// changes for single units alone (no place among the others, nothing that starts or stops) commitAlone() takes in, unit
+// by unit.
 //
 // restart    The unit is there (or in backoff) and a field changed that only a new process can have; or a unit that it
 //            requires, is bound to or is part of restarts.
@@ -15,7 +17,8 @@
 // meantime. A plan is of the moment of its snapshot. commit() takes it in later, in one go, and whatever hangs on what
 // a unit does (whether there is something to restart, to clear, to stop) it reads from the fleet as it is then: an end
 // in between is a fact that stands, and that the plan finds. An operator's word in between could contradict the plan,
-// so the caller plans anew when one was said (`seq` tells).
+// so the caller plans anew when one was said (`seq` tells). Between commit() and commitAlone() of a unit anything may
+// be said and happen: whoever is started meanwhile with what the old file says restarts if that takes a new process.
 import type { FieldChange, PlanAction, PlannedUnit } from '../model/plan.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { deliver, settlingVerdicts } from './converge.ts';
@@ -35,10 +38,16 @@ export interface DraftPlan {
   readonly unchanged: number;
 }
 
-/** A plan, and what it was found out on the way that commit() needs too. */
+type Changes = ReadonlyMap<string, readonly FieldChange[]>;
+
+/** A plan, and what was found out on the way that to take it in needs too. */
 export interface Decision {
   readonly plan: DraftPlan;
+  /** Of what is taken in together, for commit(). */
   readonly intake: Intake;
+  readonly changes: Changes;
+  /** For commitAlone(), in any order. */
+  readonly alone: readonly string[];
 }
 
 /** Renders a field in file form: config's business, handed in so that core need not know of files. */
@@ -69,16 +78,25 @@ export function* planning(
   }
   const removed = [...fleet.units.values()].filter((unit) => !unit.removed && !loaded.has(unit.spec.name));
   if (changes.size === 0 && removed.length === 0) {
-    return { plan: { units: [], unchanged: loaded.size }, intake: { graph: null, replaced } };
+    const intake = { graph: null, replaced: new Set<string>() };
+    return { plan: { units: [], unchanged: loaded.size }, intake, changes, alone: [...replaced] };
   }
 
   // Of several reasons to restart a unit has the one that reached it first: that must not hang on who was loaded first.
-  const desired = new Map([...loaded].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const desired = new Map<string, UnitSpec>();
+  for (const name of [...loaded.keys()].sort()) {
+    yield;
+    const spec = loaded.get(name);
+    if (spec !== undefined) desired.set(name, spec);
+  }
   const planned = new Map(removed.map((unit) => [unit.spec.name, removedRow(unit)]));
-  const isReordered =
-    removed.length > 0 || [...changes].some(([name, changed]) => isNews(fleet.units.get(name), changed));
-  const intake = { graph: isReordered ? yield* graphOf(desired, fleet) : null, replaced };
-  const outlook = yield* outlookOf(desired, fleet, changes, intake);
+  let isReordered = removed.length > 0;
+  for (const [name, changed] of changes) {
+    yield;
+    isReordered ||= isNews(fleet.units.get(name), changed);
+  }
+  const graph = isReordered ? yield* graphOf(desired, fleet) : null;
+  const outlook = yield* outlookOf(desired, fleet, changes, { graph, replaced });
   for (const [name, spec] of desired) {
     yield;
     const unit = fleet.units.get(name);
@@ -93,7 +111,15 @@ export function* planning(
   }
   const units = [...planned.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const unchanged = desired.size - units.filter((row) => desired.has(row.name)).length;
-  return { plan: { units, unchanged }, intake };
+  const together = new Set<string>();
+  const alone: string[] = [];
+  for (const name of replaced) {
+    yield;
+    const action = planned.get(name)?.action ?? 'update';
+    if (action === 'update' && !isNews(fleet.units.get(name), changes.get(name) ?? [])) alone.push(name);
+    else together.add(name);
+  }
+  return { plan: { units, unchanged }, intake: { graph, replaced: together }, changes, alone };
 }
 
 /** A copy of the fleet with the desired set in it. */
@@ -107,7 +133,7 @@ interface Outlook {
 function* outlookOf(
   desired: ReadonlyMap<string, UnitSpec>,
   fleet: Fleet,
-  changes: ReadonlyMap<string, readonly FieldChange[]>,
+  changes: Changes,
   intake: Intake,
 ): Steps<Outlook> {
   const found = { before: new Map<string, number>(), after: new Map<string, number>() };
@@ -233,32 +259,27 @@ function causesOf(changes: readonly FieldChange[]): string {
 }
 
 /**
- * Takes the desired set in, and touches what it changes; converge afterwards. Walks the whole fleet only where units are
- * placed otherwise.
+ * Takes in all of a desired set but what commitAlone() is for, and touches what that changes; converge afterwards. Walks
+ * the whole fleet only where units are placed otherwise.
  */
 export function commit(
   desired: ReadonlyMap<string, UnitSpec>,
-  { plan: decided, intake }: Decision,
+  { plan: decided, intake, changes, alone }: Decision,
   fleet: Fleet,
   instant: Instant,
   outputs: Outputs,
 ): void {
-  const changes = new Map(decided.units.map((row) => [row.name, row.changes]));
-  const taken = atOnce(takingIn(desired, changes, fleet, intake));
-  const touched = new Set([...taken, ...changes.keys()]);
+  const later = new Set(alone);
+  const rows = decided.units.filter(({ name }) => !later.has(name));
+  const touched = new Set(atOnce(takingIn(desired, changes, fleet, intake)));
+  for (const { name } of rows) touched.add(name);
   for (const unit of touched) outputs.push({ type: 'touched', unit });
-  for (const row of decided.units) {
+  for (const row of rows) {
     const unit = fleet.units.get(row.name);
     if (unit === undefined || unit.removed) continue;
-    // At rest it has nothing that another spec would move.
-    if (row.changes.length > 0 && needsStop(unit))
-      deliver(fleet, row.name, { type: 'respecified' }, instant, outputs);
     const isRestart = row.action === 'restart';
-    const causes = causesOf(row.changes);
-    if (needsStop(unit) && (isRestart || causes !== '')) {
-      // Also one on its way down, which somebody may want up before it is there.
-      amend(fleet, row.name, { cycle: isRestart ? row.reason : `${causes} changed` });
-    }
+    respecify(unit, row.changes, fleet, instant, outputs);
+    if (isRestart && needsStop(unit)) amend(fleet, row.name, { cycle: row.reason });
     if (isRestart || row.action === 'start') {
       deliver(fleet, row.name, { type: 'cleared', counts: 'attempts' }, instant, outputs);
       if (unit.state.phase.at === 'completed' && !needsStop(unit)) {
@@ -266,4 +287,49 @@ export function commit(
       }
     }
   }
+}
+
+/** Takes in all. */
+export function commitAll(
+  desired: ReadonlyMap<string, UnitSpec>,
+  decision: Decision,
+  fleet: Fleet,
+  instant: Instant,
+  outputs: Outputs,
+): void {
+  commit(desired, decision, fleet, instant, outputs);
+  for (const name of decision.alone) commitAlone(desired, decision, name, fleet, instant, outputs);
+}
+
+/** Takes in what changes for one unit alone. */
+export function commitAlone(
+  desired: ReadonlyMap<string, UnitSpec>,
+  { changes }: Decision,
+  name: string,
+  fleet: Fleet,
+  instant: Instant,
+  outputs: Outputs,
+): void {
+  const spec = desired.get(name);
+  const unit = fleet.units.get(name);
+  if (spec === undefined || unit === undefined) return;
+  fleet.units.set(name, { ...unit, spec });
+  outputs.push({ type: 'touched', unit: name });
+  respecify(unit, changes.get(name) ?? [], fleet, instant, outputs);
+}
+
+/** What of its new spec a unit meets at once. At rest it has nothing that another spec would move. */
+function respecify(
+  unit: Unit,
+  changes: readonly FieldChange[],
+  fleet: Fleet,
+  instant: Instant,
+  outputs: Outputs,
+): void {
+  if (changes.length === 0 || !needsStop(unit)) return;
+  const { name } = unit.spec;
+  deliver(fleet, name, { type: 'respecified' }, instant, outputs);
+  const causes = causesOf(changes);
+  // Also one on its way down, which somebody may want up before it is there.
+  if (causes !== '') amend(fleet, name, { cycle: `${causes} changed` });
 }

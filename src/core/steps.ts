@@ -11,3 +11,11 @@ export function atOnce<T>(steps: Steps<T>): T {
     if (step.done === true) return step.value;
   }
 }
+
+/** One step an item. */
+export function* each<T>(items: Iterable<T>, act: (item: T) => void): Steps<void> {
+  for (const item of items) {
+    yield;
+    act(item);
+  }
+}

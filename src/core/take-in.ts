@@ -27,7 +27,7 @@ export function isNews(unit: Unit | undefined, changes: readonly FieldChange[]):
 export interface Intake {
   /** Of the fleet with the set in it; null: as it was, and then no file has gone either. */
   readonly graph: Graph | null;
-  /** Those of which the fleet has not this very spec, or is letting go. */
+  /** Those to be taken in of which the fleet has not this very spec, or is letting go. */
   readonly replaced: ReadonlySet<string>;
 }
 

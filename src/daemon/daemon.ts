@@ -216,11 +216,10 @@ export class Daemon {
           outputs,
         );
       },
-      onCommitted: (specs, files) => {
-        for (const file of files) {
-          const spec = specs.get(file.name);
-          if (spec !== undefined) this.#sources.set(spec, file);
-        }
+      onSource: (spec, file) => this.#sources.set(spec, file),
+      onMoved: (name) => {
+        const spec = this.#supervisor.fleet.units.get(name)?.spec;
+        if (spec !== undefined) this.#outputs.update(spec);
       },
       onApplied: (applied) => {
         this.#applied(applied);
@@ -408,10 +407,6 @@ export class Daemon {
       ? `no units, unit files go to "${this.#options.paths.units}"`
       : `${plan.units.length} moved, ${plan.unchanged} unchanged`;
     log.write('info', 'reload', `applied plan ${plan.id}: ${told}`);
-    for (const { name } of plan.units) {
-      const spec = this.#supervisor.fleet.units.get(name)?.spec;
-      if (spec !== undefined) this.#outputs.update(spec);
-    }
   }
 
   #writeDown({ spec, state, activation, cycle, removed }: Unit): void {

@@ -6,19 +6,20 @@
 // reload that mends a slow start does not wait for it.
 //
 // A reload that finds the very set that was applied last has nothing to plan and nothing to commit. Any other is planned
-// in slices, on a snapshot of the fleet, so that exits are answered meanwhile; then it is committed in one go. An
-// operator's word in between has it planned anew; after a few such, it is planned and committed in one. At the daemon's
-// start, what an earlier one left is taken up, planned and committed in one go: in between it would be brought towards
-// what the old files want.
+// in slices, on a snapshot of the fleet, so that exits are answered meanwhile; then it is committed: in one go what hangs
+// together, and after that, in slices again, what changes for single units alone. An operator's word between plan and
+// commit has it planned anew; after a few such, it is planned and committed in one. At the daemon's start, what an
+// earlier one left is taken up, planned and committed in one go: in between it would be brought towards what the old
+// files want.
 import { createHash } from 'node:crypto';
 import { effectiveUnit } from '../config/effective.ts';
 import type { UnitSource } from '../config/parse.ts';
 import { settleVerdicts } from '../core/converge.ts';
 import type { Instant, Outputs } from '../core/converge.ts';
 import type { Fleet, Intent } from '../core/fleet.ts';
-import { commit, planning, snapshotOf } from '../core/reconcile.ts';
+import { commit, commitAll, commitAlone, planning, snapshotOf } from '../core/reconcile.ts';
 import type { Decision, DraftPlan } from '../core/reconcile.ts';
-import { atOnce } from '../core/steps.ts';
+import { atOnce, each } from '../core/steps.ts';
 import type { Steps } from '../core/steps.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Problem } from '../model/problem.ts';
@@ -68,8 +69,11 @@ export interface StandingSet {
   readonly problems: readonly Problem[];
 }
 
+/** The fleet for as long as nobody else has it, what time it is then, and where what follows goes. */
+type Turn = [fleet: Fleet, instant: Instant, outputs: Outputs];
+
 interface CommitOptions {
-  readonly before?: (fleet: Fleet, instant: Instant, outputs: Outputs) => void;
+  readonly before?: (...turn: Turn) => void;
   readonly planId: string | null;
   /** Nothing new is applied: nothing is told of it. */
   readonly isSilent?: boolean;
@@ -83,8 +87,10 @@ export interface ReloaderPorts {
   readonly history: History;
   /** Puts the units of an earlier daemon into the fleet, which is empty. */
   readonly adopt: (earlier: Earlier, fleet: Fleet, instant: Instant, outputs: Outputs) => void;
-  /** These units, made from these files, are about to be the fleet's. */
-  readonly onCommitted: (specs: ReadonlyMap<string, UnitSpec>, files: readonly GoodFile[]) => void;
+  /** This unit, made from this file, may be about to be the fleet's. */
+  readonly onSource: (spec: UnitSpec, file: GoodFile) => void;
+  /** A unit that a set moves has its new spec. */
+  readonly onMoved: (name: string) => void;
   /** A set was applied. */
   readonly onApplied: (applied: Applied) => void;
 }
@@ -152,7 +158,7 @@ export class Reloader {
     const committed = await this.#commit(usable, {
       before: (fleet, instant, outputs) => {
         if (earlier === null) return;
-        this.#ports.onCommitted(earlier.set, earlier.files);
+        atOnce(each(earlier.files, (file) => this.#tellSource(earlier.set, file)));
         adopt(earlier, fleet, instant, outputs);
         this.#ports.intents.enter(fleet, false);
         this.#ports.history.enter(fleet, false);
@@ -203,10 +209,11 @@ export class Reloader {
   }
 
   async #commit(set: UnitSet, options: CommitOptions): Promise<Answer<Applied>> {
-    const { supervisor, onApplied } = this.#ports;
+    const { supervisor, intents, history, onApplied, onMoved } = this.#ports;
     if (set === this.#set) return this.#confirm(set, options);
     const taking = await inSlices(takingFrom(set));
-    let committed: Answer<Applied> | null = null;
+    await inSlices(each(taking.files, (file) => this.#tellSource(set.specs, file)));
+    let committed: Answer<Taken> | null = null;
     for (let tries = options.before === undefined ? 0 : MOST_TRIES; committed === null; tries += 1) {
       const { seq, shuttingDown } = supervisor.fleet;
       const decided = tries < MOST_TRIES ? await inSlices(deciding(set, snapshotOf(supervisor.fleet))) : null;
@@ -218,10 +225,20 @@ export class Reloader {
         if (options.planId !== null && options.planId !== holds.plan.id) {
           return { ok: false, error: moved(options.planId, holds.plan) };
         }
-        return { ok: true, value: this.#takeIn(set, taking, holds, fleet, instant, outputs) };
+        const { decision } = holds;
+        const moves = movesOf(holds.plan, fleet);
+        const take = options.before === undefined ? commit : commitAll;
+        take(set.specs, decision, fleet, instant, outputs);
+        intents.enter(fleet, !hasErrors(set.problems));
+        history.enter(fleet, !hasErrors(set.problems));
+        const applied = { plan: holds.plan, problems: set.problems, ...moves };
+        return { ok: true, value: { applied, decision: take === commit ? decision : null } };
       });
     }
     if (!committed.ok) return committed;
+    const { applied, decision } = committed.value;
+    if (decision !== null) await this.#takeInAlone(set, decision);
+    await inSlices(each(applied.plan.units, ({ name }) => onMoved(name)));
     this.#running = taking.running;
     this.#set = set;
     this.#problems = set.problems;
@@ -229,8 +246,24 @@ export class Reloader {
     if (options.isSilent === true)
       this.#lastGood = hasErrors(set.problems) ? null : atOnce(fingerprintOf(set));
     else if (!hasErrors(set.problems)) this.#keepLastGood(set, taking.files);
-    if (options.isSilent !== true) onApplied(committed.value);
-    return committed;
+    if (options.isSilent !== true) onApplied(applied);
+    return { ok: true, value: applied };
+  }
+
+  async #takeInAlone({ specs }: UnitSet, decision: Decision): Promise<void> {
+    let turn: Turn;
+    const steps = each(decision.alone, (name) => commitAlone(specs, decision, name, ...turn));
+    const within = async (slice: () => void): Promise<void> =>
+      await this.#inTurn((...given) => {
+        turn = given;
+        slice();
+      });
+    await inSlices(steps, { within });
+  }
+
+  #tellSource(specs: ReadonlyMap<string, UnitSpec>, file: GoodFile): void {
+    const spec = specs.get(file.name);
+    if (spec !== undefined) this.#ports.onSource(spec, file);
   }
 
   /** The set that was applied last, as it was found again: the fleet is made of it. */
@@ -243,7 +276,7 @@ export class Reloader {
   }
 
   /** What `act` gives, which has the fleet to itself. */
-  async #inTurn<T>(act: (fleet: Fleet, instant: Instant, outputs: Outputs) => T): Promise<T> {
+  async #inTurn<T>(act: (...turn: Turn) => T): Promise<T> {
     return await new Promise<T>((resolve, reject) => {
       this.#ports.supervisor.change((fleet, instant, outputs) => {
         try {
@@ -253,23 +286,6 @@ export class Reloader {
         }
       });
     });
-  }
-
-  #takeIn(
-    set: UnitSet,
-    taking: Taking,
-    { plan, decision }: Decided,
-    fleet: Fleet,
-    instant: Instant,
-    outputs: Outputs,
-  ): Applied {
-    const { intents, history, onCommitted } = this.#ports;
-    const moves = movesOf(plan, fleet);
-    onCommitted(set.specs, taking.files);
-    commit(set.specs, decision, fleet, instant, outputs);
-    intents.enter(fleet, !hasErrors(set.problems));
-    history.enter(fleet, !hasErrors(set.problems));
-    return { plan, problems: set.problems, ...moves };
   }
 
   /** Writes the set down unless it is what was written last: a reload that changes nothing costs no disk. */
@@ -349,6 +365,12 @@ function goodFileOf(source: UnitSource): GoodFile {
     goodFiles.set(source, good);
   }
   return good;
+}
+
+/** A set that was taken in, but for what is still to be taken in unit by unit. */
+interface Taken {
+  readonly applied: Applied;
+  readonly decision: Decision | null;
 }
 
 /** A set's files, on their way to be those that run. */

@@ -5,6 +5,8 @@ export interface Turns {
   readonly nowMs: () => number;
   /** Resolves when everybody else has had their turn. */
   readonly next: () => Promise<void>;
+  /** Runs a slice where what it works on is its own, once. */
+  readonly within: (slice: () => void) => Promise<void>;
 }
 
 /** A slice of the supervisor's may come in the same turn: together they stay below the ten that an exit may wait. */
@@ -13,15 +15,21 @@ const SLICE_MS = 3;
 const OF_THE_LOOP: Turns = {
   nowMs: () => performance.now(),
   next: async () => await new Promise((resolve) => setImmediate(resolve)),
+  within: async (slice) => slice(),
 };
 
-export async function inSlices<T>(steps: Steps<T>, { nowMs, next }: Turns = OF_THE_LOOP): Promise<T> {
-  let endMs = nowMs() + SLICE_MS;
+export async function inSlices<T>(steps: Steps<T>, turns: Partial<Turns> = {}): Promise<T> {
+  const { nowMs, next, within } = { ...OF_THE_LOOP, ...turns };
   for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-    if (nowMs() < endMs) continue;
+    const done: T[] = [];
+    await within(() => {
+      const endMs = nowMs() + SLICE_MS;
+      do {
+        const step = steps.next();
+        if (step.done === true) done.push(step.value);
+      } while (done.length === 0 && nowMs() < endMs);
+    });
+    for (const result of done) return result;
     await next();
-    endMs = nowMs() + SLICE_MS;
   }
 }

@@ -100,7 +100,8 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     intents,
     history,
     adopt: () => undefined,
-    onCommitted: () => undefined,
+    onSource: () => undefined,
+    onMoved: () => undefined,
     onApplied: () => {
       for (const tell of onApplied.splice(0)) tell();
     },

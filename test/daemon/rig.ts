@@ -6,7 +6,7 @@ import { deadlineOf } from '../../src/core/machine-state.ts';
 import type { MachineEffect } from '../../src/core/machine-state.ts';
 import { operate } from '../../src/core/operate.ts';
 import type { Verb } from '../../src/core/operate.ts';
-import { commit, planning } from '../../src/core/reconcile.ts';
+import { commitAll, planning } from '../../src/core/reconcile.ts';
 import { atOnce } from '../../src/core/steps.ts';
 import { Effects } from '../../src/daemon/effects.ts';
 import type { Look } from '../../src/daemon/look.ts';
@@ -158,7 +158,7 @@ export function createRig(options: RigOptions = {}): Rig {
     load: (...specs) => {
       const desired = new Map(specs.map((spec) => [spec.name, spec]));
       supervisor.change((fleet, instant, outputs) => {
-        commit(desired, atOnce(planning(desired, fleet, effectiveUnit)), fleet, instant, outputs);
+        commitAll(desired, atOnce(planning(desired, fleet, effectiveUnit)), fleet, instant, outputs);
       });
     },
     operate: (name, verb) => {

@@ -53,6 +53,25 @@ test('inSlices() gives the result, and no turn away for what is done within one 
   assert.equal(await inSlices(steps(), { nowMs: () => 0, next }), 'done');
 });
 
+test('inSlices() runs every step within, a slice at a time', async () => {
+  let [nowMs, slices, isWithin] = [0, 0, false];
+  function* steps(): Steps<void> {
+    for (let step = 0; step < 10; step += 1) {
+      assert.equal(isWithin, true);
+      nowMs += 1;
+      yield;
+    }
+  }
+  const within = async (slice: () => void): Promise<void> => {
+    slices += 1;
+    isWithin = true;
+    slice();
+    isWithin = false;
+  };
+  await inSlices(steps(), { nowMs: () => nowMs, next: async () => undefined, within });
+  assert.equal(slices, 4);
+});
+
 test('loadingSet() and planning() have a step for each unit in each of their passes', async () => {
   const files = sources(500);
   const load = await counted(loadingSet(files), 0.1);

@@ -10,7 +10,7 @@ import { deadlineOf } from '../../src/core/machine-state.ts';
 import type { MachineEffect, MachineEvent } from '../../src/core/machine-state.ts';
 import { operate } from '../../src/core/operate.ts';
 import type { Verb } from '../../src/core/operate.ts';
-import { commit, plan, planning, snapshotOf } from '../../src/core/reconcile.ts';
+import { commit, commitAll, commitAlone, plan, planning, snapshotOf } from '../../src/core/reconcile.ts';
 import type { DraftPlan, FileForm } from '../../src/core/reconcile.ts';
 import { atOnce } from '../../src/core/steps.ts';
 import type { ExitStatus } from '../../src/model/process.ts';
@@ -122,30 +122,35 @@ function turn(world: World, change: (instant: Instant, outputs: Output[]) => voi
 export function reload(world: World, specs: readonly UnitSpec[]): DraftPlan {
   world.desired = new Map(specs.map((spec) => [spec.name, spec]));
   const decision = atOnce(planning(world.desired, world.fleet, fileForm));
-  turn(world, (instant, outputs) => commit(world.desired, decision, world.fleet, instant, outputs));
+  turn(world, (instant, outputs) => commitAll(world.desired, decision, world.fleet, instant, outputs));
   return decision.plan;
 }
 
 /**
  * As the daemon reloads a large set: planned in steps on a snapshot, with `meanwhile` called between any two of them,
- * and committed to the fleet as it is then.
+ * and committed to the fleet as it is then, what changes for single units alone with `meanwhile` before each.
  */
 export function reloadInSteps(
   world: World,
   specs: readonly UnitSpec[],
-  meanwhile: (step: number) => void,
+  meanwhile: (isCommitted: boolean) => void,
 ): DraftPlan {
   const desired = new Map(specs.map((spec) => [spec.name, spec]));
   const steps = planning(desired, snapshotOf(world.fleet), fileForm);
-  for (let at = 0; ; at += 1) {
+  for (;;) {
     const step = steps.next();
     if (step.done !== true) {
-      meanwhile(at);
+      meanwhile(false);
       continue;
     }
+    const decision = step.value;
     world.desired = desired;
-    turn(world, (instant, outputs) => commit(desired, step.value, world.fleet, instant, outputs));
-    return step.value.plan;
+    turn(world, (instant, outputs) => commit(desired, decision, world.fleet, instant, outputs));
+    for (const name of decision.alone) {
+      meanwhile(true);
+      turn(world, (instant, outputs) => commitAlone(desired, decision, name, world.fleet, instant, outputs));
+    }
+    return decision.plan;
   }
 }
 

@@ -8,6 +8,8 @@ import * as world from './fleet-world.ts';
 
 const RUNS = Number(process.env['FLEET_RUNS'] ?? 250);
 
+const VERBS = ['start', 'stop', 'restart', 'release', 'reset'] as const;
+
 type Act =
   | {
       readonly act: 'news' | 'deadline' | 'crash' | 'stale' | 'reload' | 'slow-reload' | 'rest';
@@ -16,7 +18,7 @@ type Act =
   | {
       readonly act: 'operate';
       readonly pick: number;
-      readonly verb: 'start' | 'stop' | 'restart' | 'release' | 'reset';
+      readonly verb: (typeof VERBS)[number];
     };
 
 const pick = fc.nat(1_000);
@@ -33,7 +35,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     arbitrary: fc.record({
       act: fc.constant('operate' as const),
       pick,
-      verb: fc.constantFrom('start', 'stop', 'restart', 'release', 'reset'),
+      verb: fc.constantFrom(...VERBS),
     }),
   },
 );
@@ -69,10 +71,13 @@ function doAct(on: world.World, watch: Watch, size: number, { act: kind, pick: w
       break;
     case 'slow-reload': {
       const random = world.randomFrom(which);
-      // Facts only: an operator's word has the daemon plan anew.
-      world.reloadInSteps(on, editedSet(random, [...on.desired.values()], size), () => {
+      // Until it is committed facts only: an operator's word has the daemon plan anew.
+      world.reloadInSteps(on, editedSet(random, [...on.desired.values()], size), (isCommitted) => {
+        if (isCommitted) checkStep(on, watch, null);
         if (random() < 0.7) return;
         if (random() < 0.2) world.crash(on, which);
+        else if (isCommitted && random() < 0.5)
+          world.command(on, unitName(which % size), VERBS[which % VERBS.length] ?? 'start');
         else if (!world.tellNews(on, which)) world.passDeadline(on);
         checkStep(on, watch, on.told.at(-1)?.unit ?? null);
       });

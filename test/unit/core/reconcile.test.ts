@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Outputs } from '../../../src/core/converge.ts';
-import { commit, planning } from '../../../src/core/reconcile.ts';
+import { commitAll, planning } from '../../../src/core/reconcile.ts';
 import { atOnce } from '../../../src/core/steps.ts';
 import * as world from '../../property/fleet-world.ts';
 import { crash, load, operate, settled, standing, tellAll } from './fleet-stage.ts';
@@ -373,13 +373,9 @@ describe('commit: touches', () => {
     const next = specs.map((spec) => (spec.name === 'b' && change !== null ? unitSpec('b', change) : spec));
     const desired = new Map(next.map((spec) => [spec.name, spec]));
     const outputs: Outputs = [];
-    commit(
-      desired,
-      atOnce(planning(desired, fleet, () => ({}))),
-      fleet,
-      { nowMs: 0, wallMs: 0, random: 0 },
-      outputs,
-    );
+    const instant = { nowMs: 0, wallMs: 0, random: 0 };
+    const decision = atOnce(planning(desired, fleet, () => ({})));
+    commitAll(desired, decision, fleet, instant, outputs);
     return [...new Set(outputs.flatMap((output) => (output.type === 'touched' ? [output.unit] : [])))];
   }
 
