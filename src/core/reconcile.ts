@@ -277,9 +277,11 @@ export function commit(
   for (const row of rows) {
     const unit = fleet.units.get(row.name);
     if (unit === undefined || unit.removed) continue;
-    const isRestart = row.action === 'restart';
+    // Also one that was not there when it was planned: what has ended has not ended as the other type.
+    const hasEnded = unit.state.phase.at === 'completed' && row.changes.some(({ field }) => field === 'type');
+    const isRestart = row.action === 'restart' || hasEnded;
     respecify(unit, row.changes, fleet, instant, outputs);
-    if (isRestart && needsStop(unit)) amend(fleet, row.name, { cycle: row.reason });
+    if (row.action === 'restart' && needsStop(unit)) amend(fleet, row.name, { cycle: row.reason });
     if (isRestart || row.action === 'start') {
       deliver(fleet, row.name, { type: 'cleared', counts: 'attempts' }, instant, outputs);
       if (unit.state.phase.at === 'completed' && !needsStop(unit)) {

@@ -279,6 +279,20 @@ describe('commit', () => {
     assert.equal(standing(on, 'migrate'), 'completed: exited with code 0');
     assert.equal(on.fleet.units.get('migrate')?.state.activation, 2);
   });
+  test('a service that has ended between plan and commit is not up by becoming a oneshot', () => {
+    const job: SpecChange = { ...OFF, restart: { policy: 'no' } };
+    const on = settled(unitSpec('job', job));
+    let isPlanned = false;
+    world.reloadInSteps(on, [unitSpec('job', { ...job, type: 'oneshot' })], () => {
+      if (isPlanned) return;
+      isPlanned = true;
+      operate(on, 'job', 'start');
+      crash(on, 'job', 0);
+    });
+    tellAll(on);
+    assert.equal(on.fleet.units.get('job')?.state.activation, 2);
+    assert.equal(standing(on, 'job'), 'completed: exited with code 0');
+  });
   test('a oneshot that becomes a service is swept first', () => {
     const on = settled(unitSpec('migrate', { type: 'oneshot', stopPost: [command('/bin/post')] }));
     load(on, unitSpec('migrate', { stopPost: [command('/bin/post')] }));
