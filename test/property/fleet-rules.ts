@@ -148,7 +148,11 @@ export function checkPlanKept(world: World, watch: Watch, decided: DraftPlan): v
     // on whom another pulls in once its own restart is over.
     const down = unit?.verdict.down ?? '';
     if (down.includes('because of') && world.fleet.graph.ring(name).length > 0) continue;
-    const isStartedByEnd = unit?.activation?.field === 'onFailure' || unit?.activation?.field === 'onSuccess';
+    const isStartedByEnd = [...world.fleet.units.values()].some(
+      ({ spec, activation }) =>
+        (activation?.field === 'onFailure' || activation?.field === 'onSuccess') &&
+        (spec.name === name || down.includes(`"${spec.name}"`)),
+    );
     const isContested = world.fleet.graph
       .conflicts(name)
       .some((rival) => world.fleet.units.get(rival)?.verdict.wanted === 'up');
