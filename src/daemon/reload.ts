@@ -158,7 +158,7 @@ export class Reloader {
     const committed = await this.#commit(usable, {
       before: (fleet, instant, outputs) => {
         if (earlier === null) return;
-        atOnce(each(earlier.files, (file) => this.#tellSource(earlier.set, file)));
+        for (const file of earlier.files) this.#tellSource(earlier.set, file);
         adopt(earlier, fleet, instant, outputs);
         this.#ports.intents.enter(fleet, false);
         this.#ports.history.enter(fleet, false);
@@ -253,10 +253,10 @@ export class Reloader {
   async #takeInAlone({ specs }: UnitSet, decision: Decision): Promise<void> {
     let turn: Turn;
     const steps = each(decision.alone, (name) => commitAlone(specs, decision, name, ...turn));
-    const within = async (slice: () => void): Promise<void> =>
+    const within = async <R>(slice: () => R): Promise<R> =>
       await this.#inTurn((...given) => {
         turn = given;
-        slice();
+        return slice();
       });
     await inSlices(steps, { within });
   }

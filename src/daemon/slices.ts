@@ -6,7 +6,7 @@ export interface Turns {
   /** Resolves when everybody else has had their turn. */
   readonly next: () => Promise<void>;
   /** Runs a slice where what it works on is its own, once. */
-  readonly within: (slice: () => void) => Promise<void>;
+  readonly within: <R>(slice: () => R) => Promise<R>;
 }
 
 /** A slice of the supervisor's may come in the same turn: together they stay below the ten that an exit may wait. */
@@ -20,16 +20,16 @@ const OF_THE_LOOP: Turns = {
 
 export async function inSlices<T>(steps: Steps<T>, turns: Partial<Turns> = {}): Promise<T> {
   const { nowMs, next, within } = { ...OF_THE_LOOP, ...turns };
+  const slice = (): IteratorResult<undefined, T> => {
+    const endMs = nowMs() + SLICE_MS;
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true || nowMs() >= endMs) return step;
+    }
+  };
   for (;;) {
-    const done: T[] = [];
-    await within(() => {
-      const endMs = nowMs() + SLICE_MS;
-      do {
-        const step = steps.next();
-        if (step.done === true) done.push(step.value);
-      } while (done.length === 0 && nowMs() < endMs);
-    });
-    for (const result of done) return result;
+    const last = await within(slice);
+    if (last.done === true) return last.value;
     await next();
   }
 }

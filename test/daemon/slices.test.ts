@@ -62,11 +62,12 @@ test('inSlices() runs every step within, a slice at a time', async () => {
       yield;
     }
   }
-  const within = async (slice: () => void): Promise<void> => {
+  const within = async <R>(slice: () => R): Promise<R> => {
     slices += 1;
     isWithin = true;
-    slice();
+    const result = slice();
     isWithin = false;
+    return result;
   };
   await inSlices(steps(), { nowMs: () => nowMs, next: async () => undefined, within });
   assert.equal(slices, 4);
