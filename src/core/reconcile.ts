@@ -277,12 +277,13 @@ export function commit(
   for (const row of rows) {
     const unit = fleet.units.get(row.name);
     if (unit === undefined || unit.removed) continue;
-    // Also one that was not there when it was planned: what has ended has not ended as the other type.
-    const hasEnded = unit.state.phase.at === 'completed' && row.changes.some(({ field }) => field === 'type');
-    const isRestart = row.action === 'restart' || hasEnded;
     respecify(unit, row.changes, fleet, instant, outputs);
-    if (row.action === 'restart' && needsStop(unit)) amend(fleet, row.name, { cycle: row.reason });
-    if (isRestart || row.action === 'start') {
+    const isRestart = row.action === 'restart';
+    if (isRestart && needsStop(unit)) amend(fleet, row.name, { cycle: row.reason });
+    // What has ended has not ended as the other type: it may have ended after it was planned, as what was at rest.
+    const isOtherType = row.changes.some(({ field }) => field === 'type');
+    const hasEndedAsOther = isOtherType && unit.state.phase.at === 'completed';
+    if (isRestart || hasEndedAsOther || row.action === 'start') {
       deliver(fleet, row.name, { type: 'cleared', counts: 'attempts' }, instant, outputs);
       if (unit.state.phase.at === 'completed' && !needsStop(unit)) {
         deliver(fleet, row.name, { type: 'stop-requested' }, instant, outputs);
