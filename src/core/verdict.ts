@@ -8,6 +8,7 @@
 // wait     While nothing says down: a unit before or after it is being stopped (a stop always goes before a start); a
 //          strong requirement is not up; a unit before it is on its way; a conflicting unit is not down yet. The first
 //          one found is told; finding all would make a target with ten thousand wants cost ten thousand at each event.
+// refuse   A start fails, whatever else it would wait for, when a requisite is neither up nor on its way.
 // pending  It moves or will move by itself. A unit in backoff has had its try and does not keep `wants` and `after`
 //          waiting; nor does one that waits for something that will not come by itself.
 import { claimOf, downReason, wantedOf } from './down-reason.ts';
