@@ -147,7 +147,7 @@ export function checkPlanKept(world: World, watch: Watch, decided: DraftPlan): v
     // follows from a failure within the same instant no plan foresees; nor who on a ring passes a reason on, which hangs
     // on whom another pulls in once its own restart is over.
     const down = unit?.verdict.down ?? '';
-    if (down.includes('because of') && world.fleet.graph.ring(name).length > 0) continue;
+    if (down.includes('because of') && world.fleet.graph.ring(name).length > 1) continue;
     const isStartedByEnd = [...world.fleet.units.values()].some(
       ({ spec, activation }) =>
         (activation?.field === 'onFailure' || activation?.field === 'onSuccess') &&
