@@ -190,7 +190,7 @@ for (const { fence, as, user, reason: skip } of HOLDINGS) {
       const next = await channel.next('main', 1);
       const { pid: grandchild } = await channel.next('grandchild', 1);
       assert.deepEqual(
-        new Set((await unitd.unitOf(2, 'web')).processes.map(({ pid }) => pid)),
+        new Set((await unitd.unitWith('web', 2)).processes.map(({ pid }) => pid)),
         new Set([next.pid, grandchild]),
       );
       thaw();
@@ -259,7 +259,7 @@ test(
     gate.open();
     const pids = await Promise.all([channel.next('main'), channel.next('grandchild')]);
     await unitd.until({ web: 'running' });
-    assert.equal((await unitd.unitOf(2, 'web')).processes.length, 2);
+    assert.equal((await unitd.unitWith('web', 2)).processes.length, 2);
     assert.equal((await unitd.cli('stop', 'web')).code, 0);
     for (const { pid } of pids) assert.equal(isAlive(pid), false);
   },

@@ -49,7 +49,7 @@ for (const { fence, skip, asUser } of fences) {
       );
       const first = await channel.next('daemon');
       await unitd.until({ old: 'running' });
-      const { unit, processes } = await unitd.unitOf(2, 'old');
+      const { unit, processes } = await unitd.unitWith('old', 2);
       assert.equal(unit.pid, first.pid);
       assert.equal(processes.length, 2);
 

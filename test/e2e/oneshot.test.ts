@@ -102,7 +102,7 @@ test('oneshot: a stop runs stop.command and stopPost, and ends what its command 
   const { pid } = await channel.next('grandchild');
   await unitd.until({ mount: 'completed' });
   assert.deepEqual(
-    (await unitd.unitOf(1, 'mount')).processes.map((node) => node.pid),
+    (await unitd.unitWith('mount', 1)).processes.map((node) => node.pid),
     [pid],
   );
   assert.equal(existsSync(file), false);

@@ -171,7 +171,7 @@ export class Unitd {
   }
 
   /** The same once that many of its processes are named: in the middle of its exec a process is nobody's. */
-  async unitOf(processes: number, name: string): Promise<UnitDocument> {
+  async unitWith(name: string, processes: number): Promise<UnitDocument> {
     for (;;) {
       const document = await this.unit(name);
       if (document.processes.length >= processes) return document;
