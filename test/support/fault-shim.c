@@ -54,7 +54,26 @@ struct control {
 
 static struct control *control;
 
+/*
+ * What is behind each call, found once: libuv writes to a pipe in its handler of signals, and dlsym(3) takes a lock that
+ * the interrupted thread may hold.
+ */
+#define CALLS(each)                                                                                                   \
+  each(write) each(writev) each(pwrite64) each(pwritev64) each(splice) each(ftruncate64) each(fsync) each(fdatasync)   \
+  each(rename) each(unlink) each(mkdir) each(mkfifo) each(kill) each(waitid) each(clock_gettime) each(gettimeofday)    \
+  each(posix_spawn) each(open) each(open64)
+#define DECLARE(name) static __typeof__(name) *next_##name;
+#define FIND(name) next_##name = (__typeof__(name) *)dlsym(RTLD_NEXT, #name);
+
+CALLS(DECLARE)
+
+static void find_all(void) { CALLS(FIND) }
+
+/* Constructors of other libraries may come before ours. */
+#define NEXT(name) (next_##name == NULL ? find_all() : (void)0, next_##name)
+
 __attribute__((constructor)) static void begin(void) {
+  find_all();
   /* What runs before the daemon in its process (setpriv, a shell) hands all of this on. */
   if (strcmp(program_invocation_short_name, "node") != 0) return;
   const char *path = getenv("UNITD_FAULTS");
@@ -109,7 +128,6 @@ static int fault_of_fd(const char *call, int fd) {
   return path[0] == '/' ? fault(call, path) : 0;
 }
 
-#define NEXT(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
 #define FAIL_OR(failed, next) do { int error = (failed); if (error != 0) { errno = error; return -1; } return next; } while (0)
 
 ssize_t write(int fd, const void *data, size_t size) { FAIL_OR(fault_of_fd("write", fd), NEXT(write)(fd, data, size)); }
