@@ -21,7 +21,7 @@ export interface Goal {
 }
 
 export interface WaitOptions {
-  /** false: no longer than it takes to tell what has been decided, on which the answer rests. */
+  /** false: no longer than it takes to decide, on which the answer rests. */
   readonly wait: boolean;
   /** null: for ever. */
   readonly timeoutMs: number | null;
@@ -32,7 +32,7 @@ export interface WaitOptions {
 /** How far the fleet is. */
 export interface Settling {
   readonly isSettled: boolean;
-  readonly hasDecided: boolean;
+  readonly whenDecided: (act: () => void) => void;
 }
 
 interface Operation {
@@ -41,7 +41,7 @@ interface Operation {
   readonly moved: Map<string, MovedUnit>;
   readonly progress: Progress;
   readonly end: () => void;
-  /** All its goals were looked at once in a settled fleet; from then on only those that are touched can change. */
+  /** All its goals were looked at once, with nothing left to decide; from then on only those that are touched can change. */
   isChecked: boolean;
 }
 
@@ -72,8 +72,10 @@ export class Operations {
     this.#running.add(operation);
     let timer: Timer | null = null;
     options.hangup.addEventListener('abort', resolve, { once: true });
-    if (this.#settling.isSettled) this.#check(operation, operation.open.keys());
-    const waits = options.wait || (!operation.isChecked && this.#settling.hasDecided);
+    const check = (): void => this.#check(operation, operation.open.keys());
+    if (!options.wait) this.#settling.whenDecided(check);
+    else if (this.#settling.isSettled) check();
+    const waits = options.wait || !operation.isChecked;
     if (operation.open.size > 0 && waits && !options.hangup.aborted && !this.#isInterrupted) {
       if (options.timeoutMs !== null) {
         timer = this.#clock.arm(this.#clock.monotonicMs() + options.timeoutMs, resolve);

@@ -76,6 +76,7 @@ export class Supervisor {
   #queue: Work[] = [];
   /** By unit, what is still to be done. */
   readonly #backlog = new Map<string, CoreOutput[]>();
+  #onDecided: (() => void)[] = [];
   #isWorking = false;
   #isScheduled = false;
 
@@ -105,9 +106,10 @@ export class Supervisor {
     return !this.#isWorking && !this.#hasWork();
   }
 
-  /** Nothing is left to decide: it will have settled as soon as that has been told. */
-  get hasDecided(): boolean {
-    return !this.#isWorking && !this.#hasDecisions();
+  /** Calls back, once, as soon as nothing is left to decide: what was decided may still be to be done, and told. */
+  whenDecided(act: () => void): void {
+    this.#onDecided.push(act);
+    if (!this.#isWorking) this.#tellDecided();
   }
 
   instant(): Instant {
@@ -140,6 +142,7 @@ export class Supervisor {
     this.#armed.clear();
     this.#queue = [];
     this.#backlog.clear();
+    this.#onDecided = [];
     this.#toShow.clear();
     this.#stillToShow.clear();
     this.#fleet.units.clear();
@@ -147,11 +150,22 @@ export class Supervisor {
   }
 
   #hasWork(): boolean {
-    return this.#hasDecisions() || this.#stillToShow.size > 0;
+    return this.#hasTurns() || this.#stillToShow.size > 0;
+  }
+
+  #hasTurns(): boolean {
+    return this.#hasDecisions() || this.#backlog.size > 0;
   }
 
   #hasDecisions(): boolean {
-    return this.#queue.length > 0 || this.#backlog.size > 0 || this.#fleet.dirty.size > 0;
+    return this.#queue.length > 0 || this.#fleet.dirty.size > 0;
+  }
+
+  #tellDecided(): void {
+    if (this.#onDecided.length === 0 || this.#hasDecisions()) return;
+    const told = this.#onDecided;
+    this.#onDecided = [];
+    for (const act of told) this.#guard(null, act);
   }
 
   #enqueue(work: Work): void {
@@ -165,9 +179,9 @@ export class Supervisor {
     const { clock } = this.#ports;
     const endMs = clock.monotonicMs() + SLICE_MS;
     // A slice may be due for nothing but what is still to be shown.
-    if (this.#hasDecisions()) {
+    if (this.#hasTurns()) {
       do this.#workOnce(endMs);
-      while (this.#hasDecisions() && clock.monotonicMs() < endMs);
+      while (this.#hasTurns() && clock.monotonicMs() < endMs);
     }
     this.#showUntil(clock.monotonicMs() + SHOW_MS);
     this.#isWorking = false;
@@ -185,6 +199,7 @@ export class Supervisor {
       else outputs.push(...this.#fromBacklog());
     });
     this.#take(outputs, endMs);
+    this.#tellDecided();
   }
 
   #schedule(): void {

@@ -189,26 +189,35 @@ test('wait: false answers at once, and pending is no failure then', async (t) =>
   assert.equal(document.units[0]?.outcome, 'pending');
 });
 
-test('wait: false answers from what has been decided, however long it takes to tell that', async () => {
+const LONG = [
   // A look takes longer than a slice has for them.
-  const rig: Rig = createRig({ onLook: () => rig.clock.advance(5) });
-  const others = Array.from({ length: 5 }, (_, index) => `other-${index}`);
-  const app = unitSpec('app', { requires: ['db'] });
-  rig.load(app, ...['db', ...others].map((name) => unitSpec(name)));
-  await rig.rest();
-  rig.operate('db', 'stop');
-  await rig.rest();
-  rig.supervisor.change((fleet, instant, outputs) => {
-    for (const name of others) operate(fleet, name, 'stop', instant, outputs);
-    operate(fleet, 'app', 'start', instant, outputs);
+  ['to tell that', { look: 5, decision: 0 }],
+  // The first decision takes longer than a slice has for all.
+  ['to decide', { look: 0, decision: 9 }],
+] as const;
+
+for (const [what, ms] of LONG) {
+  test(`wait: false answers from what has been decided, however long it takes ${what}`, async () => {
+    const rig: Rig = createRig({ onLook: () => rig.clock.advance(ms.look) });
+    const others = Array.from({ length: 5 }, (_, index) => `other-${index}`);
+    const app = unitSpec('app', { requires: ['db'] });
+    rig.load(app, ...['db', ...others].map((name) => unitSpec(name)));
+    await rig.rest();
+    rig.operate('db', 'stop');
+    await rig.rest();
+    rig.supervisor.change((fleet, instant, outputs) => {
+      for (const name of others) operate(fleet, name, 'stop', instant, outputs);
+      operate(fleet, 'app', 'start', instant, outputs);
+      rig.clock.advance(ms.decision);
+    });
+    assert.equal(rig.supervisor.isSettled, false);
+    const goal = { name: 'app', want: 'up', afterActivation: 0, isThere: false } as const;
+    const hangup = new AbortController().signal;
+    const options = { wait: false, timeoutMs: null, progress: () => undefined, hangup };
+    const [row] = await rig.operations.wait([goal], options);
+    assert.equal(row?.outcome, 'failed');
   });
-  assert.deepEqual([rig.supervisor.hasDecided, rig.supervisor.isSettled], [true, false]);
-  const goal = { name: 'app', want: 'up', afterActivation: 0, isThere: false } as const;
-  const hangup = new AbortController().signal;
-  const options = { wait: false, timeoutMs: null, progress: () => undefined, hangup };
-  const [row] = await rig.operations.wait([goal], options);
-  assert.equal(row?.outcome, 'failed');
-});
+}
 
 test('Operations close(): every wait ends', async (t) => {
   const rig = createControlRig(t);
