@@ -67,24 +67,31 @@ function rootReason(fleet: Fleet, unit: Unit): DownReason | null {
 /**
  * Reasons of the next units along requires, requisite, bindsTo and partOf, or further up. Not through a unit that
  * nobody wants. A cycle is taken from the next unit only: each unit that is there keeps its own, and one that is not
- * passes none on.
+ * passes none on. What lasts goes before it, or those who inherit from this unit would not hear of it in time.
  */
 function inheritedDownReason(fleet: Fleet, unit: Unit): DownReason | null {
+  let cycle: DownReason | null = null;
   for (const field of INHERITING_FIELDS) {
     for (const name of unit.spec[field]) {
-      const other = fleet.units.get(name);
-      if (other === undefined || other === unit) continue;
-      const phrase = `${FIELD_PHRASES[field]} "${name}"`;
-      const reason = rootReason(fleet, other);
-      if (reason !== null) {
-        return { ...reason, text: reason.cycle ? `${phrase}, which restarts` : `${phrase}: ${reason.text}` };
-      }
-      const isOnRing = fleet.graph.ring(unit.spec.name).includes(name);
-      const above = isOnRing ? aboveRing(fleet, unit, other) : rootOf(fleet, other);
-      if (above !== null) return { ...above, text: `${phrase}, because of "${above.root}": ${above.text}` };
+      const reason = reasonFrom(fleet, unit, name, FIELD_PHRASES[field]);
+      if (reason?.cycle === false) return reason;
+      cycle ??= reason;
     }
   }
-  return null;
+  return cycle;
+}
+
+function reasonFrom(fleet: Fleet, unit: Unit, name: string, field: string): DownReason | null {
+  const other = fleet.units.get(name);
+  if (other === undefined || other === unit) return null;
+  const phrase = `${field} "${name}"`;
+  const reason = rootReason(fleet, other);
+  if (reason !== null) {
+    return { ...reason, text: reason.cycle ? `${phrase}, which restarts` : `${phrase}: ${reason.text}` };
+  }
+  const isOnRing = fleet.graph.ring(unit.spec.name).includes(name);
+  const above = isOnRing ? aboveRing(fleet, unit, other) : rootOf(fleet, other);
+  return above === null ? null : { ...above, text: `${phrase}, because of "${above.root}": ${above.text}` };
 }
 
 /** What the unit inherits, by its verdict: when that changes, whoever asks is asked again. */

@@ -134,6 +134,24 @@ describe('converge: a stop travels', () => {
   });
 });
 
+test('converge: what has to be down for good is told to others before what only restarts', () => {
+  const rest = [
+    unitSpec('alpha'),
+    unitSpec('late', ONCE),
+    unitSpec('api', { requires: ['cache', 'db', 'late'] }),
+    unitSpec('web', { partOf: ['api'], after: ['cache'] }),
+  ];
+  const on = settled(unitSpec('cache', { type: 'target' }), unitSpec('db'), ...rest);
+  crash(on, 'late');
+  operate(on, 'api', 'stop');
+  operate(on, 'api', 'release');
+  assert.equal(standing(on, 'api'), 'waiting: waiting for "late", which failed (exited with code 1)');
+  assert.equal(standing(on, 'web'), 'running');
+  world.reload(on, [unitSpec('cache'), unitSpec('db', { conflicts: ['alpha'] }), ...rest]);
+  assert.match(standing(on, 'web'), /^stopping: part of "api", because of "db": conflicts with "alpha"/);
+  assert.equal(standing(on, 'cache'), 'running');
+});
+
 describe('converge: units that are part of each other', () => {
   const ring = [
     unitSpec('a', { partOf: ['c'] }),
