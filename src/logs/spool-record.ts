@@ -40,10 +40,20 @@ export interface SpoolState {
 }
 
 export interface SpoolRecord {
+  /** 32 bits; after the last number comes 0. */
   readonly sequence: number;
   readonly state: SpoolState;
   /** Of each stream, the bytes that are kept in the record itself. */
   readonly kept: readonly [Buffer, Buffer];
+}
+
+export function sequenceAfter(sequence: number): number {
+  return (sequence + 1) >>> 0;
+}
+
+/** Whether `one` was written after `other`. The records of a file are next to each other, also where numbers go round. */
+export function isLater(one: SpoolRecord, other: SpoolRecord): boolean {
+  return ((one.sequence - other.sequence) | 0) > 0;
 }
 
 export function encodeRecord({ sequence, state, kept }: SpoolRecord): Buffer {

@@ -10,8 +10,9 @@
 //    log (`done`), and which append to the log is under way. The bytes that count are those of the record's ranges,
 //    and what lies behind the start of its tail. A record is written before the splice that makes it true when the
 //    stream changes, and never for another splice of the same stream.
-// 3. There are two places for records, used in turn. The valid one with the higher number holds; one that a kill has
-//    torn fails its sum, and the one before it holds, as if nothing had been done.
+// 3. There are two places for records, used in turn. The valid one with the later number holds; one that a kill has
+//    torn fails its sum, and the one before it holds, as if nothing had been done. Numbers go round: a unit that says
+//    much in small pieces uses 32 bits of them up in weeks.
 // 4. Before each append to the log a record says: this file, of this size, will grow by this many bytes, and then the
 //    streams are in the log up to here. After it another record says that it is so. An append never spans a rotation.
 // 5. Who finds a record with an append under way looks at the file (see append.ts): has it grown by all of it, then it
@@ -40,7 +41,7 @@ import type { Clock } from '../os/ports.ts';
 import { codeOf, phraseOf } from './fault.ts';
 import { BEGINNING, bytesBetween, isSame, moved } from './positions.ts';
 import type { Positions, StreamIndex } from './positions.ts';
-import { decodeRecord, encodeRecord } from './spool-record.ts';
+import { decodeRecord, encodeRecord, isLater, sequenceAfter } from './spool-record.ts';
 import { readNow } from './source.ts';
 import type { Append, Range, SpoolState } from './spool-record.ts';
 
@@ -209,7 +210,7 @@ export class Spool {
 
   #record(): boolean {
     if (this.#fd === null) return false;
-    this.#sequence += 1;
+    this.#sequence = sequenceAfter(this.#sequence);
     const state: SpoolState = {
       boot: this.#options.bootId,
       base: this.#base,
@@ -218,8 +219,8 @@ export class Spool {
       tail: this.#tail,
       append: this.#append,
     };
-    const record = encodeRecord({ sequence: this.#sequence, state, kept: this.#kept });
     try {
+      const record = encodeRecord({ sequence: this.#sequence, state, kept: this.#kept });
       const written = writeSync(this.#fd, record, 0, record.length, (this.#sequence % 2) * SLOT_BYTES);
       if (written < record.length) throw new Error('a short write');
       return true;
@@ -305,7 +306,7 @@ export class Spool {
     const slots = [0, SLOT_BYTES].flatMap(
       (at) => decodeRecord(readUpTo(this.#fd ?? -1, SLOT_BYTES, at)) ?? [],
     );
-    const record = slots.sort((a, b) => b.sequence - a.sequence)[0];
+    const record = slots.sort((a, b) => (isLater(a, b) ? -1 : 1))[0];
     if (record === undefined || record.state.boot !== this.#options.bootId) {
       ftruncateSync(this.#fd, 0);
       return;

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { encodeRecord } from '../../../src/logs/spool-record.ts';
 import { Spool } from '../../../src/logs/spool.ts';
 import { temporaryDirectory } from '../../fixtures/log-setup.ts';
 import { cleanUp } from '../../support/cleanup.ts';
@@ -154,6 +155,45 @@ test('Spool: unfinished lines stay when room is made for a flood, and for one th
   spool.appended([spool.taken[0] - 7, 0]);
   for (const [stream, text] of leftBy(scene)) joined[stream] += text;
   assert.deepEqual(joined, ['-'.repeat(7), said]);
+});
+
+test('Spool: the numbers of records go round, and of two records the later one holds all the same', (t) => {
+  const scene = createScene(t);
+  const sequence = 2 ** 32 - 4;
+  const state = {
+    boot: 'this boot',
+    base: [0, 0],
+    done: [0, 0],
+    ranges: [],
+    tail: null,
+    append: null,
+  } as const;
+  const nothing = Buffer.alloc(0);
+  writeFileSync(scene.path, encodeRecord({ sequence, state, kept: [nothing, nothing] }));
+  const spool = scene.open();
+  spool.resume(false);
+  const left: (readonly [number, string])[] = [];
+  for (let count = 0; count < 8; count += 1) {
+    const stream = count % 2 === 0 ? 0 : 1;
+    left.push([stream, take(scene, spool, stream, `${count}`)]);
+    assert.deepEqual(leftBy(scene), left);
+  }
+  spool.appended([4, 3]);
+  assert.deepEqual(leftBy(scene), [[1, '7']]);
+  assert.deepEqual(scene.faults, []);
+});
+
+test('Spool: a record that cannot be made costs the file, and the pipes are read on', (t) => {
+  const scene = createScene(t);
+  const spool = scene.open();
+  take(scene, spool, 0, 'one two ');
+  const size: unknown = 1n;
+  spool.appending({ directory: '/log', file: '1:2', size: size as number, length: 4, after: [4, 0] });
+  assert.match(scene.faults.join(), /BigInt/);
+  assert.equal(existsSync(scene.path), false);
+  spool.appended([8, 0]);
+  assert.equal(take(scene, spool, 1, 'three'), 'three');
+  assert.deepEqual(spool.taken, [8, 5]);
 });
 
 test('Spool: the file of another boot, and one that is no spool, say nothing', (t) => {
