@@ -415,11 +415,13 @@ export class Daemon {
     this.#journal.unit(name, record, this.#sources.get(spec) ?? null);
   }
 
+  /** Subscribers hear all that stands, the daemon's log what is new. */
   #logProblem(unit: string, problem: string | null): void {
-    const { droppedLines } = this.#outputs.stats(unit);
-    this.#hub.publish({ type: 'log', unit, problem, droppedLines });
-    const message =
-      problem === null ? 'log can be written again' : `cannot write log of unit "${unit}": ${problem}`;
+    const stats = this.#outputs.stats(unit);
+    // Of a unit that is forgotten there is nothing but the last word.
+    const standing = stats.problem ?? problem;
+    this.#hub.publish({ type: 'log', unit, problem: standing, droppedLines: stats.droppedLines });
+    const message = problem ?? 'log can be written again';
     this.#options.log.write(problem === null ? 'info' : 'error', 'log', message, { unit });
   }
 

@@ -17,7 +17,7 @@ import { Backlog } from './backlog.ts';
 import { Batch } from './batch.ts';
 import { coverageOf } from './coverage.ts';
 import { encodeBreak, encodeChunk, encodeNotice, encodeRest, newStreamState, payloadOf } from './format.ts';
-import type { StreamState } from './format.ts';
+import type { StreamName, StreamState } from './format.ts';
 import { Outage } from './outage.ts';
 import { STREAM_NAMES } from './positions.ts';
 import type { Positions, StreamIndex } from './positions.ts';
@@ -49,7 +49,10 @@ export interface CaptureOptions {
   /** Of the kernel's boot. */
   readonly bootId: string;
   readonly clock: Clock;
-  /** Called when the log cannot be written, with the reason, and with null when it can again. */
+  /**
+   * Called with each trouble when it comes: the log cannot be written, or a stream cannot be read. With null when the
+   * log can be written again; a stream is not read again by this capture. What stands is in stats().
+   */
   readonly onProblem: (problem: string | null) => void;
   /** Called when a kill of the daemon would cost output, with the reason. */
   readonly onRisk: (message: string) => void;
@@ -61,6 +64,7 @@ export interface CaptureStats {
   readonly lines: number;
   readonly droppedLines: number;
   readonly droppedBytes: number;
+  /** All that is wrong now. */
   readonly problem: string | null;
 }
 
@@ -113,7 +117,7 @@ class OutputCapture implements Capture {
   #writing: Promise<void> | null = null;
   #outage: Outage | null = null;
   #retryMs = FIRST_RETRY_MS;
-  #problem: string | null = null;
+  readonly #troubles = new Map<StreamName | 'log', string>();
   #held = true;
   #closed = false;
   #bytes = 0;
@@ -156,7 +160,7 @@ class OutputCapture implements Capture {
       lines: this.#lines,
       droppedLines: this.#droppedLines,
       droppedBytes: this.#droppedBytes,
-      problem: this.#problem,
+      problem: this.#troubles.size === 0 ? null : [...this.#troubles.values()].join('; '),
     };
   }
 
@@ -200,7 +204,7 @@ class OutputCapture implements Capture {
         take: (into) => this.#spool.take(index, fd, into),
         onChunk: (chunk) => this.#take(input, chunk),
         onFault: (reason) =>
-          this.#report(`cannot read ${name} of unit "${this.#unit}": ${reason}, output is not logged`),
+          this.#report(name, `cannot read ${name} of unit "${this.#unit}": ${reason}, output is not logged`),
       }),
     };
     return input;
@@ -366,6 +370,7 @@ class OutputCapture implements Capture {
     }
     this.#spool.appended(this.#encoded);
     this.#report(
+      'log',
       `cannot write log of unit "${this.#unit}": ${reason}, output is dropped until it can be written`,
     );
     this.#armRetry(outage);
@@ -407,16 +412,16 @@ class OutputCapture implements Capture {
       this.#droppedLines += cut;
       for (const { state } of this.#inputs) state.open = false;
       this.#outage = null;
-      this.#report(null);
+      this.#report('log', null);
     } else if (!this.#closed) {
       this.#armRetry(outage);
     }
     this.#letGo();
   }
 
-  #report(problem: string | null): void {
-    if (this.#problem === problem) return;
-    this.#problem = problem;
-    this.#onProblem(problem);
+  #report(about: StreamName | 'log', trouble: string | null): void {
+    if (trouble === null) this.#troubles.delete(about);
+    else this.#troubles.set(about, trouble);
+    this.#onProblem(trouble);
   }
 }

@@ -1,6 +1,15 @@
 // The whole daemon in one process: real files and pipes, but a clock and processes in the test's hand.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import fs, {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -19,6 +28,7 @@ import type { FakeProcesses } from '../support/fakes/processes.ts';
 
 interface Scene {
   readonly daemon: Daemon;
+  readonly paths: Readonly<Record<'units' | 'runtime' | 'state' | 'logs', string>>;
   readonly clock: FakeClock;
   readonly processes: FakeProcesses;
   readonly logged: string[];
@@ -90,6 +100,7 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
   cleanUp(t, close);
   return {
     daemon,
+    paths,
     close,
     clock,
     processes,
@@ -123,6 +134,60 @@ test('Daemon: samples of usage are events while somebody listens, and no others'
   listening.value.close();
   await sample();
   assert.deepEqual(heard, ['usage', 'sampled', 'sampled']);
+});
+
+/** From now on what comes through the pipe cannot be read, by this process. */
+function deafen(t: TestContext, pipe: string): void {
+  const { readSync } = fs;
+  const deaf = (fd: number, into: Buffer, at: number, length: number, from: number | null): number => {
+    if (readlinkSync(`/proc/self/fd/${fd}`) !== pipe) return readSync(fd, into, at, length, from);
+    throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+  };
+  const mocked = t.mock.method(fs, 'readSync', deaf);
+  syncBuiltinESMExports();
+  cleanUp(t, () => {
+    mocked.mock.restore();
+    syncBuiltinESMExports();
+  });
+}
+
+test('Daemon: each trouble with a log is said once, and one that lasts stays a problem when another ends', async (t) => {
+  const { daemon, clock, logged, paths, turn } = createScene(t, { web: 'command: /bin/web\n' });
+  const fifo = join(paths.runtime, 'fifo');
+  mkdirSync(join(fifo, 'web.spool'));
+  deafen(t, join(fifo, 'web.stdout'));
+  writeFileSync(join(paths.logs, 'web'), 'not a directory');
+  await daemon.boot();
+  const heard: (string | null)[] = [];
+  let told = (): void => {};
+  daemon.control.events({ units: [], types: ['log'], snapshot: false, after: null }, (line) => {
+    if (line.type === 'log') heard.push(line.problem);
+    told();
+  });
+  const next = (): Promise<void> => new Promise((resolve) => (told = resolve));
+
+  const unread = next();
+  appendFileSync(join(fifo, 'web.stdout'), 'unread\n');
+  await unread;
+  const unwritten = next();
+  appendFileSync(join(fifo, 'web.stderr'), 'unwritten\n');
+  await unwritten;
+  rmSync(join(paths.logs, 'web'));
+  const written = next();
+  clock.advance(1000);
+  await written;
+  await turn();
+  const said = logged.flatMap((line) => /^\w+ log: (?!cannot keep)(.*)/.exec(line)?.[1] ?? []);
+  const [first, second] = said;
+  assert.equal(first, 'cannot read stdout of unit "web": EIO: i/o error, output is not logged');
+  assert.match(
+    second ?? '',
+    /^cannot write log of unit "web": E(NOTDIR|EXIST): [^:]*, output is dropped until it can be written$/,
+  );
+  assert.deepEqual(said, [first, second, 'log can be written again']);
+  assert.deepEqual(heard, [first, `${first}; ${second}`, first]);
+  const unit = await daemon.control.unit('web');
+  assert.equal(unit.ok && unit.value.logs.problem, first);
 });
 
 const STUBBORN = 'command: /bin/stubborn\nstop: { timeout: infinity }\n';

@@ -163,6 +163,28 @@ test('capture: still no space at the next try: tries again, later', async (t) =>
   assert.equal(unit.clock.armed.size, 0);
 });
 
+test('capture: a stream that cannot be read is a problem for good, also when an outage of the disk ends', async (t) => {
+  const root = join(temporaryDirectory(t), 'log');
+  writeFileSync(root, 'not a directory');
+  const unit = captured(t, {}, join(root, 'web'), undefined, true);
+  const unread = 'cannot read stdout of unit "web": EBADF: bad file descriptor, output is not logged';
+  await unit.run('echo', 'unread');
+  await unit.capture.settle();
+  assert.deepEqual(unit.problems, [unread]);
+  const problem = unit.nextProblem();
+  await unit.run('sh', '-c', 'echo lost >&2');
+  const unwritten = await problem;
+  assert.match(unwritten ?? '', /^cannot write log of unit "web": E/);
+  assert.equal(unit.capture.stats().problem, `${unread}; ${unwritten}`);
+  rmSync(root);
+  await recovered(unit);
+  assert.equal(unit.capture.stats().problem, unread);
+  await unit.run('sh', '-c', 'echo unread; echo after >&2');
+  await unit.capture.settle();
+  assert.equal((await texts(unit.log)).at(-1), 'after');
+  assert.deepEqual(unit.problems, [unread, unwritten, null]);
+});
+
 const meddlings: readonly (readonly [title: string, meddle: (log: string) => void, kept: string[]])[] = [
   ['current is unlinked', (log) => unlinkSync(join(log, 'current')), ['second']],
   ['current is replaced', (log) => replaced(join(log, 'current')), ['second']],
