@@ -321,6 +321,16 @@ test('unitd wait gives up with 3 when its time is up', async (t) => {
   assert.match(stderr, /^unitd: not ready: time is up$/m);
 });
 
+test('unitd wait --timeout waits for longer than any timer of node', async (t) => {
+  const { unitd, follow, control } = await bench(t);
+  const { code, stderr } = await unitd('wait', 'web', '--timeout', '30d');
+  assert.deepEqual([code, stderr], [0, ''], 'no warning of an overflow');
+  const waiting = follow('stdout', 'wait', 'db', '--timeout', '30d');
+  await subscribed(control);
+  control.move('db', { state: 'running', ready: true, reason: 'running' });
+  assert.deepEqual(await waiting.ended, { code: 0, signal: null });
+});
+
 test('unitd events into a pipe is one JSON object a line, of the units and types asked for', async (t) => {
   const { follow, control } = await bench(t);
   const events = follow('stdout', 'events', '--unit', 'db', '--type', 'state,removed');

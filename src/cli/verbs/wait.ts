@@ -9,6 +9,7 @@ import { durationOption } from '../duration-option.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { noteHolders } from '../held-above.ts';
+import { armLong } from '../long-timer.ts';
 import { keepStreaming } from '../reconnect.ts';
 import { printable } from '../text-width.ts';
 import { explained } from '../unit-path.ts';
@@ -43,8 +44,7 @@ export async function runWait(context: Context): Promise<ExitCode> {
     Object.assign(outcome, { exitCode, because });
     done.abort();
   };
-  const timer =
-    timeout.value === null ? null : setTimeout(() => end(EXIT.notUp, 'time is up'), timeout.value);
+  const timer = timeout.value === null ? null : armLong(timeout.value, () => end(EXIT.notUp, 'time is up'));
   const seen = (event: EventLine): void => {
     if (done.signal.aborted) return;
     if (event.type === 'removed') return end(EXIT.noSuchUnit, `the file of unit "${event.unit}" was removed`);
@@ -60,7 +60,7 @@ export async function runWait(context: Context): Promise<ExitCode> {
   const query = names.map((name) => `unit=${encodeURIComponent(name)}`).join('&');
   const path = `/v1/events?${query}&type=state,removed&snapshot=1`;
   const stream = await keepStreaming(() => client.stream<EventLine>(path, seen, done.signal), done.signal);
-  if (timer !== null) clearTimeout(timer);
+  timer?.close();
   if (!stream.ok && !done.signal.aborted) return failed(context, stream.failure);
 
   const { exitCode, because } = outcome;
