@@ -7,7 +7,8 @@
 // Turns. Work is done in slices of a few milliseconds with the event loop's turn in between, so that the exits that
 // come in during a large reload are answered in time. Facts go first, then what follows from them; effects that did
 // not fit into the slice of the round that decided them wait in the backlog. Those of one unit keep their order.
-// What changed in a slice is told and written down at its end; where that is thousands, the others come in later ones.
+// What changed in a slice is told and written down at its end, in the order in which it changed; where that is
+// thousands, the others come in later ones.
 import { converge, deliver } from '../core/converge.ts';
 import type { Instant, Output as CoreOutput } from '../core/converge.ts';
 import { newFleet } from '../core/fleet.ts';
@@ -69,10 +70,10 @@ export class Supervisor {
   readonly #looks: Map<string, Look>;
   readonly #armed = new Map<string, Armed>();
   readonly #touched = new Set<string>();
-  /** Units to be shown when this slice is done. */
+  /** Units that have changed in this slice. */
+  readonly #changed = new Set<string>();
+  /** Units to be shown when the slice is done, as far as there is time. */
   readonly #toShow = new Set<string>();
-  /** Those for which there was no time yet. */
-  readonly #stillToShow = new Set<string>();
   #queue: Work[] = [];
   /** By unit, what is still to be done. */
   readonly #backlog = new Map<string, CoreOutput[]>();
@@ -143,14 +144,14 @@ export class Supervisor {
     this.#queue = [];
     this.#backlog.clear();
     this.#onDecided = [];
+    this.#changed.clear();
     this.#toShow.clear();
-    this.#stillToShow.clear();
     this.#fleet.units.clear();
     this.#fleet.dirty.clear();
   }
 
   #hasWork(): boolean {
-    return this.#hasTurns() || this.#stillToShow.size > 0;
+    return this.#hasTurns() || this.#toShow.size > 0;
   }
 
   #hasTurns(): boolean {
@@ -241,7 +242,7 @@ export class Supervisor {
         return;
       }
       case 'touched':
-        this.#toShow.add(output.unit);
+        this.#changed.add(output.unit);
         return;
       case 'forgotten':
         this.#forget(output.unit);
@@ -266,24 +267,22 @@ export class Supervisor {
     }
   }
 
-  /** What has just changed comes first; of the others one at least, so that no storm of changes holds them up for good. */
+  /** One at least: however busy, all are told in the end. What is due is known at once all the same. */
   #showUntil(endMs: number): void {
-    const isOver = (): boolean => this.#ports.clock.monotonicMs() >= endMs;
+    for (const name of this.#changed) {
+      const unit = this.#fleet.units.get(name);
+      if (unit !== undefined) this.#arm(name, deadlineOf(unit.state.phase));
+      this.#toShow.add(name);
+    }
+    this.#changed.clear();
     for (const name of this.#toShow) {
-      if (isOver()) break;
+      this.#toShow.delete(name);
       this.#tell(name);
+      if (this.#ports.clock.monotonicMs() >= endMs) return;
     }
-    for (const name of this.#stillToShow) {
-      this.#tell(name);
-      if (isOver()) break;
-    }
-    for (const name of this.#toShow) this.#stillToShow.add(name);
-    this.#toShow.clear();
   }
 
   #tell(name: string): void {
-    this.#toShow.delete(name);
-    this.#stillToShow.delete(name);
     const unit = this.#fleet.units.get(name);
     if (unit === undefined) return;
     this.#guard(name, () => {
@@ -294,7 +293,6 @@ export class Supervisor {
 
   #show(unit: Unit): void {
     const { name } = unit.spec;
-    this.#arm(name, deadlineOf(unit.state.phase));
     this.#touched.add(name);
     const before = this.#looks.get(name) ?? null;
     const after = lookOf(unit);

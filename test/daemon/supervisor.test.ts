@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
+import { operate } from '../../src/core/operate.ts';
 import { command, unitSpec } from '../unit/core/unit-spec.ts';
 import { FAILURE, SUCCESS, createRig } from './rig.ts';
 import type { Rig } from './rig.ts';
@@ -98,6 +99,23 @@ test('Supervisor: a unit that changes in every slice keeps no other from being t
   assert.deepEqual(
     names.filter((name) => !running.has(name)),
     [],
+  );
+});
+
+test('Supervisor: what there was no time to tell is told before what changes later', async () => {
+  const rig: Rig = createRig({ onLook: () => rig.clock.advance(5) });
+  rig.processes.define('/bin/main', { ignores: ['SIGTERM'] });
+  rig.load(...['a', 'b', 'c'].map((name) => unitSpec(name)));
+  await rig.rest();
+  rig.supervisor.change((fleet, instant, outputs) => {
+    for (const name of ['a', 'b']) operate(fleet, name, 'stop', instant, outputs);
+  });
+  rig.operate('c', 'stop');
+  await rig.rest();
+  const stopping = rig.told.filter(({ to }) => to.state === 'stopping');
+  assert.deepEqual(
+    stopping.map(({ name }) => name),
+    ['a', 'b', 'c'],
   );
 });
 
