@@ -98,6 +98,8 @@ export function adopt(earlier: Earlier, fleet: Fleet, ports: Ports): Adoption {
     const { state, activation, cycle, removed } = record;
     fleet.units.set(name, newUnit(spec));
     amend(fleet, name, { state, activation, cycle, removed });
+    // Words to come count from the last one on that still stands.
+    fleet.seq = Math.max(fleet.seq, activation?.seq ?? 0);
     adopted.push(adoptProcesses(name, record, earlier.spawned.get(name) ?? null, ports));
   }
   regraph(fleet);

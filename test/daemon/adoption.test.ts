@@ -106,6 +106,7 @@ test('adopt: a unit keeps its state, its counts and its words', () => {
     activation: 3,
   });
   assert.deepEqual([unit?.activation, unit?.cycle, unit?.removed], [activation, 'command changed', true]);
+  assert.equal(fleet.seq, 2, 'words to come are later ones');
   assert.deepEqual(adopted, [{ name: 'web', processes: [], facts: [] }]);
   assert.ok(fleet.dirty.has('web'), 'it is looked at');
 });
