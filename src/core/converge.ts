@@ -81,7 +81,8 @@ function ended(
   }
   const action = field === 'onFailure' ? spec.failureAction : spec.successAction;
   if (action === 'exit' && !fleet.shuttingDown) {
-    const exit = fleet.units.get(spec.name)?.state.history.at(-1);
+    // What was refused has not run: its last exit is of an earlier life.
+    const exit = isRefusal ? null : fleet.units.get(spec.name)?.state.history.at(-1);
     const code = exit?.code ?? (field === 'onFailure' ? 1 : 0);
     outputs.push({ type: 'exit', unit: spec.name, code: field === 'onFailure' && code === 0 ? 1 : code });
   }

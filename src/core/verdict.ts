@@ -9,7 +9,7 @@
 // wait     While nothing says down: a unit before or after it is being stopped (a stop always goes before a start); a
 //          strong requirement is not up; a unit before it is on its way; a conflicting unit is not down yet. The first
 //          one found is told; finding all would make a target with ten thousand wants cost ten thousand at each event.
-// refuse   A start fails, whatever else it would wait for, when a requisite is neither up nor on its way.
+// refuse   A start fails, whatever else it would wait for, when a requisite is neither up nor on its way, nor in backoff.
 // pending  It moves or will move by itself. A unit in backoff has had its try and does not keep `wants` and `after`
 //          waiting; nor does one that waits for something that will not come by itself.
 import { claimOf, downReason, wantedOf } from './down-reason.ts';
@@ -104,10 +104,11 @@ function lookOn<T>(
   return null;
 }
 
-/** Neither up nor on its way anywhere. */
+/** Neither up nor on its way anywhere, nor to be tried again. */
 function isOut(fleet: Fleet, name: string): boolean {
   const unit = fleet.units.get(name);
-  return unit !== undefined && !isUp(unit) && !unit.verdict.pending;
+  if (unit === undefined || isUp(unit) || unit.state.phase.at === 'backoff') return false;
+  return !unit.verdict.pending;
 }
 
 /** Why `unit` cannot start while its predecessor is as it is. */

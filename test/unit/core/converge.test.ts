@@ -72,6 +72,18 @@ describe('converge: onFailure', () => {
     operate(on, 'web', 'start');
     assert.equal(standing(on, 'web'), 'failed: its requisite "db" is not up');
   });
+  test('a requisite in backoff is waited for', () => {
+    const on = settled(unitSpec('db'), unitSpec('web', { ...OFF, requisite: ['db'] }));
+    crash(on, 'db');
+    operate(on, 'web', 'start');
+    assert.equal(
+      standing(on, 'web'),
+      'waiting: waiting for "db", which exited with code 1 and is to be restarted',
+    );
+    world.passDeadline(on);
+    tellAll(on);
+    assert.equal(standing(on, 'web'), 'running');
+  });
   test('units that lack a requisite and start each other come to an end', () => {
     const on = settled(
       unitSpec('db', OFF),
@@ -100,6 +112,14 @@ describe('converge: failureAction and successAction', () => {
     const on = settled(unitSpec('web', { ...ONCE, successAction: 'exit' }));
     endMain(on, 0);
     assert.deepEqual(exits(on), [{ type: 'exit', unit: 'web', code: 0 }]);
+  });
+  test('a unit that was refused ends it with 1, whatever an earlier run ended with', () => {
+    const web = { ...ONCE, requisite: ['db'], failureAction: 'exit' } as const;
+    const on = settled(unitSpec('db'), unitSpec('web', { ...web, failureAction: 'none' }));
+    crash(on, 'web', 7);
+    load(on, unitSpec('db', OFF), unitSpec('web', web));
+    world.command(on, 'web', 'start');
+    assert.deepEqual(exits(on), [{ type: 'exit', unit: 'web', code: 1 }]);
   });
   test('a unit that is to be restarted does not', () => {
     const on = settled(unitSpec('web', { failureAction: 'exit' }));
