@@ -41,11 +41,15 @@ export interface Stopping {
   readonly helper: Helper | null;
   /** The tree was told to end in this step, beyond being looked at. */
   readonly signalled: boolean;
+  /** When this step's wait began, from which `deadline` counts: monotonic milliseconds. */
+  readonly since: number;
   readonly deadline: Deadline;
   /** Why the run ends; null while an operator's stop is the only reason and main has not exited. */
   readonly ending: Ending | null;
   /** Asked for by an operator, a reload or a dependency: no restart follows. */
   readonly requested: boolean;
+  /** It was cleared since it ended: once at rest it is stopped, and has nothing to wait for. */
+  readonly cleared: boolean;
   /** It came up, so that stop.command and a `completed` make sense. */
   readonly wasUp: boolean;
   /** Its stop timeout passed, so finalSignal was sent. */
@@ -110,11 +114,11 @@ export const NEW_STATE: MachineState = {
 export type MachineEvent =
   | { readonly type: 'start-requested' }
   | { readonly type: 'stop-requested' }
-  /** Whoever stops it will not wait: go on to the final signal. */
+  /** Whoever stops it will not wait: go on to the final signal; what runs after it is ended. */
   | { readonly type: 'hurried' }
   /** A requisite is not up, and will not be by itself. */
   | { readonly type: 'start-refused'; readonly text: string }
-  /** Forget failures and attempts, or every count; a unit at rest becomes plain stopped. */
+  /** Forget failures and attempts, or every count; a unit at rest, or on its way there by itself, becomes plain stopped. */
   | { readonly type: 'cleared'; readonly counts: 'attempts' | 'all' }
   /** The spec was replaced in place. */
   | { readonly type: 'respecified' }

@@ -26,8 +26,10 @@
 // stopping   command -> signal -> final -> post -> sweep, each skipped where there is nothing to do. It is over when
 //            main, the current helper and (killMode control-group and mixed) the whole tree are gone. `requested`
 //            says that an operator, a reload or a dependency wants it down: then it ends in stopped, and restarting
-//            is just that followed by a start. Otherwise core/restart decides between backoff, completed and failed.
-//            What outlives finalSignal, in final or in sweep, is abandoned, and the unit is failed and says so.
+//            is just that followed by a start. Otherwise core/restart decides between backoff, completed and failed,
+//            unless it is cleared meanwhile: then it ends in stopped too. hurried goes on to final, or ends the
+//            stopPost that runs and leaves out those after it. respecified has the new stop settings hold for this
+//            stop: its deadlines, and who has to be gone. What outlives finalSignal, in final or in sweep, is abandoned, and the unit is failed and says so.
 //
 // A failed spawn is an end like any other, not a special case. An uptime long enough to begin the count of restarts
 // again is found by arithmetic at the end of the run, not by a timer.
@@ -73,16 +75,8 @@ function stepAtRest(draft: Draft, phase: AtRest, event: MachineEvent): void {
       if (phase.at !== 'backoff') begin(draft);
       return;
     case 'stop-requested':
-      if (phase.at === 'completed' && !phase.swept) {
-        beginStop(draft, {
-          main: null,
-          helper: null,
-          ending: null,
-          requested: true,
-          readyAt: null,
-          wasUp: true,
-        });
-      } else if (phase.at !== 'stopped') enter(draft, { at: 'stopped', text: null });
+      if (phase.at === 'completed' && !phase.swept) stopCompleted(draft, true);
+      else if (phase.at !== 'stopped') enter(draft, { at: 'stopped', text: null });
       return;
     case 'start-refused':
       if (phase.at === 'stopped') enter(draft, { at: 'failed', text: event.text });
@@ -97,6 +91,11 @@ function stepAtRest(draft: Draft, phase: AtRest, event: MachineEvent): void {
       }
       return;
     case 'hurried':
+      if (phase.at === 'completed' && !phase.swept) {
+        stopCompleted(draft, false);
+        hurry(draft);
+      }
+      return;
     case 'respecified':
     case 'spawned':
     case 'spawn-failed':
@@ -107,6 +106,11 @@ function stepAtRest(draft: Draft, phase: AtRest, event: MachineEvent): void {
     case 'surveyed':
       return;
   }
+}
+
+/** `wasUp`: it has its stop.command. */
+function stopCompleted(draft: Draft, wasUp: boolean): void {
+  beginStop(draft, { main: null, helper: null, ending: null, requested: true, readyAt: null, wasUp });
 }
 
 function stepRunning(draft: Draft, phase: Running, event: MachineEvent): void {

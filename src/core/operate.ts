@@ -1,7 +1,8 @@
 // What an operator's word changes in the fleet. Pure but for the Fleet it amends; converge does the rest.
 //
-// start    The unit is wanted up until stop or release says otherwise; what it requires and has failed is tried again;
-//          of conflicting units it wins. A unit that is up is left alone.
+// start    The unit is wanted up until stop or release says otherwise; what it requires and has failed, or is in
+//          backoff, is tried again at once; of conflicting units it wins. A unit that is up is left alone; one that has
+//          ended and is being tidied up comes back without a pause.
 // stop     Wanted down, whatever files and other units say, until start or release; it survives reloads and restarts.
 // restart  As start; what is there goes down once, with all that requires it or is part of it, and comes back.
 // release  The file's word holds again.
@@ -55,19 +56,19 @@ function bringUp(fleet: Fleet, unit: Unit, instant: Instant, outputs: Outputs): 
   }
   const isContested = conflictsOf(fleet, unit).length > 0;
   amend(fleet, name, { intent: enabled && !isContested ? null : { wanted: 'up', seq } });
-  for (const failed of failedRequirements(fleet, unit)) {
-    deliver(fleet, failed, { type: 'cleared', counts: 'attempts' }, instant, outputs);
+  for (const other of requirementsToRetry(fleet, unit)) {
+    deliver(fleet, other, { type: 'cleared', counts: 'attempts' }, instant, outputs);
   }
-  if (needsStop(unit)) return;
+  if (needsStop(unit) && unit.state.phase.at !== 'stopping') return;
   if (unit.state.phase.at === 'completed' && !isUp(unit)) {
     deliver(fleet, name, { type: 'stop-requested' }, instant, outputs);
   }
   deliver(fleet, name, { type: 'cleared', counts: 'attempts' }, instant, outputs);
 }
 
-/** All that the unit needs or wants, however far up, that has given up. */
-function failedRequirements(fleet: Fleet, unit: Unit): readonly string[] {
-  const failed: string[] = [];
+/** All that the unit needs or wants, however far up, that has ended and is not tried again, or not at once. */
+function requirementsToRetry(fleet: Fleet, unit: Unit): readonly string[] {
+  const ended: string[] = [];
   const seen = new Set([unit.spec.name]);
   const queue = [unit];
   for (const { spec } of queue) {
@@ -76,8 +77,9 @@ function failedRequirements(fleet: Fleet, unit: Unit): readonly string[] {
       if (other === undefined || seen.has(name)) continue;
       seen.add(name);
       queue.push(other);
-      if (other.state.phase.at === 'failed') failed.push(name);
+      const { at } = other.state.phase;
+      if (at === 'failed' || at === 'backoff' || at === 'stopping') ended.push(name);
     }
   }
-  return failed;
+  return ended;
 }

@@ -14,9 +14,10 @@ type StopFacts = Pick<Stopping, 'main' | 'helper' | 'ending' | 'requested' | 're
 export function beginStop(draft: Draft, from: StopFacts): void {
   const { spec, facts } = draft;
   const { main, helper, ending, requested, readyAt, wasUp } = from;
-  const deadline = bound(facts.nowMs, spec.stop.timeoutMs);
-  const flags = { signalled: false, killed: false, abandoned: false, trouble: null };
-  const base = { main, ending, requested, readyAt, wasUp, deadline, ...flags };
+  const since = facts.nowMs;
+  const deadline = bound(since, spec.stop.timeoutMs);
+  const flags = { signalled: false, cleared: false, killed: false, abandoned: false, trouble: null };
+  const base = { main, ending, requested, readyAt, wasUp, since, deadline, ...flags };
   const { command } = spec.stop;
   if (wasUp && command !== null) {
     const stopHelper = spawnHelper(draft, 'stop', 0, command, mainPid(main));
@@ -29,8 +30,9 @@ function enterSignal(draft: Draft, from: Stopping): void {
   const { signal, killMode, timeoutMs } = spec.stop;
   const wholeTree = killMode === 'control-group';
   const occupied = from.main !== null || from.helper !== null;
-  const deadline = bound(facts.nowMs, timeoutMs);
-  const phase: Stopping = { ...from, step: 'signal', deadline, signalled: occupied && wholeTree };
+  const since = facts.nowMs;
+  const deadline = bound(since, timeoutMs);
+  const phase: Stopping = { ...from, step: 'signal', since, deadline, signalled: occupied && wholeTree };
   enter(draft, phase);
   if (!occupied) settle(draft, phase);
   else if (wholeTree) effects.push({ type: 'signal-tree', signal });
@@ -41,8 +43,9 @@ function enterFinal(draft: Draft, from: Stopping): void {
   const { spec, facts, effects } = draft;
   const { killMode, finalSignal, timeoutMs } = spec.stop;
   if (killMode === 'none') return afterFinal(draft, { ...from, main: null, helper: null, abandoned: true });
-  const deadline = facts.nowMs + finalMs(timeoutMs);
-  const phase: Stopping = { ...from, step: 'final', deadline, signalled: true };
+  const since = facts.nowMs;
+  const deadline = since + finalMs(timeoutMs);
+  const phase: Stopping = { ...from, step: 'final', since, deadline, signalled: true };
   enter(draft, phase);
   if (killMode === 'process') signalHeld(draft, phase, finalSignal);
   else effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
@@ -61,6 +64,11 @@ export function hurry(draft: Draft): void {
   const { phase } = draft.state;
   if (phase.at !== 'stopping') return;
   if (phase.step === 'command' || phase.step === 'signal') enterFinal(draft, phase);
+  if (phase.step === 'post' && phase.helper?.process) {
+    killHelper(draft, phase.helper);
+    const trouble = `stopPost[${phase.helper.index}] was ended in a hurry`;
+    postNext(draft, { ...phase, trouble }, draft.spec.stopPost.length);
+  }
 }
 
 /** The held processes are gone: see to the rest of the tree, or go on. */
@@ -84,8 +92,9 @@ function afterFinal(draft: Draft, phase: Stopping): void {
 
 function postNext(draft: Draft, from: Stopping, index: number): void {
   const { spec, facts } = draft;
-  const deadline = bound(facts.nowMs, spec.stop.timeoutMs);
-  const phase: Stopping = { ...from, helper: null, deadline, signalled: false };
+  const since = facts.nowMs;
+  const deadline = bound(since, spec.stop.timeoutMs);
+  const phase: Stopping = { ...from, helper: null, since, deadline, signalled: false };
   const command = spec.stopPost[index];
   if (command === undefined) {
     const last: Stopping = { ...phase, step: 'sweep' };
@@ -122,10 +131,11 @@ export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent)
       hurry(draft);
       return;
     case 'respecified':
-      draft.effects.push({ type: 'limit' });
+      respecified(draft, phase);
       return;
     case 'cleared':
       clearTally(draft, event.counts);
+      enter(draft, { ...phase, cleared: true });
       return;
     case 'start-requested':
     case 'start-refused':
@@ -134,6 +144,17 @@ export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent)
     case 'main-lost':
       return;
   }
+}
+
+/** What the file says of stops holds for this one: it may have ended by that already. */
+function respecified(draft: Draft, phase: Stopping): void {
+  const { timeoutMs } = draft.spec.stop;
+  const isFinal = phase.step === 'final' || (phase.step === 'sweep' && phase.signalled);
+  const deadline = isFinal ? phase.since + finalMs(timeoutMs) : bound(phase.since, timeoutMs);
+  const next: Stopping = { ...phase, deadline };
+  enter(draft, next);
+  draft.effects.push({ type: 'limit' });
+  settle(draft, next);
 }
 
 function runGone(draft: Draft, phase: Stopping, run: number, status: ExitStatus | null): void {
@@ -216,8 +237,8 @@ function surveyed(draft: Draft, phase: Stopping, survivors: boolean): void {
 
 function sweep(draft: Draft, phase: Stopping): void {
   const { finalSignal, timeoutMs } = draft.spec.stop;
-  const deadline = draft.facts.nowMs + finalMs(timeoutMs);
-  enter(draft, { ...phase, deadline, signalled: true });
+  const since = draft.facts.nowMs;
+  enter(draft, { ...phase, since, deadline: since + finalMs(timeoutMs), signalled: true });
   draft.effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
 }
 
@@ -277,6 +298,10 @@ function finish(draft: Draft, phase: Stopping): void {
   }
   if (phase.requested || ending === null) {
     enter(draft, { at: 'stopped', text: phase.killed ? killedText : phase.trouble });
+    return;
+  }
+  if (phase.cleared) {
+    enter(draft, { at: 'stopped', text: ending.text });
     return;
   }
   const uptimeMs = uptime(draft, phase.readyAt);

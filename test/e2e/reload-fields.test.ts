@@ -6,6 +6,7 @@ import { FIELDS, isSpecKey, type SpecKey } from '../../src/core/fields.ts';
 import type { PlanDocument } from '../../src/wire/v1.ts';
 import { withoutControllers } from '../support/controllers.ts';
 import { child, openChannel } from '../support/child.ts';
+import { isAlive } from '../support/processes.ts';
 import { startUnitd } from '../support/unitd.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -153,6 +154,31 @@ test('stop.signal changed in place is what the next stop sends', async (t) => {
     ['up', 'USR1'],
   );
 });
+
+for (const [field, change, cause] of [
+  ['stop.timeout', 'timeout: 1ms', 'stop-timeout'],
+  ['stop.killMode', 'timeout: infinity, killMode: process', 'signal'],
+]) {
+  test(`${field} changed in place holds for a stop that is under way`, async (t) => {
+    const channel = openChannel(t);
+    const unit = (stop: string): string =>
+      `command: ${child.doubleFork} ${channel.path} deaf\nstop: { ${stop} }`;
+    const unitd = await startUnitd(t, { 'web.yaml': unit('timeout: infinity') }, { leavesProcesses: true });
+    const { pid } = await channel.next('grandchild');
+    await channel.next('main');
+    await unitd.until({ web: 'running' });
+    const next = await unitd.follow();
+    const exit = next((line) => line.type === 'exit');
+    await unitd.cli('stop', 'web', '--no-wait');
+    assert.equal((await unitd.unit('web')).unit.state, 'stopping');
+    unitd.write('web.yaml', unit(change ?? ''));
+    assert.equal((await unitd.cli('reload')).code, 0);
+    await unitd.until({ web: 'stopped' });
+    const ended = await exit;
+    assert.equal(ended.type === 'exit' && ended.exit.cause, cause);
+    assert.equal(isAlive(pid), field === 'stop.killMode', 'whether the grandchild lives');
+  });
+}
 
 test('runtimeMax changed in place ends a process that has run longer already', async (t) => {
   const channel = openChannel(t);

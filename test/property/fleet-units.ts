@@ -46,9 +46,10 @@ export function editedSet(random: Random, specs: readonly UnitSpec[], size: numb
     else if (draw < 0.25) edited.push({ ...spec, command: spec.command && command(`/bin/${draw}`) });
     else if (draw < 0.3) edited.push({ ...spec, description: `${draw}` });
     else if (draw < 0.35) edited.push({ ...spec, enabled: !spec.enabled });
-    else if (draw < 0.4)
-      edited.push({ ...spec, stop: { ...spec.stop, timeoutMs: 5_000 }, startTimeoutMs: 7_000 });
-    else if (draw < 0.9) edited.push({ ...spec });
+    else if (draw < 0.4) {
+      const killMode = draw < 0.37 ? 'process' : spec.stop.killMode;
+      edited.push({ ...spec, stop: { ...spec.stop, timeoutMs: 5_000, killMode }, startTimeoutMs: 7_000 });
+    } else if (draw < 0.9) edited.push({ ...spec });
   }
   const names = new Set(edited.map((spec) => spec.name));
   return consistent(

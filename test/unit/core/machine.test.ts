@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formatDuration } from '../../../src/base/duration.ts';
-import { NEW_STATE } from '../../../src/core/machine-state.ts';
+import { deadlineOf, NEW_STATE } from '../../../src/core/machine-state.ts';
+import type { Step } from '../../../src/core/machine-state.ts';
+import { step } from '../../../src/core/machine.ts';
+import type { UnitSpec } from '../../../src/model/unit.ts';
 import { live } from './life.ts';
+import type { Life } from './life.ts';
 import { command, unitSpec } from './unit-spec.ts';
 import type { SpecChange } from './unit-spec.ts';
 
@@ -517,6 +521,20 @@ table('stop, hurried', [
     effects: ['signal 101 SIGKILL'],
   },
   {
+    name: 'stops a oneshot that has completed, without stop.command',
+    given: { type: 'oneshot', stop: { command: command('/bin/bye') } },
+    events: ['start', 'there 1', 'exit 1 0', 'hurry'],
+    phase: 'stopping final',
+    effects: ['survey', 'signal tree SIGKILL', 'survey'],
+  },
+  {
+    name: 'ends the stopPost that runs, and leaves out the next',
+    given: { stopPost: [command('-/bin/a'), command('/bin/b')] },
+    events: [...UP, 'stop', 'exit 1 0', 'tree empty', 'there 2', 'hurry'],
+    phase: 'stopping sweep',
+    effects: ['signal 102 SIGKILL', 'survey'],
+  },
+  {
     name: 'is no time-out',
     events: [...UP, 'hurry', 'exit 1 SIGKILL', 'tree empty'],
     phase: 'stopped',
@@ -692,6 +710,17 @@ table('after the end', [
     phase: 'backoff 1s: exited with code 1',
   },
   {
+    name: 'cleared before it is at rest, it is due at once',
+    events: [...UP, 'exit 1 1', 'clear', 'tree empty'],
+    phase: 'stopped: exited with code 1',
+  },
+  {
+    name: 'cleared before it is at rest, it is due though it would not be restarted',
+    given: { restart: { policy: 'no' } },
+    events: [...UP, 'exit 1 1', 'clear', 'tree empty'],
+    phase: 'stopped: exited with code 1',
+  },
+  {
     name: 'a start during backoff has to clear it first',
     events: [...UP, 'exit 1 1', 'tree empty', 'start'],
     phase: 'backoff 1s: exited with code 1',
@@ -820,6 +849,33 @@ test('step: respecified moves the deadline of a start under way', () => {
   const life = live(unitSpec('web', { startPre: [command('/bin/a')], startTimeoutMs: 4_000 }), events);
   assert.equal(life.phase, 'stopping signal');
 });
+
+test('step: respecified moves the deadline of a stop under way, as of its beginning', () => {
+  const life = live(unitSpec('web', { stop: { timeoutMs: null } }), [...UP, 'wait 1s', 'stop', 'wait 1s']);
+  const told = respecified(life, unitSpec('web', { stop: { timeoutMs: 4_000 } }));
+  assert.equal(deadlineOf(told.state.phase), 5_000);
+});
+
+test('step: respecified, a stop that is to cover the tree no more ends without it', () => {
+  const life = live(unitSpec('web', { stop: { timeoutMs: null } }), [
+    ...UP,
+    'stop',
+    'exit 1 0',
+    'tree alive',
+  ]);
+  assert.equal(life.phase, 'stopping signal');
+  const told = respecified(life, unitSpec('web', { stop: { timeoutMs: null, killMode: 'process' } }));
+  assert.equal(told.state.phase.at, 'stopped');
+  const still = respecified(life, unitSpec('web', { stop: { timeoutMs: null, killMode: 'mixed' } }));
+  assert.deepEqual(
+    [still.state.phase.at, still.effects],
+    ['stopping', [{ type: 'limit' }, { type: 'survey' }]],
+  );
+});
+
+function respecified({ state, nowMs }: Life, spec: UnitSpec): Step {
+  return step(spec, state, { type: 'respecified' }, { nowMs, wallMs: nowMs, random: 0.5, upheld: false });
+}
 
 test('step: every spawn has a fresh run id, which never goes back', () => {
   const life = live(unitSpec('web', { restart: { delayMs: 0 } }), [

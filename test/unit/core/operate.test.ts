@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as world from '../../property/fleet-world.ts';
 import { isHeld } from '../../../src/core/fleet.ts';
+import type { UnitSpec } from '../../../src/model/unit.ts';
 import { crash, load, operate, settled, standing, tellAll } from './fleet-stage.ts';
 import { command, unitSpec } from './unit-spec.ts';
 
@@ -12,6 +13,47 @@ function held(on: world.World, name: string): boolean {
   const unit = on.fleet.units.get(name);
   return unit !== undefined && isHeld(unit);
 }
+
+describe('operate: start', () => {
+  const slow = unitSpec('slow', { stopPost: [command('/bin/tidy')], restart: { delayMs: 30_000 } });
+  /** It has crashed, and its stopPost runs. */
+  const tidying = (...others: readonly UnitSpec[]): world.World => {
+    const on = settled(slow, ...others);
+    on.faults = { ...world.NO_FAULTS, hangs: 1 };
+    crash(on, 'slow');
+    assert.match(standing(on, 'slow'), /^stopping: /);
+    return on;
+  };
+  const endTidying = (on: world.World): void => {
+    world.crash(on, 0);
+    tellAll(on);
+  };
+
+  test('of one that is being tidied up after its end takes no pause', () => {
+    const on = tidying();
+    world.command(on, 'slow', 'start');
+    endTidying(on);
+    assert.equal(standing(on, 'slow'), 'running');
+  });
+  test('reset of one that is being tidied up after its end ends its pause before it begins', () => {
+    const on = tidying();
+    world.command(on, 'slow', 'reset');
+    endTidying(on);
+    assert.equal(standing(on, 'slow'), 'running');
+  });
+  test('of one that requires what is in backoff, or about to be, has that tried at once', () => {
+    const on = tidying(unitSpec('web', { ...OFF, requires: ['slow'] }));
+    world.command(on, 'web', 'start');
+    endTidying(on);
+    assert.equal(standing(on, 'web'), 'running');
+    operate(on, 'web', 'stop');
+    crash(on, 'slow');
+    endTidying(on);
+    assert.match(standing(on, 'slow'), /^backoff: /);
+    operate(on, 'web', 'start');
+    assert.equal(standing(on, 'web'), 'running');
+  });
+});
 
 describe('operate: stop', () => {
   test('holds a unit down that its file wants up', () => {

@@ -57,9 +57,11 @@ describe('reasonOf: not up', () => {
   test('waiting for one that is about to be restarted', () => {
     const on = settled(unitSpec('db'), unitSpec('web', { ...OFF, requires: ['db'] }));
     crash(on, 'db', 7);
-    operate(on, 'web', 'start');
-    world.command(on, 'db', 'stop');
-    assert.equal(standing(on, 'web'), 'waiting: requires "db": stopped by the operator');
+    load(on, unitSpec('db'), unitSpec('web', { requires: ['db'] }));
+    assert.equal(
+      standing(on, 'web'),
+      'waiting: waiting for "db", which exited with code 7 and is to be restarted',
+    );
   });
   test('waiting for one that has ended', () => {
     const once = { restart: { policy: 'no' } } as const;
