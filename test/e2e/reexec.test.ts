@@ -21,6 +21,14 @@ if (${TAKING_OVER}) {
   readSync(openSync(${JSON.stringify(gate)}, 'r'), Buffer.alloc(64));
 }`;
 
+/** An entry that notes what it takes over: the letter's descriptor is the last word of the variable. */
+const notesLetterIn = (file: string): string => `
+if (${TAKING_OVER}) {
+  const { appendFileSync, readFileSync } = require('node:fs');
+  const fd = process.env.UNITD_HANDOVER.split(':')[2];
+  appendFileSync(${JSON.stringify(file)}, readFileSync('/proc/self/fd/' + fd, 'utf8') + '\\n');
+}`;
+
 const ROUNDS = Number(process.env['UNITD_TEST_ROUNDS'] ?? 10);
 
 /** Resolves when the process is a zombie: its parent has not looked yet. */
@@ -219,6 +227,25 @@ for (const { as, skip, options } of USERS) {
     },
   );
 }
+
+test('every version knows since when this process has been the only daemon, and finds its trees from there', async (t) => {
+  const [channel, letters] = [openChannel(t), join(temporaryDirectory(t), 'letters')];
+  const versions = versionsOf(t);
+  versions.install('7.0.0', notesLetterIn(letters)).use();
+  const files = { 'web.yaml': `command: ${child.announce} ${channel.path}` };
+  const unitd = await startUnitd(t, files, { program: versions.program, args: ['--fence', 'session'] });
+  const { pid } = await channel.next('up');
+  for (let round = 0; round < 2; round += 1) await replaced(unitd);
+  const since = readFileSync(letters, 'utf8')
+    .trim()
+    .split('\n')
+    .map((letter): number => JSON.parse(letter).spawnsSinceTicks);
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const startTicks = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  assert.equal(since.length, 2);
+  assert.equal(since[0], since[1]);
+  assert.ok((since[0] ?? Infinity) < startTicks, `${since[0]} is not before ${startTicks}`);
+});
 
 test('clients that wait for something go on waiting, and lose nothing', async (t) => {
   const channel = openChannel(t);

@@ -93,9 +93,18 @@ test('reload and plan are refused while the daemon is stopping, and say so', asy
 test('a second signal hurries: units that would take for ever are killed, and the daemon exits 0', async (t) => {
   const channel = openChannel(t);
   const unitd = await startUnitd(t, {
+    'set-up.yaml': `
+      type: oneshot
+      command: "true"
+      stop: { timeout: infinity, command: sleep infinity }`,
     'db.yaml': `
       command: ${child.ignoreTerm} ${channel.path}
+      requires: [set-up]
       stop: { timeout: infinity }`,
+    'tidy.yaml': `
+      command: sleep infinity
+      stop: { timeout: infinity }
+      stopPost: [${child.ignoreTerm} ${channel.path} tidying]`,
     'app.yaml': `
       command: ${child.ignoreTerm} ${channel.path}
       requires: [db]
@@ -109,10 +118,11 @@ test('a second signal hurries: units that would take for ever are killed, and th
   });
   await channel.next('up', 1);
   await channel.next('pre');
-  await unitd.until({ db: 'running', app: 'running', slow: 'starting' });
+  await unitd.until({ db: 'running', tidy: 'running', app: 'running', slow: 'starting' });
   unitd.signal('SIGTERM');
   await unitd.says('SIGTERM: stopping');
-  await unitd.until({ app: 'stopping', slow: 'stopping', db: 'running' });
+  await unitd.until({ 'set-up': 'completed', app: 'stopping', slow: 'stopping', db: 'running' });
+  await channel.next('tidying');
   await insist(unitd, 'SIGINT');
   assert.deepEqual(await unitd.ended(), { code: 0, signal: null });
   assert.deepEqual(unitd.processes(), []);
