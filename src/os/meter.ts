@@ -5,11 +5,13 @@
 // processes that have moved since: of one whose line in /proc, as it was found, says the same as last time, it would say
 // the same too.
 //
-// pidusage opens a process's `stat` at the first question, and closes it when nobody has asked for a while. Of one that
-// ends between that open and the read it forgets the descriptor. Those are found by where they lead, and closed here: of
-// pids that it has never answered for, since the others' are its own to close, whenever it comes to that.
+// pidusage opens a process's `stat` at the first question, reads it twice, and closes it when nobody has asked for a
+// while. Of one that ends between that open and the first read it forgets the descriptor. Those are found by where they
+// lead, and closed here: of pids that it did not answer for and does not remember. What it remembers it closes itself,
+// and that would be anybody's descriptor by then. Nothing of its interface says whom it remembers, hence its own module.
 import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import pidusage from 'pidusage';
+import history from 'pidusage/lib/history.js';
 import type { ProcessId } from '../model/process.ts';
 import type { Figures, Member } from './ports.ts';
 import { withSpare } from './spare-descriptor.ts';
@@ -30,8 +32,6 @@ interface Sample {
 
 /** How long pidusage keeps the descriptor of a process that is not asked for any more. */
 const PIDUSAGE_MEMORY_MS = 20_000;
-/** After so many samples, at 100 ms or more, its timers have run: it has forgotten whom it was not asked for any more. */
-const PIDUSAGE_MEMORY_SAMPLES = 400;
 
 function identity({ pid, startTicks }: ProcessId): string {
   return `${pid} ${startTicks}`;
@@ -52,9 +52,11 @@ async function readStats(pids: number[]): Promise<ReadonlyMap<number, pidusage.S
   );
 }
 
-/** Closes the descriptors of this process that lead to the `stat` of any of `pids`. */
-function closeStats(pids: readonly number[]): void {
-  const stats = new Set(pids.map((pid) => `/proc/${pid}/stat`));
+/** Closes the descriptors that pidusage has forgotten of these, for whom it had no answer. */
+function closeForgotten(pids: readonly number[]): void {
+  const forgotten = pids.filter((pid) => history.get(pid, PIDUSAGE_MEMORY_MS) === undefined);
+  if (forgotten.length === 0) return;
+  const stats = new Set(forgotten.map((pid) => `/proc/${pid}/stat`));
   for (const fd of withSpare(() => readdirSync('/proc/self/fd'))) {
     if (stats.has(leadsTo(fd))) closeSync(Number(fd));
   }
@@ -95,24 +97,6 @@ export interface PidMeter {
  */
 export function createPidMeter(monotonicMs: () => number): PidMeter {
   const samples = new Map<string, Sample>();
-  let count = 0;
-  /** By pid, the last sample that pidusage had an answer for: until it forgets them, their descriptors are its own. */
-  const answered = new Map<number, number>();
-
-  const closeForgotten = (
-    asked: ReadonlySet<number>,
-    answers: ReadonlyMap<number, pidusage.Status>,
-  ): void => {
-    count += 1;
-    const forgotten: number[] = [];
-    for (const pid of asked) {
-      if (answers.has(pid)) answered.set(pid, count);
-      else if (!answered.has(pid)) forgotten.push(pid);
-    }
-    if (forgotten.length > 0) closeStats(forgotten);
-    if (count % PIDUSAGE_MEMORY_SAMPLES !== 0) return;
-    for (const [pid, last] of answered) if (last <= count - PIDUSAGE_MEMORY_SAMPLES) answered.delete(pid);
-  };
 
   const sample = async (
     trees: ReadonlyMap<string, readonly Member[]>,
@@ -126,7 +110,7 @@ export function createPidMeter(monotonicMs: () => number): PidMeter {
     }
     const atMs = monotonicMs();
     const read = await readStats([...moved]);
-    closeForgotten(moved, read);
+    closeForgotten([...moved].filter((pid) => !read.has(pid)));
 
     const usages = new Map<string, Figures>();
     for (const [key, members] of trees) {

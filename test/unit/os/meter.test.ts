@@ -130,6 +130,26 @@ test('PidMeter.sample() leaves no descriptor open of a process that ends while p
   assert.equal(openStats(pid), 0);
 });
 
+test('PidMeter.sample() leaves to pidusage the descriptor of a process that ends between its two reads', async (t) => {
+  const cat = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
+  const pid = cat.pid ?? 0;
+  const stat = processStat(pid);
+  assert.ok(stat !== null);
+  const { read } = fs;
+  let reads = 0;
+  t.mock.method(fs, 'read', (...args: Parameters<typeof read>): void => {
+    const again = (): void => read(...args);
+    reads += 1;
+    if (reads < 2) return again();
+    cat.once('exit', again);
+    cat.kill('SIGKILL');
+    return undefined;
+  });
+  await createPidMeter(() => 0).sample(new Map([['cat', [stat]]]));
+  assert.equal(reads, 2);
+  assert.equal(openStats(pid), 1);
+});
+
 test('PidMeter.sample() leaves to pidusage the descriptor of a process that it has answered for', async () => {
   const cat = spawn('cat', { stdio: ['pipe', 'ignore', 'ignore'] });
   const pid = cat.pid ?? 0;
