@@ -4,10 +4,10 @@
 // `environment`; the environmentFiles in their order (as in systemd, files win over the field); UNITD_UNIT and
 // INVOCATION_ID; what the step adds (MAINPID, SERVICE_RESULT).
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { parseEnv } from 'node:util';
 import type { SpawnFailure } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { lookupUser } from '../os/users.ts';
+import { readEnvironment } from './environment-file.ts';
 
 export type EnvironmentResult =
   | { readonly ok: true; readonly environment: Readonly<Record<string, string>> }
@@ -51,11 +51,17 @@ export function environmentOf(sources: EnvironmentSources): EnvironmentResult {
   };
   for (const { path, optional } of spec.environmentFiles) {
     const read = textOf(path);
-    if (read.ok) Object.assign(environment, parseEnv(read.text));
-    else if (!optional || read.errno !== 'ENOENT') {
+    if (!read.ok) {
+      if (optional && read.errno === 'ENOENT') continue;
       const reason = `environment file ${JSON.stringify(path)} cannot be read: ${read.why}`;
       return { ok: false, failure: { stage: 'command', errno: read.errno, reason } };
     }
+    const given = readEnvironment(read.text);
+    if (!given.ok) {
+      const reason = `environment file ${JSON.stringify(`${path}:${given.line}`)} cannot be read: ${given.why}`;
+      return { ok: false, failure: { stage: 'command', errno: null, reason } };
+    }
+    Object.assign(environment, given.variables);
   }
   Object.assign(environment, { UNITD_UNIT: spec.name, INVOCATION_ID: invocationId }, variables);
   return { ok: true, environment };

@@ -107,6 +107,18 @@ test('environmentOf: a file that is missing is named with its errno, and passed 
   assert.equal(environmentFor({ environmentFiles: [{ path, optional: true }] }).ok, true);
 });
 
+test('environmentOf: what is wrong in a file is named with its line', (t) => {
+  const path = scratch(t)('wrong.env', 'A=1\nB="2\n');
+  assert.deepEqual(environmentFor({ environmentFiles: [{ path, optional: true }] }), {
+    ok: false,
+    failure: {
+      stage: 'command',
+      errno: null,
+      reason: `environment file "${path}:2" cannot be read: a quote is not closed`,
+    },
+  });
+});
+
 test('environmentOf: optional excuses a missing file only, not a directory', (t) => {
   const path = join(scratch(t)('there', ''), '..');
   const made = environmentFor({ environmentFiles: [{ path, optional: true }] });
