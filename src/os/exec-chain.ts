@@ -44,7 +44,17 @@ function shown(value: number): string {
 }
 
 function limitFailure(limits: SpawnRequest['limits']): SpawnFailure | null {
-  if (Object.keys(limits).length === 0 || hasCapability('sysResource')) return null;
+  if (Object.keys(limits).length === 0) return null;
+  const nofile = limits.nofile === undefined ? 0 : numeric(limits.nofile.hard);
+  // getrlimit(2): that goes for the privileged too.
+  const most = Number(readFileSync('/proc/sys/fs/nr_open', 'utf8'));
+  if (nofile > most) {
+    return resourcesFailure(
+      'EPERM',
+      `the hard limit nofile of ${shown(nofile)} is above fs.nr_open, ${most}`,
+    );
+  }
+  if (hasCapability('sysResource')) return null;
   for (const name of LIMIT_NAMES) {
     const limit = limits[name];
     if (limit === undefined) continue;

@@ -2,7 +2,7 @@
 // checkPrerequisites() without a start.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -160,6 +160,13 @@ test('spawn() with a umask refuses a variable that no shell would pass on', () =
   assert.match(failure.reason, /variable "a\.b" does not pass through \/bin\/sh/);
 });
 
+test('spawn() refuses a limit on open files that nobody may have', () => {
+  const most = readFileSync('/proc/sys/fs/nr_open', 'utf8').trim();
+  const failure = spawnFailure({ argv: ['true'], limits: { nofile: { soft: 1024, hard: 'unlimited' } } });
+  const reason = `the hard limit nofile of unlimited is above fs.nr_open, ${most}`;
+  assert.deepEqual(failure, { stage: 'resources', errno: 'EPERM', reason });
+});
+
 test('checkPrerequisites() finds nothing wrong with a good request', () => {
   const request = spawnRequest({
     argv: ['true'],
@@ -178,7 +185,7 @@ test('checkPrerequisites() of an unprivileged daemon names what only root may do
     { supplementaryGroups: ['daemon'] },
     { nice: -5 },
     { oomScoreAdjust: -500 },
-    { limits: { memlock: { soft: 1, hard: 'unlimited' }, nofile: { soft: 1, hard: 1e9 } } },
+    { limits: { memlock: { soft: 1, hard: 'unlimited' }, nofile: { soft: 1, hard: 1024 } } },
     { user: 'nobody' },
     { nice: 5, umask: 0o077, noNewPrivileges: true },
   ];
