@@ -270,9 +270,9 @@ export class Supervisor {
   /** One at least: however busy, all are told in the end. What is due is known at once all the same. */
   #showUntil(endMs: number): void {
     for (const name of this.#changed) {
-      const unit = this.#fleet.units.get(name);
-      if (unit !== undefined) this.#arm(name, deadlineOf(unit.state.phase));
       this.#toShow.add(name);
+      const unit = this.#fleet.units.get(name);
+      if (unit !== undefined) this.#guard(name, () => this.#arm(name, deadlineOf(unit.state.phase)));
     }
     this.#changed.clear();
     for (const name of this.#toShow) {
