@@ -47,14 +47,23 @@ export async function requestLines(
 /** Whether the body came to its end. */
 async function eachLine(answer: IncomingMessage, line: (text: string) => void): Promise<boolean> {
   return new Promise((resolve) => {
-    let rest = '';
+    // Joined only when its end has come: a line may be long, and be of many chunks.
+    let begun: string[] = [];
+    const lineEnded = (): void => {
+      const text = begun.join('');
+      begun = [];
+      if (text !== '') line(text);
+    };
     answer.on('data', (chunk: string) => {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop() ?? '';
-      for (const text of lines) if (text !== '') line(text);
+      const [first = '', ...others] = chunk.split('\n');
+      begun.push(first);
+      for (const other of others) {
+        lineEnded();
+        begun.push(other);
+      }
     });
     answer.on('end', () => {
-      if (rest !== '') line(rest);
+      lineEnded();
       resolve(true);
     });
     answer.on('error', () => resolve(false));

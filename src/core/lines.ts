@@ -28,6 +28,7 @@ export function splitLines(
   let start = 0;
   if (carry.length > 0) {
     const newline = chunk.indexOf(NEWLINE);
+    if (newline === -1 && carry.length + chunk.length <= maxPiece) return longerCarry(carry, chunk);
     const joined = joinedBytes(carry, chunk, newline === -1 ? chunk.length : newline);
     if (newline === -1) return emitBeginning(joined, 0, joined.length, maxPiece, emit);
     emitLine(joined, 0, joined.length, maxPiece, emit);
@@ -65,6 +66,23 @@ function emitBeginning(
   let at = start;
   for (; end - at > maxPiece; at += maxPiece) emit(source, at, at + maxPiece, false);
   return at === end ? NOTHING_CARRIED : joinedBytes(NOTHING_CARRIED, source.subarray(at, end), end - at);
+}
+
+/** How much is in use of a buffer that was made with room for more. */
+const usedBytes = new WeakMap<ArrayBufferLike, number>();
+
+/** Written behind `carry` where there is room, so that a line of many chunks is not copied anew for each of them. */
+function longerCarry(carry: Uint8Array, chunk: Uint8Array): Uint8Array {
+  const length = carry.length + chunk.length;
+  let { buffer } = carry;
+  // Another count: somebody has gone on from this carry before.
+  if (usedBytes.get(buffer) !== carry.length || buffer.byteLength < length) {
+    buffer = new ArrayBuffer(2 * length);
+    new Uint8Array(buffer).set(carry);
+  }
+  new Uint8Array(buffer).set(chunk, carry.length);
+  usedBytes.set(buffer, length);
+  return new Uint8Array(buffer, 0, length);
 }
 
 function joinedBytes(first: Uint8Array, second: Uint8Array, secondLength: number): Uint8Array {

@@ -78,8 +78,8 @@ export async function* linesBackwards(
   end: number,
 ): AsyncGenerator<{ readonly start: number; readonly line: Buffer }> {
   const NEWLINE = 10;
-  /** Bytes from `at` up to what has been handed out. */
-  let held: Buffer = Buffer.alloc(0);
+  /** What lies between `at` and the last line handed out, the blocks as they were read: all of one line. */
+  let held: Buffer[] = [];
   let at = end;
   while (at > 0) {
     const length = Math.min(BLOCK_BYTES, at);
@@ -87,14 +87,19 @@ export async function* linesBackwards(
     const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(length), 0, length, at);
     // Emptied by someone while it is read.
     if (bytesRead < length) return;
-    held = held.length === 0 ? buffer : Buffer.concat([buffer, held]);
+    let rest = buffer;
     for (;;) {
-      // The newline that ends the last line held does not begin it.
-      const newline = held.length < 2 ? -1 : held.lastIndexOf(NEWLINE, held.length - 2);
+      // The newline that ends a line does not begin it.
+      const last = held.length > 0 ? rest.length - 1 : rest.length - 2;
+      const newline = last < 0 ? -1 : rest.lastIndexOf(NEWLINE, last);
       if (newline === -1) break;
-      yield { start: at + newline + 1, line: held.subarray(newline + 1, held.length) };
-      held = held.subarray(0, newline + 1);
+      const beginning = rest.subarray(newline + 1);
+      const line = held.length === 0 ? beginning : Buffer.concat([beginning, ...held.toReversed()]);
+      held = [];
+      yield { start: at + newline + 1, line };
+      rest = rest.subarray(0, newline + 1);
     }
+    if (rest.length > 0) held.push(rest);
   }
-  if (held.length > 0) yield { start: 0, line: held };
+  if (held.length > 0) yield { start: 0, line: Buffer.concat(held.toReversed()) };
 }

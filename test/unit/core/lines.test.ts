@@ -34,6 +34,29 @@ for (const [title, chunks, maxPiece, pieces, carry] of rows) {
   test(`splitLines ${title}`, () => assert.deepEqual(split(chunks, maxPiece), { pieces, carry }));
 }
 
+test('splitLines moves what it carries seldom, however many chunks a line has', () => {
+  const buffers = new Set<ArrayBufferLike>();
+  let carry = NOTHING_CARRIED;
+  const unexpected = (): never => assert.fail('no line has ended');
+  for (let at = 0; at < 1000; at += 1) {
+    carry = splitLines(carry, Buffer.from(`${at},`), Infinity, unexpected);
+    buffers.add(carry.buffer);
+  }
+  assert.equal(Buffer.from(carry).toString(), Array.from({ length: 1000 }, (_, at) => `${at},`).join(''));
+  assert.ok(buffers.size <= 15, `moved ${buffers.size} times`);
+});
+
+test('splitLines goes on twice from one carry without mixing the two', () => {
+  const after = (carry: Uint8Array, text: string): Uint8Array =>
+    splitLines(carry, Buffer.from(text), 8, () => assert.fail('no line has ended'));
+  const carry = after(after(NOTHING_CARRIED, 'a'), 'b');
+  const carries = [carry, after(carry, '1'), after(carry, '2')];
+  assert.deepEqual(
+    carries.map((bytes) => Buffer.from(bytes).toString()),
+    ['ab', 'ab1', 'ab2'],
+  );
+});
+
 test('newlinesIn counts newlines at both ends and in the middle', () => {
   assert.equal(newlinesIn(Buffer.from('\na\n\nb\n')), 4);
   assert.equal(newlinesIn(Buffer.from('ab')), 0);
