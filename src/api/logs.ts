@@ -1,6 +1,7 @@
 // GET /v1/units/{name}/logs: lines of a unit's log, kept ones and, with `follow`, those to come.
 // The reader of the log is asked for the next line only when the client has room: nothing is queued or dropped.
 import { parseDuration } from '../base/duration.ts';
+import { isDay, nearestMoment } from '../base/moment.ts';
 import type { LogLine } from '../wire/v1.ts';
 import { problemReply } from './exchange.ts';
 import type { Route } from './exchange.ts';
@@ -31,11 +32,11 @@ function since(nowWall: number): Parameter<number | null> {
     repeatable: false,
     read: ([text]) => {
       const ago = parseDuration(text);
-      if (ago !== null) return nowWall - ago;
+      if (ago !== null) return nearestMoment(nowWall - ago);
       // The `+` of an offset stands for a blank in a query, and hardly anybody writes %2B.
       const time = text.replace(/ (\d\d:\d\d)$/, '+$1');
-      const wall = TIME.test(time) ? Date.parse(time) : Number.NaN;
-      return Number.isNaN(wall) ? undefined : wall;
+      const wall = TIME.test(time) && isDay(time.slice(0, 10)) ? Date.parse(time) : Number.NaN;
+      return Number.isNaN(wall) ? undefined : nearestMoment(wall);
     },
   };
 }

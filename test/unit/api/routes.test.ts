@@ -107,6 +107,13 @@ test('refusals: each is a problem document that says what was wrong and what was
       'wrong-query',
       /expected an RFC 3339 time/,
     ],
+    [
+      'GET /v1/units/web/logs?since=2026-02-30T00:00:00Z',
+      '',
+      400,
+      'wrong-query',
+      /expected an RFC 3339 time/,
+    ],
     ['GET /v1/units/web/logs?stream=stdin', '', 400, 'wrong-query', /expected stdout or stderr/],
     ['GET /v1/events?type=state&type=lost', '', 400, 'wrong-query', /expected some of state, exit, usage/],
     ['POST /v1/reload', '{', 400, 'malformed-json', /expected a JSON object/],
@@ -284,6 +291,8 @@ test('GET logs: the query reaches the daemon', async () => {
     ['?since=2026-11-22T10:30:00%2B01:00', { ...none, sinceWall: NOW - 1_800_000 }],
     ['?since=2026-11-22T10:30:00+01:00', { ...none, sinceWall: NOW - 1_800_000 }],
     ['?since=2026-11-22T09:00:00-01:00', { ...none, sinceWall: NOW }],
+    ['?since=104249991d', { ...none, sinceWall: Date.parse('0000-01-01T00:00:00Z') }],
+    ['?since=9999-12-31T23:59:59-01:00', { ...none, sinceWall: Date.parse('9999-12-31T23:59:59.999Z') }],
   ];
   for (const [query] of rows) await all(askLines(control, `GET /v1/units/web/logs${query}`));
   assert.deepEqual(

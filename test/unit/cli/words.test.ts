@@ -97,7 +97,23 @@ test('momentOf() reads how long ago, a time of today, a date and a full time', (
   );
 });
 
-for (const text of ['', 'yesterday', '25:00', '10:61', '2026-13-01', '10']) {
+test('momentOf() of what RFC 3339 cannot say is the nearest that it can', () => {
+  const earliest = Date.parse('0000-01-01T00:00:00Z');
+  for (const agoMs of [9_007_199_222_400_000, 100_000_000_000_000])
+    assert.equal(momentOf('ago', agoMs, NOW), earliest);
+  assert.equal(momentOf('9999-12-31T23:59:59-01:00', null, NOW), Date.parse('9999-12-31T23:59:59.999Z'));
+});
+
+for (const text of [
+  '',
+  'yesterday',
+  '25:00',
+  '10:61',
+  '2026-13-01',
+  '2026-02-30',
+  '2026-02-30T10:00Z',
+  '10',
+]) {
   test(`momentOf() does not take "${text}" for a time`, () => assert.equal(momentOf(text, null, NOW), null));
 }
 
