@@ -1,6 +1,7 @@
 // What a verb is given: where the daemon is, where its words go, what time it is. Verbs touch process.* only here.
 import { resolvePaths } from '../base/paths.ts';
 import type { Paths } from '../base/paths.ts';
+import { outputsOf } from './outputs.ts';
 import { screenOf } from './screen.ts';
 import type { ColorChoice, Screen } from './screen.ts';
 import { given, valueOf } from './verb-spec.ts';
@@ -38,6 +39,7 @@ export function contextOf(invocation: Invocation): Context {
     stateDir: valueOf(invocation, 'state-dir'),
     logDir: valueOf(invocation, 'log-dir'),
   };
+  const { print, note } = outputsOf(invocation.verb === 'logs' || invocation.verb === 'events');
   let out: Screen | undefined;
   let err: Screen | undefined;
   return {
@@ -45,7 +47,7 @@ export function contextOf(invocation: Invocation): Context {
     paths: resolvePaths({ uid, env: socketOf(flags.runtimeDir, flags.socket, env), flags }),
     uid,
     env,
-    // process.stdout and process.stderr open themselves when first looked at, which costs a millisecond each.
+    // Looked at no earlier than needed, as they are opened by that.
     get out() {
       return (out ??= screenOf(process.stdout, env, color));
     },
@@ -53,8 +55,8 @@ export function contextOf(invocation: Invocation): Context {
       return (err ??= screenOf(process.stderr, env, color));
     },
     json: given(invocation, 'json'),
-    print: (text) => void process.stdout.write(text),
-    note: (text) => void process.stderr.write(text),
+    print,
+    note,
     now: Date.now,
   };
 }

@@ -1,14 +1,13 @@
 // The command line from its words to its exit code. Loads only what the verb needs.
 import type { Run } from './context.ts';
 import { contextOf } from './context.ts';
-import { EXIT } from './exit-code.ts';
+import { outputsOf } from './outputs.ts';
 import { plainInvocation } from './plain-arguments.ts';
 import type { Invocation } from './verb-spec.ts';
 import type { RunDaemon } from './run-daemon.ts';
 
 /** Runs one command line; the number is what the process exits with. */
 export async function runCommandLine(argv: readonly string[], runDaemon: RunDaemon): Promise<number> {
-  quietBrokenPipe();
   const invocation = plainInvocation(argv) ?? (await readWithCommander(argv));
   if (typeof invocation === 'number') return invocation;
   const run = await runOf(invocation.verb, runDaemon);
@@ -23,8 +22,9 @@ async function readWithCommander(argv: readonly string[]): Promise<Invocation | 
   const look = { width: Math.min(width ?? 100, 100), palette };
   const reading = readArguments(argv, programVersion(), look);
   if (reading.kind === 'invocation') return reading.invocation;
-  if (reading.stdout !== '') process.stdout.write(reading.stdout);
-  if (reading.stderr !== '') process.stderr.write(reading.stderr);
+  const { print, note } = outputsOf(false);
+  if (reading.stdout !== '') print(reading.stdout);
+  if (reading.stderr !== '') note(reading.stderr);
   return reading.exitCode;
 }
 
@@ -62,19 +62,11 @@ async function runOf(verb: string, runDaemon: RunDaemon): Promise<Run> {
       return (await import('./verbs/schema.ts')).runSchema;
     case 'daemon': {
       const { runDaemonVerb } = await import('./verbs/daemon.ts');
+      // Of a version that is tried: who asked may be gone by then.
+      process.stdout.on('error', () => {});
       return async (context) => runDaemonVerb(context, runDaemon);
     }
     default:
       throw new Error(`no code for verb "${verb}"`);
   }
-}
-
-// `unitd status | head`: the reader has seen enough, which is no failure of ours.
-function quietBrokenPipe(): void {
-  const leave = (error: NodeJS.ErrnoException): void => {
-    if (error.code !== 'EPIPE') throw error;
-    // oxlint-disable-next-line no-process-exit -- a stream that is followed would otherwise go on for ever
-    process.exit(EXIT.done);
-  };
-  process.stdout.on('error', leave);
 }
