@@ -61,10 +61,21 @@ async function lastLine(
   return { end, last };
 }
 
+/** Of a unit without a name, which would be another path of the API, or none. */
+const NAMELESS = /^\/v1\/units\/(?:\/|$)/;
+
+async function nameless(): Promise<{ readonly ok: false; readonly failure: Failure }> {
+  const { noSuchUnit } = await import('./failure.ts');
+  return failed(
+    noSuchUnit('cannot find unit "": the name is empty, expected one of those in "unitd status"'),
+  );
+}
+
 export function clientOf(socket: string): Client {
   return {
     socket,
     async get<T>(path: string): Promise<Reply<T>> {
+      if (NAMELESS.test(path)) return nameless();
       let answer = await requestDocument(socket, path);
       for (let tries = 1; wasNotLookedAt(answer) && tries < MOST_TRIES; tries++) {
         answer = await requestDocument(socket, path);
@@ -86,6 +97,7 @@ export function clientOf(socket: string): Client {
       }
     },
     async post(path, body, progress, signal) {
+      if (NAMELESS.test(path)) return nameless();
       const { connectionFailure, refusal } = await import('./failure.ts');
       let request: StreamRequest = { method: 'POST', path, body, signal };
       for (;;) {
@@ -109,6 +121,7 @@ export function clientOf(socket: string): Client {
         : { ok: true, value: document };
     },
     async stream<T>(path: string, line: (value: T) => void, signal: AbortSignal) {
+      if (NAMELESS.test(path)) return nameless();
       return lines(socket, { method: 'GET', path, body: null, signal }, (text) => {
         const value = parsed<T>(text);
         if (value !== null) line(value);

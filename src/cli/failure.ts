@@ -69,6 +69,11 @@ function unreachable(message: string, hint?: string): Failure {
   return { exitCode: EXIT.unreachable, message, hints: hint === undefined ? [] : [hint], details: null };
 }
 
+/** For a name that is looked for here; with the document that the daemon refuses one with. */
+export function noSuchUnit(detail: string): Failure {
+  return refusal({ type: 'tag:unitd,2026:unknown-unit', title: 'No such unit', status: 404, detail });
+}
+
 /** What a refusal by the daemon means, by its HTTP status. */
 export function refusal(details: ProblemDetails): Failure {
   const hints = details.plan === undefined ? [] : ['see: unitd plan'];

@@ -1,4 +1,5 @@
 // One or several operations of the daemon, waited for: progress while they go, and then each unit's outcome.
+import { setMaxListeners } from 'node:events';
 import type { MovedUnit, OperationDocument } from '../wire/v1.ts';
 import { API_VERSION } from '../wire/v1.ts';
 import type { Client } from './client.ts';
@@ -9,6 +10,7 @@ import { durationOption } from './duration-option.ts';
 import { EXIT } from './exit-code.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Failure, Reply } from './failure.ts';
+import { inTurns } from './in-turns.ts';
 import { catchInterrupt } from './interrupt.ts';
 import { progressView } from './progress.ts';
 import type { Screen } from './screen.ts';
@@ -16,9 +18,6 @@ import { isUp, statePaint, stateSymbol } from './state-look.ts';
 import { nameColumns, printable } from './text-width.ts';
 import { explained } from './unit-path.ts';
 import { given } from './verb-spec.ts';
-
-/** Requests at a time: well below what the daemon accepts in connections, and enough to keep it busy. */
-const AT_ONCE = 64;
 
 export interface Operation {
   /** null for one that moves the whole set. */
@@ -51,16 +50,12 @@ export async function carryOut(
 ): Promise<Outcome> {
   const asked = operations.flatMap(({ unit }) => (unit === null ? [] : [unit]));
   const interrupt = catchInterrupt();
+  // Each request listens to it, which node would take for a leak.
+  setMaxListeners(0, interrupt.signal);
   const view = progressView(context, verb, asked);
-  const replies: Reply<OperationDocument>[] = [];
-  const queue = operations.map((operation, at) => ({ operation, at }));
-  const work = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const { path, body } = next.operation;
-      replies[next.at] = await client.post(path, body, (line) => view.update(line), interrupt.signal);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, operations.length) }, work));
+  const replies = await inTurns(operations, async ({ path, body }) =>
+    client.post(path, body, (line) => view.update(line), interrupt.signal),
+  );
   view.close();
   if (interrupt.signal.aborted) {
     context.note(`detached: ${verb} goes on in the daemon, see: unitd status\n`);

@@ -9,13 +9,22 @@ export function unitPath(name: string, resource?: string): string {
   return resource === undefined ? path : `${path}/${resource}`;
 }
 
-const ASKED_NAME = /"([^"]+)"/;
+/** A request's head may have 16 KiB; this leaves room for the rest of it. */
+const MOST_QUERY_CHARACTERS = 8 * 1024;
+
+/** `&unit=NAME…`; empty where that is too long for a request line: all units are asked for, and the others passed over. */
+export function unitsQuery(names: readonly string[]): string {
+  const query = names.map((name) => `&unit=${encodeURIComponent(name)}`).join('');
+  return query.length > MOST_QUERY_CHARACTERS ? '' : query;
+}
+
+const ASKED_NAME = /"([^"]*)"/;
 const FILE_ENDING = /\.ya?ml$/;
 
 /** The failure, and for an unknown unit the names that were perhaps meant. */
 export async function explained(client: Client, failure: Failure): Promise<Failure> {
   const name = ASKED_NAME.exec(failure.message)?.[1];
-  if (failure.exitCode !== EXIT.noSuchUnit || name === undefined) return failure;
+  if (failure.exitCode !== EXIT.noSuchUnit || !name) return failure;
   const graph = await client.get<GraphDocument>('/v1/units');
   if (!graph.ok) return failure;
   const names = graph.value.units.map((unit) => unit.name);

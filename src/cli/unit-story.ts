@@ -4,6 +4,7 @@ import type { DependencyStatus, LogLine, ProcessNode, UnitDocument } from '../wi
 import type { Client } from './client.ts';
 import type { Context } from './context.ts';
 import { dateAndTime } from './local-time.ts';
+import { inTurns } from './in-turns.ts';
 import { logText } from './log-text.ts';
 import { grouped, shortBytes, shortPercent, sparkline } from './quantities.ts';
 import type { Screen } from './screen.ts';
@@ -27,10 +28,8 @@ export async function printStories(
   client: Client,
   stories: readonly UnitDocument[],
 ): Promise<void> {
-  const texts = await Promise.all(
-    stories.map(async (story) =>
-      storyText(story, await lastLines(client, story.unit.name), context.out, context.now()),
-    ),
+  const texts = await inTurns(stories, async (story) =>
+    storyText(story, await lastLines(client, story.unit.name), context.out, context.now()),
   );
   context.print(texts.join('\n'));
 }

@@ -79,6 +79,34 @@ test('4: no such unit, for every verb that takes one', async (t) => {
   assert.match((await unitd.cli('status', 'wbe')).stderr, /web/, 'it says which was meant');
 });
 
+test('4: an empty name is no unit, for every verb that takes one', async (t) => {
+  const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
+  await unitd.until({ web: 'running' });
+  const verbs = ['status', 'show', 'deps', 'logs', 'wait', 'start', 'stop', 'restart', 'release', 'reset'];
+  const calls = [...verbs.map((verb) => [verb, '']), ['signal', '', 'HUP'], ['events', '--unit', '']];
+  for (const call of calls) {
+    const ran = await unitd.cli(...call);
+    assert.equal(ran.code, 4, `${call.join(' ')}: ${ran.stderr}`);
+    assert.match(ran.stderr, /^unitd: cannot [a-z ]+ unit "": .*, expected [^\n]*\n$/, call.join(' '));
+    assert.equal(ran.stdout, '', call.join(' '));
+  }
+  const mixed = await unitd.cli('status', '', 'web');
+  assert.equal(mixed.code, 4);
+  assert.match(mixed.stdout, /^● web/m, 'the others are told of');
+});
+
+test('4 with --json: a problem document, for every verb that answers with one document', async (t) => {
+  const unitd = await startUnitd(t, {});
+  const verbs = ['status', 'show', 'deps', 'logs', 'wait', 'start', 'stop', 'restart', 'release', 'reset'];
+  for (const verb of verbs) {
+    const ran = await unitd.cli(verb, 'nosuch', '--json');
+    assert.equal(ran.code, 4, verb);
+    const { type, status, detail } = JSON.parse(ran.stdout);
+    assert.deepEqual([type, status], ['tag:unitd,2026:unknown-unit', 404], verb);
+    assert.match(detail, /^cannot [a-z ]+ unit "nosuch": /, verb);
+  }
+});
+
 test('64: a verb, an option or a value that there is not', async (t) => {
   const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
   for (const call of [

@@ -8,6 +8,7 @@ import { graphOf, rootsOf, treesText } from '../dependency-tree.ts';
 import type { Graph } from '../dependency-tree.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
+import { noSuchUnit } from '../failure.ts';
 import { explained } from '../unit-path.ts';
 import { given } from '../verb-spec.ts';
 
@@ -21,10 +22,7 @@ export async function runDeps(context: Context): Promise<ExitCode> {
   const unknown = asked.find((name) => !graph.units.has(name));
   if (unknown !== undefined) {
     const message = `cannot find unit "${unknown}": no unit of that name, expected one of the set`;
-    return failed(
-      context,
-      await explained(client, { exitCode: EXIT.noSuchUnit, message, hints: [], details: null }),
-    );
+    return failed(context, await explained(client, noSuchUnit(message)));
   }
   if (context.json) {
     const kept = asked.length === 0 ? null : reachable(graph, asked);

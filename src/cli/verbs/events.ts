@@ -1,15 +1,17 @@
 // unitd events: what happens, until the process or the daemon ends. A daemon that is replaced by another version says
 // so in its last line; that version is asked for all that came after.
 import { EVENT_TYPES } from '../../wire/v1.ts';
-import type { EventLine } from '../../wire/v1.ts';
+import type { EventLine, GraphDocument } from '../../wire/v1.ts';
 import { clientOf } from '../client.ts';
+import type { Client } from '../client.ts';
 import { failed } from '../report.ts';
 import type { Context } from '../context.ts';
 import { eventText } from '../event-text.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { connectionFailure, unknownChoice, usageFailure } from '../failure.ts';
-import type { Reply } from '../failure.ts';
+import { connectionFailure, noSuchUnit, unknownChoice, usageFailure } from '../failure.ts';
+import type { Failure, Reply } from '../failure.ts';
+import { explained, unitsQuery } from '../unit-path.ts';
 import { given, valuesOf } from '../verb-spec.ts';
 
 export async function runEvents(context: Context): Promise<ExitCode> {
@@ -18,12 +20,17 @@ export async function runEvents(context: Context): Promise<ExitCode> {
   const unknown = types.find((type) => !EVENT_TYPES.some((known) => known === type));
   if (unknown !== undefined)
     return failed(context, usageFailure(unknownChoice('--type', unknown, EVENT_TYPES)));
+  const client = clientOf(context.paths.socket);
+  const names = [...new Set(valuesOf(invocation, 'unit').flatMap((value) => value.split(',')))];
+  const ofUnits = unitsQuery(names);
+  if (names.includes('') || (names.length > 0 && ofUnits === '')) {
+    const failure = await unknownAmong(client, names);
+    if (failure !== null) return failed(context, failure);
+  }
   const query = new URLSearchParams();
-  for (const unit of valuesOf(invocation, 'unit')) query.append('unit', unit);
   for (const type of types) query.append('type', type);
   if (given(invocation, 'snapshot')) query.set('snapshot', '1');
   const asJson = context.json || out.width === null;
-  const client = clientOf(context.paths.socket);
   let replacedAfter: number | null = null;
   let reply: Reply<{ readonly complete: boolean }>;
   do {
@@ -33,9 +40,10 @@ export async function runEvents(context: Context): Promise<ExitCode> {
     }
     replacedAfter = null;
     reply = await client.stream<EventLine>(
-      `/v1/events?${query.toString()}`,
+      `/v1/events?${query.toString()}${ofUnits}`,
       (event) => {
         if (event.type === 'daemon' && event.phase === 'replacing') replacedAfter = event.seq;
+        if (ofUnits === '' && names.length > 0 && 'unit' in event && !names.includes(event.unit)) return;
         context.print(`${asJson ? JSON.stringify(event) : eventText(event, out)}\n`);
       },
       new AbortController().signal,
@@ -47,4 +55,15 @@ export async function runEvents(context: Context): Promise<ExitCode> {
     return failed(context, { exitCode: EXIT.unreachable, message, hints: [], details: null });
   }
   return failed(context, connectionFailure(context.paths.socket, 'ECONNRESET'));
+}
+
+/** Why these units cannot be followed, where the daemon is not asked for them by name. */
+async function unknownAmong(client: Client, names: readonly string[]): Promise<Failure | null> {
+  const graph = await client.get<GraphDocument>('/v1/units');
+  if (!graph.ok) return graph.failure;
+  const known = new Set(graph.value.units.map(({ name }) => name));
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown === undefined) return null;
+  const message = `cannot find unit "${unknown}": no unit of that name, expected one of the set`;
+  return explained(client, noSuchUnit(message));
 }

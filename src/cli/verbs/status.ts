@@ -30,7 +30,8 @@ async function allUnits(context: Context, client: Client): Promise<ExitCode> {
 
 async function someUnits(context: Context, client: Client, names: readonly string[]): Promise<ExitCode> {
   const { unitPath, explained } = await import('../unit-path.ts');
-  const replies = await Promise.all(names.map((name) => client.get<UnitDocument>(unitPath(name))));
+  const { inTurns } = await import('../in-turns.ts');
+  const replies = await inTurns(names, async (name) => client.get<UnitDocument>(unitPath(name)));
   const stories = replies.flatMap((reply) => (reply.ok ? [reply.value] : []));
   let worst: ExitCode = EXIT.done;
   for (const reply of replies) {

@@ -8,11 +8,12 @@ import type { Context } from '../context.ts';
 import { durationOption } from '../duration-option.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
+import { noSuchUnit } from '../failure.ts';
 import { noteHolders } from '../held-above.ts';
 import { armLong } from '../long-timer.ts';
 import { keepStreaming } from '../reconnect.ts';
 import { printable } from '../text-width.ts';
-import { explained } from '../unit-path.ts';
+import { explained, unitsQuery } from '../unit-path.ts';
 import { valueOf } from '../verb-spec.ts';
 
 type Goal = 'running' | 'ready' | 'stopped' | 'completed';
@@ -31,10 +32,7 @@ export async function runWait(context: Context): Promise<ExitCode> {
   const unknown = names.find((name) => !status.value.units.some((unit) => unit.name === name));
   if (unknown !== undefined) {
     const message = `cannot wait for unit "${unknown}": no unit of that name, expected one of the set`;
-    return failed(
-      context,
-      await explained(client, { exitCode: EXIT.noSuchUnit, message, hints: [], details: null }),
-    );
+    return failed(context, await explained(client, noSuchUnit(message)));
   }
 
   const latest = new Map<string, StateEvent>();
@@ -46,7 +44,7 @@ export async function runWait(context: Context): Promise<ExitCode> {
   };
   const timer = timeout.value === null ? null : armLong(timeout.value, () => end(EXIT.notUp, 'time is up'));
   const seen = (event: EventLine): void => {
-    if (done.signal.aborted) return;
+    if (done.signal.aborted || !('unit' in event) || !names.includes(event.unit)) return;
     if (event.type === 'removed') return end(EXIT.noSuchUnit, `the file of unit "${event.unit}" was removed`);
     if (event.type !== 'state') return;
     latest.set(event.unit, event);
@@ -57,8 +55,7 @@ export async function runWait(context: Context): Promise<ExitCode> {
     });
     if (met) end(EXIT.done, '');
   };
-  const query = names.map((name) => `unit=${encodeURIComponent(name)}`).join('&');
-  const path = `/v1/events?${query}&type=state,removed&snapshot=1`;
+  const path = `/v1/events?type=state,removed&snapshot=1${unitsQuery(names)}`;
   const stream = await keepStreaming(() => client.stream<EventLine>(path, seen, done.signal), done.signal);
   timer?.close();
   if (!stream.ok && !done.signal.aborted) return failed(context, stream.failure);
