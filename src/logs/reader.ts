@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { NOTHING_CARRIED, splitLines } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
 import type { LogEntry } from '../wire/log-entry.ts';
+import { codeOf, phraseOf } from './fault.ts';
 import { identityOf, statusOf } from './inspect.ts';
 import { Joiner } from './joiner.ts';
 import { COMPRESSED, CURRENT, rotatedFiles } from './names.ts';
@@ -38,7 +39,8 @@ const SAME_TIME_MS = 2;
 /** Owns the descriptor of the file it is in, until close(). */
 export class LogReader {
   readonly #query: LogQuery;
-  readonly #since: string | null;
+  /** As lines have it, and of the history alone: what comes is wanted also when the clock has been set back. */
+  #since: string | null;
   readonly #joiner = new Joiner();
   /** `current` as it was when it was opened, whatever it is called now; null: there was none. */
   #current: Segment | null = null;
@@ -67,17 +69,30 @@ export class LogReader {
     }
     for (const file of files.toReversed()) {
       if (tail.done) break;
-      const segment = await this.#openRotated(file);
-      if (segment === null) continue;
-      try {
-        if (this.#query.sinceMs !== null && segment.modifiedMs < this.#query.sinceMs) break;
-        const end = limited && !segment.compressed ? (await segment.handle.stat()).size : 0;
-        offsets.set(file, limited ? await tail.offsetIn(segment, file.format, end) : 0);
-      } finally {
-        await segment.handle.close();
-      }
+      const offset = limited ? await this.#offsetIn(file, tail) : 0;
+      if (offset === 'too old') break;
+      if (offset !== null) offsets.set(file, offset);
     }
     yield* lastOf(this.#historyFrom(files, offsets, final), this.#query.lines);
+    this.#since = null;
+  }
+
+  /** Where in a rotated file to begin; null: it is gone. */
+  async #offsetIn(file: RotatedFile, tail: Tail): Promise<number | 'too old' | null> {
+    let segment: Segment | null = null;
+    try {
+      segment = await this.#openRotated(file);
+      if (segment === null) return null;
+      if (segment.modifiedMs < (this.#query.sinceMs ?? -Infinity)) return 'too old';
+      const end = segment.compressed ? 0 : (await segment.handle.stat()).size;
+      return await tail.offsetIn(segment, file.format, end);
+    } catch (error) {
+      if (codeOf(error) === null) throw error;
+      // Read once more, for the notice.
+      return 0;
+    } finally {
+      await segment?.handle.close();
+    }
   }
 
   async *#historyFrom(
@@ -164,8 +179,10 @@ export class LogReader {
         (stampMs === newest.stampMs && sequence > newest.sequence),
     );
     const last = files.at(-1);
+    if (last === undefined) return files;
+    const found = await this.#statusOfRotated(last);
     // Before rotating-file-stream renames, it makes an empty file of the new name and removes it: not yet a rotation.
-    if (last !== undefined && ((await this.#statusOfRotated(last))?.status.size ?? 0) === 0) files.pop();
+    if (found === null || (found.status.size === 0 && !found.compressed)) files.pop();
     return files;
   }
 
@@ -184,13 +201,20 @@ export class LogReader {
   }
 
   async *#wholeFile(file: RotatedFile, offset: number): AsyncGenerator<LogEntry> {
-    const segment = await this.#openRotated(file);
-    if (segment === null) return;
+    let segment: Segment | null = null;
     try {
+      segment = await this.#openRotated(file);
+      if (segment === null) return;
       for await (const block of blocksOf(segment, offset)) yield* this.#entriesIn(block, file.format);
       yield* this.#endOfFile(file.format);
+    } catch (error) {
+      if (codeOf(error) === null) throw error;
+      yield* this.#endOfFile(file.format);
+      yield* this.#joiner.rest().filter((entry) => this.#isWanted(entry));
+      // All in it was written before its rotation; its modification time may be that of the damage.
+      if (this.#since === null || file.stampMs >= (this.#query.sinceMs ?? 0)) yield noticeOf(file, error);
     } finally {
-      await segment.handle.close();
+      await segment?.handle.close();
     }
   }
 
@@ -250,6 +274,12 @@ export class LogReader {
     if (wanted !== null && stream !== null && stream !== wanted) return false;
     return this.#since === null || time === null || time >= this.#since;
   }
+}
+
+/** Stands for the lines of a file that cannot be read. */
+function noticeOf({ name }: RotatedFile, error: unknown): LogEntry {
+  const text = `unitd: lines are missing here: cannot read "${name}": ${phraseOf(error)}`;
+  return { time: null, stream: null, text };
 }
 
 async function* lastOf(entries: AsyncIterable<LogEntry>, count: number | null): AsyncGenerator<LogEntry> {

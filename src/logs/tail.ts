@@ -67,15 +67,18 @@ export class Tail {
 
   async #countIn(segment: Segment, format: LogFormat): Promise<void> {
     const { since, lines } = this.#wanted;
+    let found = 0;
     let carry = NOTHING_CARRIED;
     for await (const block of blocksOf(segment, 0)) {
       carry = splitLines(carry, block, Infinity, (source, start, end) => {
         const line = parsedLine(format, bufferOf(source, start, end));
-        if (line.last && this.#matches(line)) this.#found += 1;
+        if (line.last && this.#matches(line)) found += 1;
         if (since !== null && line.time !== null && line.time < since) this.#enough = true;
       });
       if (since !== null && lines === null && this.#enough) break;
     }
+    // Not before the end: what was seen of a damaged file is perhaps not seen again.
+    this.#found += found;
     if (lines !== null && this.#found >= lines) this.#enough = true;
     // A line whose first pieces are in the file before is not worth reading that for.
     if (this.#enough) this.#beyondBytes = LOOKBACK_BYTES + 1;

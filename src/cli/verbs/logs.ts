@@ -1,4 +1,5 @@
 // unitd logs: kept lines of one or several units, and with --follow those to come.
+import { setMaxListeners } from 'node:events';
 import { parseDuration } from '../../base/duration.ts';
 import type { LogLine } from '../../wire/v1.ts';
 import { clientOf } from '../client.ts';
@@ -8,7 +9,8 @@ import type { Context } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { usageFailure } from '../failure.ts';
-import type { Reply } from '../failure.ts';
+import type { Failure, Reply } from '../failure.ts';
+import { inTurns } from '../in-turns.ts';
 import { dateAndTime, momentOf } from '../local-time.ts';
 import { inOrder, readMark } from '../log-order.ts';
 import type { ReadMark } from '../log-order.ts';
@@ -22,6 +24,8 @@ import { given, valueOf } from '../verb-spec.ts';
 const DEFAULT_LINES = 50;
 /** While following several units: how long a line may wait for an earlier one of another unit. */
 const REORDER_MS = 50;
+/** A log that is followed has a connection of its own, of the 512 that the daemon accepts; some are for others. */
+const MOST_FOLLOWED = 500;
 
 interface Wish {
   /** null: all. */
@@ -35,13 +39,18 @@ export async function runLogs(context: Context): Promise<ExitCode> {
   if (!wish.ok) return failed(context, wish.failure);
   const client = clientOf(context.paths.socket);
   const units = [...new Set(context.invocation.operands)];
+  const follow = given(context.invocation, 'follow');
+  if (follow && units.length > MOST_FOLLOWED) {
+    const message = `cannot follow the logs of ${units.length} units: each takes a connection to the daemon, expected at most ${MOST_FOLLOWED}`;
+    return failed(context, usageFailure(message));
+  }
   let isEmpty = true;
   const printed = printer(context, units);
   const print: Print = (lines) => {
     isEmpty &&= lines.length === 0;
     printed(lines);
   };
-  const end = given(context.invocation, 'follow')
+  const end = follow
     ? await followed(client, units, wish.value, print, context.now())
     : await kept(client, units, wish.value, print);
   if (!end.ok) return failed(context, await explained(client, end.failure));
@@ -109,21 +118,29 @@ function logPath(unit: string, wish: Wish, follow: boolean): string {
 
 /** One unit is printed as it comes; several are read whole, for their common order. */
 async function kept(client: Client, units: readonly string[], wish: Wish, print: Print): Promise<StreamEnd> {
-  const never = new AbortController().signal;
   const collected: LogLine[] = [];
-  const single = units.length === 1 ? inBatches(print) : null;
-  const ends = await Promise.all(
-    units.map((unit) =>
-      client.stream<LogLine>(
-        logPath(unit, wish, false),
-        single ?? ((line) => void collected.push(line)),
-        never,
-      ),
-    ),
-  );
+  const take = units.length === 1 ? inBatches(print) : (line: LogLine): void => void collected.push(line);
+  const ends = await inTurns(units, async (unit): Promise<StreamEnd> => {
+    const never = new AbortController().signal;
+    const end = await client.stream<LogLine>(logPath(unit, wish, false), take, never);
+    return end.ok && !end.value.complete ? { ok: false, failure: await cutOff(client, unit) } : end;
+  });
   const ordered = inOrder(collected);
   if (ordered.length > 0) print(wish.lines === null ? ordered : ordered.slice(-wish.lines));
   return ends.find(({ ok }) => !ok) ?? { ok: true, value: { complete: true } };
+}
+
+async function cutOff(client: Client, unit: string): Promise<Failure> {
+  const answer = await client.get(unitPath(unit));
+  const isGone = !answer.ok && answer.failure.exitCode === EXIT.unreachable;
+  return {
+    exitCode: isGone ? EXIT.unreachable : EXIT.failed,
+    message: `cannot read all of the log of unit "${unit}": ${isGone ? 'the daemon has ended' : 'it was cut off'}, expected its last line`,
+    hints: isGone
+      ? ['look again: unitd status']
+      : ['ask again; if it stays so, the log of the daemon says why'],
+    details: null,
+  };
 }
 
 /** Until the process is ended; only a refusal by the daemon comes back. */
@@ -135,6 +152,8 @@ async function followed(
   begunMs: number,
 ): Promise<StreamEnd> {
   const stop = new AbortController();
+  // Each request listens to it, which node would take for a leak.
+  setMaxListeners(0, stop.signal);
   let waiting: LogLine[] = [];
   let timer: NodeJS.Timeout | null = null;
   const flush = (): void => {
@@ -150,12 +169,20 @@ async function followed(
   const ends = units.map((unit) => {
     const mark = readMark();
     let opened = false;
-    return keepStreaming(() => {
+    let isFruitful = false;
+    const open = (): Promise<StreamEnd> => {
       const path = logPath(unit, opened ? { ...wish, ...newSince(mark, begunMs) } : wish, true);
       if (opened) mark.reopened();
       opened = true;
-      return client.stream<LogLine>(path, (line) => mark.isNew(line) && take(line), stop.signal);
-    }, stop.signal);
+      isFruitful = false;
+      const takeNew = (line: LogLine): void => {
+        if (!mark.isNew(line)) return;
+        isFruitful = true;
+        take(line);
+      };
+      return client.stream<LogLine>(path, takeNew, stop.signal);
+    };
+    return keepStreaming(open, stop.signal, { cameNew: () => isFruitful });
   });
   const first = await Promise.race(ends);
   stop.abort();

@@ -1,14 +1,23 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { followLog } from '../../../src/logs/follow.ts';
 import type { FollowQuery } from '../../../src/logs/follow.ts';
 import { readLog } from '../../../src/logs/read.ts';
+import { LogReader } from '../../../src/logs/reader.ts';
 import { LogWriter } from '../../../src/logs/rotate.ts';
 import type { LogSpec } from '../../../src/model/unit.ts';
-import { SPEC, captured, handClock, numbers, temporaryDirectory } from '../../fixtures/log-setup.ts';
+import type { LogEntry } from '../../../src/wire/log-entry.ts';
+import {
+  SPEC,
+  captured,
+  collected,
+  handClock,
+  numbers,
+  temporaryDirectory,
+} from '../../fixtures/log-setup.ts';
 import { cleanUp } from '../../support/cleanup.ts';
 
 interface Followed {
@@ -118,6 +127,46 @@ test('followLog: goes on when the file that it is in has been removed as one too
   );
   await write('5\n');
   assert.deepEqual(await follower.next(1), ['5']);
+});
+
+function cri(second: number, text: string): string {
+  return `2026-11-22T18:00:${String(second).padStart(2, '0')}.000000000Z stdout F ${text}\n`;
+}
+
+test('LogReader: since is of what is there, not of what comes after the clock was set back', async (t) => {
+  const directory = temporaryDirectory(t);
+  const current = join(directory, 'current');
+  writeFileSync(current, cri(10, 'old') + cri(20, 'kept'));
+  const sinceMs = Date.UTC(2026, 10, 22, 18, 0, 15);
+  const reader = new LogReader({ directory, lines: null, sinceMs, stream: null });
+  cleanUp(t, () => reader.close());
+  const texts = async (entries: AsyncIterable<LogEntry>): Promise<string[]> =>
+    (await collected(entries)).map(({ text }) => text);
+  assert.deepEqual(await texts(reader.history(false)), ['kept']);
+  appendFileSync(current, cri(5, 'set back') + cri(30, 'later'));
+  assert.deepEqual(await texts(reader.news()), ['set back', 'later']);
+});
+
+test('followLog: goes on over a rotated file that cannot be read, and says so', async (t) => {
+  const directory = temporaryDirectory(t);
+  const current = join(directory, 'current');
+  mkdirSync(join(directory, '20261122T180001.000Z-0001.cri'));
+  writeFileSync(current, cri(2, 'a'));
+  const follower = followed(t, directory);
+  const notice = (name: string, why: string): string =>
+    `unitd: lines are missing here: cannot read "${name}": ${why}`;
+  assert.deepEqual(await follower.next(2), [
+    notice('20261122T180001.000Z-0001.cri', 'EISDIR: illegal operation on a directory'),
+    'a',
+  ]);
+  // Between two looks: a file that is made and rotated, and damaged when it is found.
+  writeFileSync(join(directory, '20261122T180003.000Z-0003.cri.gz'), 'garbage\n');
+  renameSync(current, join(directory, '20261122T180002.000Z-0002.cri'));
+  writeFileSync(current, cri(4, 'b'));
+  assert.deepEqual(await follower.next(2), [
+    notice('20261122T180003.000Z-0003.cri', 'incorrect header check'),
+    'b',
+  ]);
 });
 
 test('followLog: a log that is made, removed and made again', async (t) => {

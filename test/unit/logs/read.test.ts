@@ -154,6 +154,70 @@ test('readLog: a file that is there in both forms is read once', async (t) => {
   assert.deepEqual(await texts(directory), ['x']);
 });
 
+const WHOLE = gzipSync(cri([11, 'd'.repeat(1000)], [12, 'e']));
+const damages: readonly (readonly [
+  title: string,
+  name: string,
+  damage: (path: string) => void,
+  why: string,
+])[] = [
+  [
+    'cut short',
+    `${SECOND}.gz`,
+    (path) => writeFileSync(path, WHOLE.subarray(0, -9)),
+    'unexpected end of file',
+  ],
+  ['empty', `${SECOND}.gz`, (path) => writeFileSync(path, ''), 'unexpected end of file'],
+  [
+    'not compressed at all',
+    `${SECOND}.gz`,
+    (path) => writeFileSync(path, 'garbage\n'),
+    'incorrect header check',
+  ],
+  [
+    'a compressed directory',
+    `${SECOND}.gz`,
+    (path) => mkdirSync(path),
+    'EISDIR: illegal operation on a directory',
+  ],
+  ['a directory', SECOND, (path) => mkdirSync(path), 'EISDIR: illegal operation on a directory'],
+];
+for (const [title, name, damage, why] of damages) {
+  test(`readLog: a rotated file that is ${title} is a notice among the lines of the others`, async (t) => {
+    const { [FIRST]: first, current } = THREE_FILES;
+    const directory = logOf(temporaryDirectory(t), { [FIRST]: first, current });
+    damage(join(directory, name));
+    const notice = `unitd: lines are missing here: cannot read "${SECOND}": ${why}`;
+    const since = (second: number): number => Date.UTC(2026, 10, 22, 18, 0, second);
+    const around = async (query: Partial<LogQuery>): Promise<string[]> =>
+      // What was read before the damage may be there or not.
+      (await texts(directory, query)).filter((text) => !/^[de]+$/.test(text));
+    assert.deepEqual(await around({}), ['a', 'b', 'c', notice, 'g', 'h', 'i']);
+    assert.deepEqual(await around({ lines: 2 }), ['h', 'i']);
+    assert.deepEqual(await around({ lines: 4 }), [notice, 'g', 'h', 'i']);
+    assert.deepEqual(await around({ lines: 100 }), ['a', 'b', 'c', notice, 'g', 'h', 'i']);
+    assert.deepEqual(await around({ sinceMs: since(3) }), ['c', notice, 'g', 'h', 'i']);
+    assert.deepEqual(await around({ sinceMs: since(21) }), ['g', 'h', 'i']);
+    assert.deepEqual(await around({ stream: 'stderr' }), ['b', notice, 'h']);
+  });
+}
+
+test('readLog: what a damaged file has begun ends there', async (t) => {
+  const directory = logOf(temporaryDirectory(t), {
+    [FIRST]: cri([1, 'a'], [2, 'begun ', '+']),
+    [`${SECOND}.gz`]: '',
+    current: cri([21, 'end'], [22, 'b']),
+  });
+  writeFileSync(join(directory, `${SECOND}.gz`), 'garbage\n');
+  assert.deepEqual(await texts(directory), [
+    'a',
+    'begun ',
+    `unitd: lines are missing here: cannot read "${SECOND}": incorrect header check`,
+    'end',
+    'b',
+  ]);
+});
+
 test('readLog: the last lines of a long file do not cost its reading', async (t) => {
   const directory = logOf(temporaryDirectory(t), {
     current: numbers(1, 60)
