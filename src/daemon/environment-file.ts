@@ -4,7 +4,8 @@
 //   before the name.
 // - Blanks around a value go, those within stay. A # behind a blank, outside of quotes, begins a comment.
 // - 'text' holds anything but a single quote, also line ends. In "text" a backslash is for the next of " \ ` $ and for a
-//   line end, which both go; before anything else it stays. Quoted and plain parts may follow each other.
+//   line end, which both go; before anything else it stays. What is quoted may be followed by more, quoted or plain; in
+//   what is plain a quote is a character like any other.
 // - Outside of quotes a backslash stands for the next character as it is, or joins the next line.
 // - Nothing is expanded.
 
@@ -50,26 +51,34 @@ function endOfLine(text: string, at: number): number {
 function valueAt(text: string, from: number): { readonly text: string; readonly end: number } | null {
   let value = '';
   let blanks = '';
+  let isPlain = false;
   const add = (part: string): void => {
     if (part === '') return;
     value += value === '' ? part : blanks + part;
     blanks = '';
   };
+  const addPlain = (part: string): void => {
+    isPlain ||= part !== '';
+    add(part);
+  };
   for (let at = from; at < text.length;) {
     PLAIN_STOPS.lastIndex = at;
     const stop = PLAIN_STOPS.exec(text);
     if (stop === null) {
-      add(text.slice(at));
+      addPlain(text.slice(at));
       break;
     }
-    add(text.slice(at, stop.index));
+    addPlain(text.slice(at, stop.index));
     const [found] = stop;
     at = stop.index + found.length;
     if (found === '\n') return { text: value, end: at };
+    const isQuote = found === "'" || found === '"';
     if (found === '\\') {
-      if (text[at] !== '\n') add(text[at] ?? '');
+      if (text[at] !== '\n') addPlain(text[at] ?? '');
       at += 1;
-    } else if (found === "'" || found === '"') {
+    } else if (isQuote && isPlain) {
+      add(found);
+    } else if (isQuote) {
       const quoted = found === "'" ? singleQuoted(text, at) : doubleQuoted(text, at);
       if (quoted === null) return null;
       add(quoted.text);

@@ -37,6 +37,11 @@ const ROWS: readonly (readonly [string, string, Readonly<Record<string, string>>
   ],
   ['quotes beside each other, and a comment behind', 'A="a"\'b\'c # d\nB="a" "b"\n', { A: 'abc', B: 'a b' }],
   [
+    'quotes in what is plain',
+    `A={"a": "b"}\nB=it's\nC='a'b"c\nD=\\"x"\n`,
+    { A: '{"a": "b"}', B: "it's", C: 'ab"c', D: '"x"' },
+  ],
+  [
     'a backslash outside of quotes',
     'A=C:\\\\new\nB=a\\\nb\nC=a\\ \nD=\\#x\n',
     {
