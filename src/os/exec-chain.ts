@@ -44,17 +44,7 @@ function shown(value: number): string {
 }
 
 function limitFailure(limits: SpawnRequest['limits']): SpawnFailure | null {
-  if (Object.keys(limits).length === 0) return null;
-  const nofile = limits.nofile === undefined ? 0 : numeric(limits.nofile.hard);
-  // getrlimit(2): that goes for the privileged too.
-  const most = Number(readFileSync('/proc/sys/fs/nr_open', 'utf8'));
-  if (nofile > most) {
-    return resourcesFailure(
-      'EPERM',
-      `the hard limit nofile of ${shown(nofile)} is above fs.nr_open, ${most}`,
-    );
-  }
-  if (hasCapability('sysResource')) return null;
+  if (Object.keys(limits).length === 0 || hasCapability('sysResource')) return null;
   for (const name of LIMIT_NAMES) {
     const limit = limits[name];
     if (limit === undefined) continue;
@@ -68,6 +58,16 @@ function limitFailure(limits: SpawnRequest['limits']): SpawnFailure | null {
     }
   }
   return null;
+}
+
+/** getrlimit(2): it holds for the privileged too. */
+function openFilesFailure({ nofile }: SpawnRequest['limits']): SpawnFailure | null {
+  if (nofile === undefined) return null;
+  const hard = numeric(nofile.hard);
+  const most = Number(readFileSync('/proc/sys/fs/nr_open', 'utf8'));
+  if (hard <= most) return null;
+  const reason = `the hard limit nofile of ${shown(hard)} is above fs.nr_open, ${most}`;
+  return resourcesFailure('EPERM', reason);
 }
 
 function niceFailure(nice: number | null): SpawnFailure | null {
@@ -111,7 +111,8 @@ function limitWords(prlimit: string, limits: SpawnRequest['limits']): string[] {
  */
 export function execChain(request: ChainRequest, identityWords: readonly string[]): ChainResult {
   const { environment, limits, nice, noNewPrivileges, oomScoreAdjust, umask } = request;
-  const refused = limitFailure(limits) ?? niceFailure(nice) ?? oomFailure(oomScoreAdjust);
+  const refused =
+    openFilesFailure(limits) ?? limitFailure(limits) ?? niceFailure(nice) ?? oomFailure(oomScoreAdjust);
   if (refused !== null) return { ok: false, failure: refused };
 
   const chain: string[] = [];
