@@ -2,6 +2,7 @@
 import type { GraphDocument } from '../wire/v1.ts';
 import type { Client } from './client.ts';
 import { EXIT } from './exit-code.ts';
+import { noSuchUnit } from './failure.ts';
 import type { Failure } from './failure.ts';
 
 export function unitPath(name: string, resource?: string): string {
@@ -16,6 +17,19 @@ const MOST_QUERY_CHARACTERS = 8 * 1024;
 export function unitsQuery(names: readonly string[]): string {
   const query = names.map((name) => `&unit=${encodeURIComponent(name)}`).join('');
   return query.length > MOST_QUERY_CHARACTERS ? '' : query;
+}
+
+/** Of the first of `names` that is not among the `known`; null where all are. */
+export async function unknownAmong(
+  client: Client,
+  names: readonly string[],
+  known: { has(name: string): boolean },
+  verb = 'find',
+): Promise<Failure | null> {
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown === undefined) return null;
+  const message = `cannot ${verb} unit "${unknown}": no unit of that name, expected one of the set`;
+  return explained(client, noSuchUnit(message));
 }
 
 const ASKED_NAME = /"([^"]*)"/;

@@ -8,8 +8,7 @@ import { graphOf, rootsOf, treesText } from '../dependency-tree.ts';
 import type { Graph } from '../dependency-tree.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { noSuchUnit } from '../failure.ts';
-import { explained } from '../unit-path.ts';
+import { unknownAmong } from '../unit-path.ts';
 import { given } from '../verb-spec.ts';
 
 export async function runDeps(context: Context): Promise<ExitCode> {
@@ -19,11 +18,8 @@ export async function runDeps(context: Context): Promise<ExitCode> {
   const reverse = given(context.invocation, 'reverse');
   const graph = graphOf(reply.value.units, reverse);
   const asked = context.invocation.operands;
-  const unknown = asked.find((name) => !graph.units.has(name));
-  if (unknown !== undefined) {
-    const message = `cannot find unit "${unknown}": no unit of that name, expected one of the set`;
-    return failed(context, await explained(client, noSuchUnit(message)));
-  }
+  const failure = await unknownAmong(client, asked, graph.units);
+  if (failure !== null) return failed(context, failure);
   if (context.json) {
     const kept = asked.length === 0 ? null : reachable(graph, asked);
     const units = reply.value.units.filter(({ name }) => kept === null || kept.has(name));

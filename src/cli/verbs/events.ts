@@ -3,15 +3,14 @@
 import { EVENT_TYPES } from '../../wire/v1.ts';
 import type { EventLine, GraphDocument } from '../../wire/v1.ts';
 import { clientOf } from '../client.ts';
-import type { Client } from '../client.ts';
 import { failed } from '../report.ts';
 import type { Context } from '../context.ts';
 import { eventText } from '../event-text.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { connectionFailure, noSuchUnit, unknownChoice, usageFailure } from '../failure.ts';
-import type { Failure, Reply } from '../failure.ts';
-import { explained, unitsQuery } from '../unit-path.ts';
+import { connectionFailure, unknownChoice, usageFailure } from '../failure.ts';
+import type { Reply } from '../failure.ts';
+import { unitsQuery, unknownAmong } from '../unit-path.ts';
 import { given, valuesOf } from '../verb-spec.ts';
 
 export async function runEvents(context: Context): Promise<ExitCode> {
@@ -24,7 +23,10 @@ export async function runEvents(context: Context): Promise<ExitCode> {
   const names = [...new Set(valuesOf(invocation, 'unit').flatMap((value) => value.split(',')))];
   const ofUnits = unitsQuery(names);
   if (names.includes('') || (names.length > 0 && ofUnits === '')) {
-    const failure = await unknownAmong(client, names);
+    const graph = await client.get<GraphDocument>('/v1/units');
+    if (!graph.ok) return failed(context, graph.failure);
+    const known = new Set(graph.value.units.map(({ name }) => name));
+    const failure = await unknownAmong(client, names, known);
     if (failure !== null) return failed(context, failure);
   }
   const query = new URLSearchParams();
@@ -55,15 +57,4 @@ export async function runEvents(context: Context): Promise<ExitCode> {
     return failed(context, { exitCode: EXIT.unreachable, message, hints: [], details: null });
   }
   return failed(context, connectionFailure(context.paths.socket, 'ECONNRESET'));
-}
-
-/** Why these units cannot be followed, where the daemon is not asked for them by name. */
-async function unknownAmong(client: Client, names: readonly string[]): Promise<Failure | null> {
-  const graph = await client.get<GraphDocument>('/v1/units');
-  if (!graph.ok) return graph.failure;
-  const known = new Set(graph.value.units.map(({ name }) => name));
-  const unknown = names.find((name) => !known.has(name));
-  if (unknown === undefined) return null;
-  const message = `cannot find unit "${unknown}": no unit of that name, expected one of the set`;
-  return explained(client, noSuchUnit(message));
 }

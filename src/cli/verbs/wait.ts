@@ -8,12 +8,11 @@ import type { Context } from '../context.ts';
 import { durationOption } from '../duration-option.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { noSuchUnit } from '../failure.ts';
 import { noteHolders } from '../held-above.ts';
 import { armLong } from '../long-timer.ts';
 import { keepStreaming } from '../reconnect.ts';
 import { printable } from '../text-width.ts';
-import { explained, unitsQuery } from '../unit-path.ts';
+import { unitsQuery, unknownAmong } from '../unit-path.ts';
 import { valueOf } from '../verb-spec.ts';
 
 type Goal = 'running' | 'ready' | 'stopped' | 'completed';
@@ -29,11 +28,9 @@ export async function runWait(context: Context): Promise<ExitCode> {
   const names = [...new Set(invocation.operands)];
   const status = await client.get<StatusDocument>('/v1/status');
   if (!status.ok) return failed(context, status.failure);
-  const unknown = names.find((name) => !status.value.units.some((unit) => unit.name === name));
-  if (unknown !== undefined) {
-    const message = `cannot wait for unit "${unknown}": no unit of that name, expected one of the set`;
-    return failed(context, await explained(client, noSuchUnit(message)));
-  }
+  const known = new Set(status.value.units.map(({ name }) => name));
+  const failure = await unknownAmong(client, names, known, 'wait for');
+  if (failure !== null) return failed(context, failure);
 
   const latest = new Map<string, StateEvent>();
   const done = new AbortController();
