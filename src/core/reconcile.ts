@@ -67,28 +67,24 @@ export function* planning(
   fleet: Fleet,
   fileForm: FileForm,
 ): Steps<Decision> {
+  // Of several reasons to restart a unit has the one that reached it first, and of units that keep each other down that
+  // stays which came first: neither must hang on who was loaded first.
+  const desired = new Map([...loaded].sort(([a], [b]) => (a < b ? -1 : 1)));
   const changes = new Map<string, readonly FieldChange[]>();
   const replaced = new Set<string>();
-  for (const [name, spec] of loaded) {
+  for (const [name, spec] of desired) {
     yield;
     const unit = fleet.units.get(name);
     if (isReplaced(unit, spec)) replaced.add(name);
     const changed = unit === undefined ? [] : changesOf(unit.spec, spec, fileForm);
     if (unit === undefined || unit.removed || changed.length > 0) changes.set(name, changed);
   }
-  const removed = [...fleet.units.values()].filter((unit) => !unit.removed && !loaded.has(unit.spec.name));
+  const removed = [...fleet.units.values()].filter((unit) => !unit.removed && !desired.has(unit.spec.name));
   if (changes.size === 0 && removed.length === 0) {
     const intake = { graph: null, replaced: new Set<string>() };
-    return { plan: { units: [], unchanged: loaded.size }, intake, changes, alone: [...replaced] };
+    return { plan: { units: [], unchanged: desired.size }, intake, changes, alone: [...replaced] };
   }
 
-  // Of several reasons to restart a unit has the one that reached it first: that must not hang on who was loaded first.
-  const desired = new Map<string, UnitSpec>();
-  for (const name of [...loaded.keys()].sort()) {
-    yield;
-    const spec = loaded.get(name);
-    if (spec !== undefined) desired.set(name, spec);
-  }
   const planned = new Map(removed.map((unit) => [unit.spec.name, removedRow(unit)]));
   let isReordered = removed.length > 0;
   for (const [name, changed] of changes) {
