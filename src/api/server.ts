@@ -139,7 +139,7 @@ async function serve(
     const body = request.method === 'POST' ? await receivedBody(request) : new Uint8Array();
     if (body === null) {
       response.setHeader('Connection', 'close');
-      return await sendReply(response, problemReply(bodyTooLarge()), exchange.hangup);
+      return await sendReply(response, problemReply(bodyTooLarge()));
     }
     const reply = await replyTo(
       {
@@ -152,7 +152,7 @@ async function serve(
       },
       context,
     );
-    await sendReply(response, reply, exchange.hangup);
+    await sendReply(response, reply);
   } catch (error) {
     if (!exchange.hangup.aborted) context.onBug(error);
     // The reply may have begun: only an end before its time tells the client that it is not whole.

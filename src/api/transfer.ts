@@ -34,13 +34,13 @@ export function bodyTooLarge(): ProblemDetails {
 }
 
 /** Resolves when the reply has been handed to the socket, or the client is gone. */
-export async function sendReply(response: ServerResponse, reply: Reply, hangup: AbortSignal): Promise<void> {
+export async function sendReply(response: ServerResponse, reply: Reply): Promise<void> {
   response.setHeader('Cache-Control', 'no-store');
   if (reply.kind === 'stream') {
     response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
     // The headers say that it has begun: a client of events now knows that it misses nothing.
     response.flushHeaders();
-    return sendPieces(response, reply.pieces, hangup);
+    return sendPieces(response, reply.pieces);
   }
   if (reply.allow !== undefined) response.setHeader('Allow', reply.allow);
   if (reply.location !== undefined) response.setHeader('Location', reply.location);
@@ -60,11 +60,7 @@ function* bodyOf(document: unknown): Steps<readonly Buffer[]> {
   return body;
 }
 
-async function sendPieces(
-  response: ServerResponse,
-  pieces: AsyncIterable<string>,
-  hangup: AbortSignal,
-): Promise<void> {
+async function sendPieces(response: ServerResponse, pieces: AsyncIterable<string>): Promise<void> {
   let batch = '';
   let timer: NodeJS.Immediate | null = null;
   const flush = (): void => {
@@ -81,7 +77,8 @@ async function sendPieces(
         // A log that is read from memory to a client as fast must not keep the loop from the units.
         await turnOfTheLoop();
       } else timer ??= setImmediate(flush);
-      if (response.writableNeedDrain) await drained(response, hangup);
+      // Also after a hangup: what ends by itself then has few last words, and what does not is not to pile up here.
+      if (response.writableNeedDrain && !response.destroyed) await drained(response);
       if (response.destroyed) break;
     }
   } finally {
@@ -90,18 +87,16 @@ async function sendPieces(
   response.end();
 }
 
-/** Also at hangup: the pieces then end by themselves. */
-function drained(response: ServerResponse, hangup: AbortSignal): Promise<void> {
+/** Or its client is gone. */
+function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       response.off('drain', done);
-      hangup.removeEventListener('abort', done);
+      response.off('close', done);
       resolve();
     };
-    if (hangup.aborted) return resolve();
     response.on('drain', done);
-    hangup.addEventListener('abort', done);
-    return undefined;
+    response.on('close', done);
   });
 }
 

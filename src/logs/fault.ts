@@ -10,3 +10,8 @@ export function phraseOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return codeOf(error) === null ? message : (message.split(', ')[0] ?? message);
 }
+
+/** Of the file that a failed system call was about; null where it was about an open one. */
+export function pathOf(error: unknown): string | null {
+  return error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : null;
+}

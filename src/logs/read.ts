@@ -1,12 +1,9 @@
-// A unit's log as it is now.
+// A unit's log as it is now. An entry that says so stands for what cannot be read of it.
 import type { LogEntry } from '../wire/log-entry.ts';
 import { LogReader } from './reader.ts';
 import type { LogQuery } from './reader.ts';
 
-/**
- * Throws, as node:fs does, when the directory or `current` cannot be read; one that is not there is an empty log. Of a
- * rotated file that cannot be read, an entry that says so stands for what is missing.
- */
+/** A directory that is not there is an empty log. */
 export async function* readLog(query: LogQuery): AsyncGenerator<LogEntry> {
   const reader = new LogReader(query);
   try {

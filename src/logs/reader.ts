@@ -1,11 +1,12 @@
 // Reads one unit's log over all its files, oldest wanted line first, and on from there as the log grows and is rotated.
-// Neither misses nor repeats a line at a rotation. Waits for nothing: whoever follows says when to look again.
+// Neither misses nor repeats a line at a rotation. Waits for nothing: whoever follows says when to look again. For a
+// file that cannot be read, or the directory, an entry that says so stands in the place of its lines.
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { NOTHING_CARRIED, splitLines } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
 import type { LogEntry } from '../wire/log-entry.ts';
-import { codeOf, phraseOf } from './fault.ts';
+import { codeOf, pathOf, phraseOf } from './fault.ts';
 import { identityOf, statusOf } from './inspect.ts';
 import { Joiner } from './joiner.ts';
 import { COMPRESSED, CURRENT, rotatedFiles } from './names.ts';
@@ -36,7 +37,10 @@ const NEWLINE = 10;
 /** A compressed file has its source's modification time to the millisecond. */
 const SAME_TIME_MS = 2;
 
-/** Owns the descriptor of the file it is in, until close(). */
+/**
+ * Owns the descriptor of the file it is in, until close(). What is wrong with `current` or the directory is said once,
+ * until something can be read again.
+ */
 export class LogReader {
   readonly #query: LogQuery;
   /** As lines have it, and of the history alone: what comes is wanted also when the clock has been set back. */
@@ -49,6 +53,11 @@ export class LogReader {
   #carry: Uint8Array = NOTHING_CARRIED;
   /** The last rotated file that was there when `#current` was opened, or has been read since. */
   #newest: RotatedFile | null = null;
+  /** Why there is no `#current` though there may be a file. */
+  #fault: Error | null = null;
+  /** What was said last of `current` and the directory; null: they have been read since. */
+  #trouble: string | null = null;
+  #hasBegun = false;
 
   constructor(query: LogQuery) {
     this.#query = query;
@@ -57,16 +66,20 @@ export class LogReader {
 
   /** What the log holds now, by the query; `final`: also a line that has begun and not ended. */
   async *history(final: boolean): AsyncGenerator<LogEntry> {
+    try {
+      yield* this.#history(final);
+    } catch (error) {
+      yield* this.#notice(error);
+    }
+  }
+
+  async *#history(final: boolean): AsyncGenerator<LogEntry> {
     const files = await this.#openCurrent();
+    this.#hasBegun = true;
     const tail = new Tail({ lines: this.#query.lines, since: this.#since, stream: this.#query.stream });
     const offsets = new Map<RotatedFile, number>();
     const limited = this.#query.lines !== null || this.#since !== null;
-    if (this.#current !== null && limited) {
-      const { size } = await this.#current.handle.stat();
-      const format = await this.#formatOfCurrent();
-      const tooOld = format === 'raw' && this.#current.modifiedMs < (this.#query.sinceMs ?? 0);
-      this.#position = tooOld ? size : await tail.offsetIn(this.#current, format, size);
-    }
+    if (this.#current !== null && limited) this.#position = await this.#offsetInCurrent(this.#current, tail);
     for (const file of files.toReversed()) {
       if (tail.done) break;
       const offset = limited ? await this.#offsetIn(file, tail) : 0;
@@ -75,6 +88,19 @@ export class LogReader {
     }
     yield* lastOf(this.#historyFrom(files, offsets, final), this.#query.lines);
     this.#since = null;
+  }
+
+  async #offsetInCurrent(current: Segment, tail: Tail): Promise<number> {
+    try {
+      const { size } = await current.handle.stat();
+      const format = await this.#formatOfCurrent();
+      const tooOld = format === 'raw' && current.modifiedMs < (this.#query.sinceMs ?? 0);
+      return tooOld ? size : await tail.offsetIn(current, format, size);
+    } catch (error) {
+      if (codeOf(error) === null) throw error;
+      // Read once more, for the notice.
+      return 0;
+    }
   }
 
   /** Where in a rotated file to begin; null: it is gone. */
@@ -104,7 +130,11 @@ export class LogReader {
       const offset = offsets.get(file);
       if (offset !== undefined) yield* this.#wholeFile(file, offset);
     }
-    yield* this.#toEnd();
+    try {
+      yield* this.#toEnd();
+    } catch (error) {
+      yield* this.#notice(error);
+    }
     if (!final) return;
     // The end of a file that keeps formatted lines may be in the middle of being written; a raw line is as it is.
     if ((await this.#formatOfCurrent()) === 'raw') yield* this.#endOfFile('raw');
@@ -113,9 +143,17 @@ export class LogReader {
 
   /** What has come since the last call, through any number of rotations. */
   async *news(): AsyncGenerator<LogEntry> {
+    try {
+      yield* this.#hasBegun ? this.#news() : this.#history(false);
+    } catch (error) {
+      yield* this.#notice(error);
+    }
+  }
+
+  async *#news(): AsyncGenerator<LogEntry> {
     for (;;) {
       // The name first, then the bytes: a file that has lost its name gets no more, so this read is its last.
-      const named = identityOf(await statusOf(join(this.#query.directory, CURRENT)));
+      const named = identityOf(await statusOf(join(this.#query.directory, CURRENT)).catch(() => null));
       if (this.#current !== null) {
         yield* this.#toEnd();
         if (named === this.#current.identity) return;
@@ -123,6 +161,7 @@ export class LogReader {
       yield* this.#leaveCurrent();
       const files = await this.#openCurrent();
       for (const file of files) yield* this.#wholeFile(file, 0);
+      if (this.#fault !== null) throw this.#fault;
       if (this.#current === null) return;
     }
   }
@@ -156,7 +195,14 @@ export class LogReader {
   async #openCurrent(): Promise<readonly RotatedFile[]> {
     for (;;) {
       const before = await this.#newer();
-      const current = await openSegment(this.#query.directory, CURRENT, null);
+      this.#fault = null;
+      let current: Segment | null = null;
+      try {
+        current = await openSegment(this.#query.directory, CURRENT, null);
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        this.#fault = error;
+      }
       const after = await this.#newer();
       if (before.at(-1)?.name !== after.at(-1)?.name) {
         await current?.handle.close();
@@ -182,7 +228,8 @@ export class LogReader {
     if (last === undefined) return files;
     const found = await this.#statusOfRotated(last);
     // Before rotating-file-stream renames, it makes an empty file of the new name and removes it: not yet a rotation.
-    if (found === null || (found.status.size === 0 && !found.compressed)) files.pop();
+    const isTrial = found !== null && found.status.isFile() && found.status.size === 0 && !found.compressed;
+    if (found === null || isTrial) files.pop();
     return files;
   }
 
@@ -212,7 +259,8 @@ export class LogReader {
       yield* this.#endOfFile(file.format);
       yield* this.#joiner.rest().filter((entry) => this.#isWanted(entry));
       // All in it was written before its rotation; its modification time may be that of the damage.
-      if (this.#since === null || file.stampMs >= (this.#query.sinceMs ?? 0)) yield noticeOf(file, error);
+      if (this.#since === null || file.stampMs >= (this.#query.sinceMs ?? 0))
+        yield noticeOf(file.name, error);
     } finally {
       await segment?.handle.close();
     }
@@ -220,6 +268,7 @@ export class LogReader {
 
   async *#toEnd(): AsyncGenerator<LogEntry> {
     const current = this.#current;
+    if (this.#fault !== null) throw this.#fault;
     if (current === null) return;
     const { size } = await current.handle.stat();
     if (size < this.#position) {
@@ -227,12 +276,14 @@ export class LogReader {
       this.#position = 0;
       this.#carry = NOTHING_CARRIED;
     }
-    if (size === this.#position) return;
-    const format = await this.#formatOfCurrent();
-    for await (const block of blocksOf(current, this.#position)) {
-      this.#position += block.length;
-      yield* this.#entriesIn(block, format);
+    if (size > this.#position) {
+      const format = await this.#formatOfCurrent();
+      for await (const block of blocksOf(current, this.#position)) {
+        this.#position += block.length;
+        yield* this.#entriesIn(block, format);
+      }
     }
+    this.#trouble = null;
   }
 
   async #formatOfCurrent(): Promise<LogFormat> {
@@ -244,6 +295,14 @@ export class LogReader {
     // Until a line has ended, what is there may be the beginning of any format.
     if (bytesRead === HEAD_BYTES || head.includes(NEWLINE)) this.#format = format;
     return format;
+  }
+
+  /** For what cannot be read of `current` or the directory. */
+  *#notice(error: unknown): Generator<LogEntry> {
+    if (codeOf(error) === null) throw error;
+    const notice = noticeOf(pathOf(error) ?? CURRENT, error);
+    if (notice.text !== this.#trouble) yield notice;
+    this.#trouble = notice.text;
   }
 
   #entriesIn(block: Buffer, format: LogFormat): LogEntry[] {
@@ -277,7 +336,7 @@ export class LogReader {
 }
 
 /** Stands for the lines of a file that cannot be read. */
-function noticeOf({ name }: RotatedFile, error: unknown): LogEntry {
+function noticeOf(name: string, error: unknown): LogEntry {
   const text = `unitd: lines are missing here: cannot read "${name}": ${phraseOf(error)}`;
   return { time: null, stream: null, text };
 }

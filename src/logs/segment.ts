@@ -3,6 +3,7 @@
 //
 // A rotated file is compressed and removed while readers are at it. Whoever holds the plain file open reads on; one
 // that opens it too late finds the compressed form, whose bytes and offsets are the same.
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,21 +26,29 @@ export interface Segment {
   readonly modifiedMs: number;
 }
 
-/** null: it is gone, in both forms. The caller closes `handle`. */
+/**
+ * null: it is gone, in both forms. Throws for what is no regular file, without waiting for what a FIFO may bring. The
+ * caller closes `handle`.
+ */
 export async function openSegment(
   directory: string,
   name: string,
   format: LogFormat | null,
 ): Promise<Segment | null> {
   for (const compressed of [false, true]) {
+    const path = join(directory, compressed ? name + COMPRESSED : name);
     let handle: FileHandle;
     try {
-      handle = await open(join(directory, compressed ? name + COMPRESSED : name), 'r');
+      handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (error) {
       if (codeOf(error) === 'ENOENT') continue;
       throw error;
     }
     const status = await handle.stat();
+    if (!status.isFile()) {
+      await handle.close();
+      throw Object.assign(new Error('it is not a regular file'), { code: 'EINVAL', path });
+    }
     return { handle, compressed, format, identity: identityOf(status), modifiedMs: status.mtimeMs };
   }
   return null;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -156,7 +156,7 @@ test('followLog: goes on over a rotated file that cannot be read, and says so', 
   const notice = (name: string, why: string): string =>
     `unitd: lines are missing here: cannot read "${name}": ${why}`;
   assert.deepEqual(await follower.next(2), [
-    notice('20261122T180001.000Z-0001.cri', 'EISDIR: illegal operation on a directory'),
+    notice('20261122T180001.000Z-0001.cri', 'it is not a regular file'),
     'a',
   ]);
   // Between two looks: a file that is made and rotated, and damaged when it is found.
@@ -167,6 +167,42 @@ test('followLog: goes on over a rotated file that cannot be read, and says so', 
     notice('20261122T180003.000Z-0003.cri', 'incorrect header check'),
     'b',
   ]);
+});
+
+test('followLog: says once that the current file cannot be read, and goes on when it can', async (t) => {
+  const directory = temporaryDirectory(t);
+  const current = join(directory, 'current');
+  writeFileSync(join(directory, '20261122T180001.000Z-0001.cri'), cri(1, 'old') + cri(1, 'older'));
+  symlinkSync(current, current);
+  const follower = followed(t, directory, { lines: 2 });
+  const notice = `unitd: lines are missing here: cannot read "${current}": ELOOP: too many symbolic links encountered`;
+  assert.deepEqual(await follower.next(2), ['older', notice]);
+  // Told of by the directory, and as bad as before.
+  writeFileSync(join(directory, 'other'), '');
+  writeFileSync(join(directory, '20261122T180002.000Z-0002.cri'), cri(2, 'rotated'));
+  assert.deepEqual(await follower.next(1), ['rotated']);
+  rmSync(current);
+  writeFileSync(current, cri(3, 'a'));
+  assert.deepEqual(await follower.next(1), ['a']);
+  rmSync(current);
+  mkdirSync(current);
+  assert.deepEqual(await follower.next(1), [
+    `unitd: lines are missing here: cannot read "${current}": it is not a regular file`,
+  ]);
+});
+
+test('followLog: a directory that cannot be read at first is read by the query when it can', async (t) => {
+  const directory = join(temporaryDirectory(t), 'log');
+  writeFileSync(directory, '');
+  const follower = followed(t, directory, { lines: 1 });
+  const notice = `unitd: lines are missing here: cannot read "${directory}": ENOTDIR: not a directory`;
+  assert.deepEqual(await follower.next(1), [notice]);
+  const made = `${directory}.new`;
+  mkdirSync(made);
+  writeFileSync(join(made, 'current'), cri(1, 'a') + cri(2, 'b'));
+  rmSync(directory);
+  renameSync(made, directory);
+  assert.deepEqual(await follower.next(1), ['b']);
 });
 
 test('followLog: a log that is made, removed and made again', async (t) => {

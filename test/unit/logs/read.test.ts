@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -174,13 +175,14 @@ const damages: readonly (readonly [
     (path) => writeFileSync(path, 'garbage\n'),
     'incorrect header check',
   ],
+  ['a compressed directory', `${SECOND}.gz`, (path) => mkdirSync(path), 'it is not a regular file'],
+  ['a directory', SECOND, (path) => mkdirSync(path), 'it is not a regular file'],
   [
-    'a compressed directory',
-    `${SECOND}.gz`,
-    (path) => mkdirSync(path),
-    'EISDIR: illegal operation on a directory',
+    'a FIFO that nobody writes to',
+    SECOND,
+    (path) => execFileSync('mkfifo', [path]),
+    'it is not a regular file',
   ],
-  ['a directory', SECOND, (path) => mkdirSync(path), 'EISDIR: illegal operation on a directory'],
 ];
 for (const [title, name, damage, why] of damages) {
   test(`readLog: a rotated file that is ${title} is a notice among the lines of the others`, async (t) => {
@@ -201,6 +203,37 @@ for (const [title, name, damage, why] of damages) {
     assert.deepEqual(await around({ stream: 'stderr' }), ['b', notice, 'h']);
   });
 }
+
+for (const [title, damage, why] of [
+  ['a directory', (path: string) => mkdirSync(path), 'it is not a regular file'],
+  [
+    'a FIFO that nobody writes to',
+    (path: string) => execFileSync('mkfifo', [path]),
+    'it is not a regular file',
+  ],
+  [
+    'a link to itself',
+    (path: string) => symlinkSync(path, path),
+    'ELOOP: too many symbolic links encountered',
+  ],
+] as const) {
+  test(`readLog: of a current file that is ${title} a notice comes last`, async (t) => {
+    const { [FIRST]: first } = THREE_FILES;
+    const directory = logOf(temporaryDirectory(t), { [FIRST]: first });
+    const current = join(directory, 'current');
+    damage(current);
+    const notice = `unitd: lines are missing here: cannot read "${current}": ${why}`;
+    assert.deepEqual(await texts(directory), ['a', 'b', 'c', notice]);
+    assert.deepEqual(await texts(directory, { lines: 2 }), ['c', notice]);
+  });
+}
+
+test('readLog: of a directory that is none a notice is all', async (t) => {
+  const path = join(temporaryDirectory(t), 'log');
+  writeFileSync(path, '');
+  const notice = `unitd: lines are missing here: cannot read "${path}": ENOTDIR: not a directory`;
+  assert.deepEqual(await texts(path), [notice]);
+});
 
 test('readLog: what a damaged file has begun ends there', async (t) => {
   const directory = logOf(temporaryDirectory(t), {
