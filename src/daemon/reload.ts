@@ -153,7 +153,10 @@ export class Reloader {
     const standing = applied === null ? null : directory.standing(sourcesOf(applied.files), applied.problems);
     const set = standing ?? (await directory.load());
     const isUsable = standing !== null || !hasErrors(set.problems);
-    const usable = isUsable ? set : directory.usable(set, sourcesOf(lastGood));
+    // What an earlier daemon of this boot ran is newer than the last set without errors, and there though that could
+    // not be stored.
+    const ran = left?.files.filter(({ name }) => left.units.get(name)?.removed !== true) ?? lastGood;
+    const usable = isUsable ? set : directory.usable(set, sourcesOf(ran));
     const earlier = left === null ? null : { ...left, set: directory.parse(sourcesOf(left.files)) };
     const committed = await this.#commit(usable, {
       before: (fleet, instant, outputs) => {

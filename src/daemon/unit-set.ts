@@ -5,7 +5,7 @@
 // the same UnitSource again; and where all are, the load gives the same UnitSet.
 import { NO_CONTROLLER, type Lacks } from '../config/check-resources.ts';
 import { loadingSet, loadSet } from '../config/load-set.ts';
-import type { LoadedSet, ParseCache } from '../config/load-set.ts';
+import type { ParseCache } from '../config/load-set.ts';
 import type { UnitSource } from '../config/parse.ts';
 import { unitNameOf } from '../config/unit-name.ts';
 import type { Problem } from '../model/problem.ts';
@@ -14,6 +14,7 @@ import type { Steps } from '../core/steps.ts';
 import { readUnitDirectory } from '../os/unit-files.ts';
 import type { UnitFile } from '../os/unit-files.ts';
 import { inSlices } from './slices.ts';
+import { usableSet } from './usable-set.ts';
 
 export interface UnitSet {
   readonly specs: ReadonlyMap<string, UnitSpec>;
@@ -25,7 +26,7 @@ export interface UnitSet {
   readonly isBlind: boolean;
 }
 
-interface Sources {
+interface Listing {
   readonly sources: readonly UnitSource[];
   /** What is wrong with the names of the other files. */
   readonly misnamed: readonly Problem[];
@@ -74,7 +75,7 @@ export class UnitDirectory {
     return loaded;
   }
 
-  *#sourcesOf(files: readonly UnitFile[]): Steps<Sources> {
+  *#sourcesOf(files: readonly UnitFile[]): Steps<Listing> {
     const sources: UnitSource[] = [];
     const misnamed: Problem[] = [];
     for (const { name, file, bytes } of files) {
@@ -104,53 +105,14 @@ export class UnitDirectory {
     return { specs: set.specs, files, fingerprints: set.fingerprints, problems, isBlind: false };
   }
 
-  /**
-   * The largest set around the errors: a unit with an error is replaced by its form in `fallback`, or left out where
-   * there is none or that one does not fit either. Its problems are those of the files as they are.
-   *
-   * A unit whose one fault is a controller that this machine lacks stays where nothing else is to be had of it: what of
-   * it runs is not ended for that, and what does not, will not start and says why.
-   */
+  /** The set around the errors: see usable-set.ts. */
   usable(set: UnitSet, fallback: ReadonlyMap<string, UnitSource>): UnitSet {
-    const chosen = set.isBlind
-      ? new Map(fallback)
-      : new Map(set.files.map((source) => [source.name, source]));
-    const replaced = new Set<string>();
-    const unreadable = set.problems.filter(
-      (problem) => problem.severity === 'error' && problem.unit !== null,
-    );
-    let faulty = faultyAmong(unreadable);
-    let failing = new Set(unreadable.flatMap((problem) => problem.unit ?? []));
-    let loaded: LoadedSet = loadSet([], new Map());
-    for (;;) {
-      for (const name of failing) {
-        const earlier = replaced.has(name) ? undefined : fallback.get(name);
-        replaced.add(name);
-        if (earlier !== undefined) chosen.set(name, earlier);
-        else if (faulty.has(name)) chosen.delete(name);
-      }
-      loaded = loadSet([...chosen.values()], this.#cache, this.#lacks);
-      const errors = loaded.problems.filter((problem) => problem.severity === 'error');
-      faulty = faultyAmong(errors);
-      const open = errors.filter(({ code, unit }) => code !== NO_CONTROLLER || !replaced.has(unit ?? ''));
-      if (open.length === 0) break;
-      const culprits = open.flatMap((problem) => problem.unit ?? []).filter((name) => chosen.has(name));
-      // An error that names no unit cannot be cut out: leave the whole set rather than loop.
-      if (culprits.length === 0) return { ...set, specs: new Map(), files: [], fingerprints: new Map() };
-      failing = new Set(culprits);
-    }
-    const { specs, fingerprints } = loaded;
-    return { ...set, specs, files: [...chosen.values()], fingerprints };
+    return usableSet(set, fallback, (sources) => loadSet(sources, this.#cache, this.#lacks));
   }
 }
 
 function isSameList(a: readonly UnitSource[], b: readonly UnitSource[]): boolean {
   return a.length === b.length && a.every((source, index) => source === b[index]);
-}
-
-/** Units that are wrong whatever the machine is. */
-function faultyAmong(errors: readonly Problem[]): ReadonlySet<string> {
-  return new Set(errors.flatMap(({ code, unit }) => (code === NO_CONTROLLER ? [] : (unit ?? []))));
 }
 
 /** A file that could not be read still says which unit it is about. */

@@ -188,6 +188,73 @@ test('usable: a fallback that is broken itself is left out rather than tried for
   assert.deepEqual(summary(usable), ['api /bin/api']);
 });
 
+const UP = 'command: /bin/up\n';
+const others: readonly (readonly [
+  title: string,
+  ran: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+  usable: readonly string[],
+])[] = [
+  [
+    'what it requires is gone: that stays too',
+    { a: `${UP}requires: [b]\n`, b: UP, c: UP },
+    { a: `${UP}requires: [b]\n`, c: GOOD },
+    ['a /bin/up', 'b /bin/up', 'c /bin/good'],
+  ],
+  [
+    'what it required is gone and what it requires now was never there: both as they were',
+    { a: `${UP}requires: [b]\n`, b: UP },
+    { a: `${GOOD}requires: [nobody]\n` },
+    ['a /bin/up', 'b /bin/up'],
+  ],
+  [
+    'another unit orders itself into a circle with it: that one is as it was',
+    { a: `${UP}after: [b]\n`, b: UP },
+    { a: `${UP}after: [b]\n`, b: `${GOOD}after: [a]\n` },
+    ['a /bin/up', 'b /bin/up'],
+  ],
+  [
+    'a unit beyond its neighbours closed a circle: that one is as it was',
+    { a: `${UP}after: [b]\n`, b: `${UP}after: [c]\n`, c: UP, d: `${UP}after: [a]\n` },
+    {
+      a: `${UP}after: [b]\n`,
+      b: `${UP}after: [c]\n`,
+      c: `${GOOD}after: [d]\n`,
+      d: `${UP}after: [a]\n`,
+    },
+    ['a /bin/up', 'b /bin/up', 'c /bin/up', 'd /bin/up'],
+  ],
+  [
+    'a new unit orders itself into a circle with it: that one is left out',
+    { a: UP, b: `${UP}after: [a]\n` },
+    { a: UP, b: `${UP}after: [a]\n`, new: `${GOOD}after: [b]\nbefore: [a]\n` },
+    ['a /bin/up', 'b /bin/up'],
+  ],
+  [
+    'of its neighbours the one that is gone comes back before others are as they were',
+    { a: `${UP}requires: [b]\nwants: [c]\n`, b: UP, c: UP },
+    { a: `${UP}requires: [b]\nwants: [c]\n`, c: GOOD },
+    ['a /bin/up', 'b /bin/up', 'c /bin/good'],
+  ],
+  [
+    'one that it conflicts with is enabled: that one is as it was',
+    { a: `${UP}conflicts: [b]\n`, b: `${UP}enabled: false\n` },
+    { a: `${UP}conflicts: [b]\n`, b: GOOD },
+    ['a /bin/up', 'b /bin/up'],
+  ],
+];
+for (const [title, ran, now, expected] of others) {
+  test(`usable: a unit that has an error since ${title}`, async (t) => {
+    const { write, directory } = scratch(t);
+    for (const [name, yaml] of Object.entries(now)) write(`${name}.yaml`, yaml);
+    const set = await directory.load();
+    assert.equal(hasErrors(set.problems), true);
+    const usable = directory.usable(set, sourcesOf(ran));
+    assert.deepEqual(summary(usable), expected);
+    assert.deepEqual(usable.problems, set.problems);
+  });
+}
+
 test('usable: leaves the next load unharmed', async (t) => {
   const { write, directory } = scratch(t);
   write('web.yaml', BROKEN);

@@ -1,7 +1,7 @@
 // The daemon starts over unit files that are not valid: from the last good form of each, and it says so until it is
 // mended.
 import assert from 'node:assert/strict';
-import { renameSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { child, openChannel } from '../support/child.ts';
@@ -111,4 +111,55 @@ test('the last good set is that of the last reload without an error, not of a pa
     units.map(({ name, description }) => `${name} ${description}`),
     ['web second'],
   );
+});
+
+test('a partial reload and the next daemon leave what runs to run, whose error came with another file', async (t) => {
+  const unitd = await startUnitd(t, {
+    'a.yaml': 'command: sleep infinity\nrequires: [b]',
+    'b.yaml': 'command: sleep infinity',
+    'held.yaml': 'command: sleep infinity\nrequires: [b]',
+    'c.yaml': 'command: sleep infinity\nconflicts: [d]',
+    'd.yaml': 'command: sleep infinity\nenabled: false',
+  });
+  await unitd.until({ a: 'running', b: 'running', c: 'running', held: 'running' });
+  assert.equal((await unitd.cli('stop', 'held')).code, 0);
+  const pids = async (): Promise<readonly unknown[]> =>
+    (await unitd.status()).units.map(({ name, pid, state }) => `${name} ${state} ${pid}`);
+  const before = await pids();
+  unitd.remove('b.yaml');
+  unitd.write('d.yaml', 'command: sleep infinity\nenabled: true');
+  assert.equal((await unitd.cli('reload')).code, 78);
+  const partial = await unitd.cli('reload', '--partial');
+  assert.equal(partial.code, 0, partial.stderr);
+  assert.deepEqual(await pids(), before);
+  await unitd.kill('SIGKILL');
+  await unitd.start();
+  assert.equal((await unitd.status()).daemon.degraded, true);
+  assert.deepEqual(await pids(), before);
+  unitd.write('b.yaml', 'command: sleep infinity');
+  unitd.write('d.yaml', 'command: sleep infinity\nenabled: false');
+  assert.equal((await unitd.cli('reload')).code, 0);
+  assert.deepEqual(await pids(), before, 'the operator has said nothing else of what is held');
+});
+
+test('a daemon after one that was killed goes by what ran, and not by the last set without errors', async (t) => {
+  const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
+  unitd.write('bad.yaml', 'command: [');
+  unitd.write('new.yaml', 'command: sleep infinity');
+  assert.equal((await unitd.cli('reload', '--partial')).code, 0);
+  const looks = await unitd.until({ web: 'running', new: 'running' });
+  const killed = async (): Promise<void> => {
+    await unitd.kill('SIGKILL');
+    await unitd.start();
+    for (const [name, { pid }] of Object.entries(looks)) {
+      const { unit } = await unitd.unit(name);
+      assert.deepEqual([unit.state, unit.pid], ['running', pid], name);
+    }
+  };
+  unitd.write('new.yaml', 'command: [');
+  await killed();
+  // Nor need there be one, nor a directory of unit files.
+  rmSync(join(unitd.state, 'last-good.json'));
+  renameSync(unitd.units, `${unitd.units}.away`);
+  await killed();
 });
