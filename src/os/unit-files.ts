@@ -1,9 +1,10 @@
 // Reads unit files as bytes and refuses those that somebody else could have written. Understands nothing of YAML.
 import { closeSync, constants, fstatSync, open, read, type Stats } from 'node:fs';
-import { lstat, readdir, stat } from 'node:fs/promises';
+import { lstat, readdir, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { Problem } from '../model/problem.ts';
-import { bytesAtHand } from './libc.ts';
+import { bytesAtHand, openAtHand } from './libc.ts';
 
 export interface UnitFile {
   /** Base name, `web.yaml`. */
@@ -31,6 +32,16 @@ export interface UnitDirectory {
 const READ_BYTES = 1024 * 1024 + 1;
 /** Files being read at once. libuv has four threads: a disk that does not answer leaves the others some of them. */
 const LANES = 2;
+/** What is at hand is read without a pause for so long; then the event loop has its turn. */
+const SLICE_MS = 2;
+
+/** Of linux/magic.h: those where neither open(2) nor fstat(2) asks a server, and preadv2(2) knows RWF_NOWAIT. */
+const KNOWING_FILE_SYSTEMS: ReadonlySet<number> = new Set([
+  0xef53, // ext4
+  0x58465342, // xfs
+  0x9123683e, // btrfs
+  0xf2f52010, // f2fs
+]);
 
 function problemOf(file: string, code: string, thing: string, actual: string, expected: string): Problem {
   return {
@@ -77,8 +88,25 @@ function permissionProblem(file: string, thing: string, stats: Stats): Problem |
 type ReadResult = { readonly bytes: Buffer } | { readonly problem: Problem } | 'skipped';
 
 // A set has thousands of files and all are read at each reload, so what counts is how often a file goes to the pool of
-// threads and back. Its open does; its stat and close need what is at hand then, and so do its bytes, nearly always.
-// Where they are not, or the kernel cannot say, they are read in the pool too.
+// threads and back: not at all where the kernel says that its name and its bytes are in memory, as nearly always on a
+// local file system.
+
+/** null: to be read in the pool. */
+function readAtHand(directoryFd: number, name: string, file: string, insecure: boolean): ReadResult | null {
+  const fd = openAtHand(directoryFd, name);
+  if (fd === null) return null;
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) return null;
+    const problem = insecure ? null : permissionProblem(file, 'unit file', stats);
+    if (problem !== null) return { problem };
+    const bytes = bytesAtHand(fd, stats.size);
+    return bytes === null ? null : { bytes };
+  } finally {
+    closeSync(fd);
+  }
+}
+
 async function readBytes(file: string, insecure: boolean, isListed: boolean): Promise<ReadResult> {
   const fd = await opened(file);
   try {
@@ -106,6 +134,15 @@ async function readBytes(file: string, insecure: boolean, isListed: boolean): Pr
     return { bytes: bytes.subarray(0, length) };
   } finally {
     closeSync(fd);
+  }
+}
+
+/** null: on a file system that may wait, or cannot say. */
+async function openedIfKnowing(directory: string): Promise<number | null> {
+  try {
+    return KNOWING_FILE_SYSTEMS.has((await statfs(directory)).type) ? await opened(directory) : null;
+  } catch {
+    return null;
   }
 }
 
@@ -183,17 +220,30 @@ export async function readUnitDirectory(
 
   const results: (UnitFile | Problem)[] = [];
   const entries = names.entries();
+  const directoryFd = await openedIfKnowing(directory);
+  let sliceEndMs = performance.now() + SLICE_MS;
   const lane = async (): Promise<void> => {
     // Both lanes take from the one iterator: who is done first takes the next.
     for (const [index, name] of entries) {
       if (options.accepts?.(name) === false) continue;
+      if (performance.now() >= sliceEndMs) {
+        await turnOfTheLoop();
+        sliceEndMs = performance.now() + SLICE_MS;
+      }
       const file = join(directory, name);
-      const result = await readOne(file, options.insecure, true);
+      const known = directoryFd === null ? null : readAtHand(directoryFd, name, file, options.insecure);
+      const result = known ?? (await readOne(file, options.insecure, true));
       if (result === 'skipped') continue;
       results[index] = 'problem' in result ? result.problem : { name, file, bytes: result.bytes };
     }
   };
-  await Promise.all(Array.from({ length: LANES }, lane));
+  try {
+    await Promise.all(Array.from({ length: LANES }, lane));
+  } finally {
+    if (directoryFd !== null) closeSync(directoryFd);
+  }
+  // What the caller does with them begins with a slice of its own.
+  await turnOfTheLoop();
   const files: UnitFile[] = [];
   const problems: Problem[] = [];
   // There are holes where names were passed over, and forEach knows them.

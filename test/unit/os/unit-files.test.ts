@@ -1,10 +1,22 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { openAtHand } from '../../../src/os/libc.ts';
 import { readUnitDirectory, readUnitFile } from '../../../src/os/unit-files.ts';
 import { temporaryDirectory } from '../../support/child.ts';
+import { cleanUp } from '../../support/cleanup.ts';
 
 const asRoot = { skip: process.geteuid?.() === 0 ? false : 'needs root' };
 
@@ -94,6 +106,44 @@ test('readUnitDirectory() as root refuses a directory that others may write', as
     /^file-mode: cannot read unit directory .*: mode is 0775 \(group-writable\)/,
   );
   assert.equal((await readUnitDirectory(directory, { insecure: true })).files.length, 1);
+});
+
+const [major = 0, minor = 0] = release().split('.').map(Number);
+const knowsCached = major > 5 || (major === 5 && minor >= 12);
+
+test(
+  'openAtHand() opens what its directory names itself, and waits for nothing',
+  { skip: knowsCached ? false : `Linux ${release()} has no RESOLVE_CACHED (5.12)` },
+  (t) => {
+    const directory = directoryWith(t, { 'a.yaml': 'a' });
+    symlinkSync('a.yaml', join(directory, 'b.yaml'));
+    execFileSync('mkfifo', [join(directory, 'c.yaml')]);
+    const fds = [openSync(directory, 'r')];
+    cleanUp(t, () => fds.forEach((fd) => closeSync(fd)));
+    const opened = (name: string): number | null => {
+      const fd = openAtHand(fds[0] ?? -1, name);
+      if (fd !== null) fds.push(fd);
+      return fd;
+    };
+    const fd = opened('a.yaml');
+    assert(fd !== null);
+    assert.equal(readFileSync(fd, 'utf8'), 'a');
+    assert.match(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'), /^flags:\s*02\d{6}$/m, 'close-on-exec');
+    assert.notEqual(opened('c.yaml'), null, 'a FIFO that nobody writes to');
+    for (const name of ['b.yaml', 'gone.yaml']) assert.equal(opened(name), null, name);
+    assert.equal(openAtHand(-1, 'a.yaml'), null);
+  },
+);
+
+test('readUnitDirectory() reads what is at hand and what is not as the same bytes', async (t) => {
+  const sizes = [0, 1, 64 * 1024, 64 * 1024 + 1];
+  const texts = sizes.map((size) => 'x'.repeat(size));
+  const directory = directoryWith(t, Object.fromEntries(texts.map((text, at) => [`${at}.yaml`, text])));
+  const { files } = await readUnitDirectory(directory, { insecure: false });
+  assert.deepEqual(
+    files.map(({ bytes }) => bytes.toString()),
+    texts,
+  );
 });
 
 test('readUnitFile() reads at most one byte more than a MiB', async (t) => {
