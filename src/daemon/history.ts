@@ -4,7 +4,7 @@
 // - Lines that come while a write is under way go with the next one. Nothing is synced: after a power cut some of the
 //   latest ends may be missing. After a kill they are in the journal, and are made good from there.
 // - What does not open (the last line of a daemon that was killed, a damaged disk) is left out, said, and the file as it
-//   was set aside.
+//   was set aside; what does open is written anew at once.
 // - When the file has grown well beyond what the units remember, it is written anew.
 // - A write that fails is said once, and made good by writing the whole file anew.
 import { readFileSync, renameSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { amend } from '../core/fleet.ts';
 import type { Fleet } from '../core/fleet.ts';
 import { HISTORY_LENGTH } from '../core/machine-state.ts';
 import type { ExitRecord } from '../model/state.ts';
-import { writeFileAtomic } from '../os/files.ts';
+import { removeUnfinished, writeFileAtomic } from '../os/files.ts';
 import { seal, unseal } from './sealed-line.ts';
 
 interface Line {
@@ -48,6 +48,7 @@ export class History {
   #bytes = 0;
   #compactedBytes = 0;
   #isBehind = false;
+  #isToBeWritten = false;
 
   constructor({ directory, onTrouble }: HistoryOptions) {
     this.#path = join(directory, 'history');
@@ -57,6 +58,7 @@ export class History {
   /** What could not be read, for the log. */
   read(): readonly string[] {
     const warnings: string[] = [];
+    removeUnfinished(this.#path);
     const text = this.#text(warnings);
     const lines = text.split('\n');
     const isTorn = lines.pop() !== '';
@@ -69,7 +71,11 @@ export class History {
     for (const unit of this.#exits.keys()) this.#waiting.add(unit);
     this.#bytes = Buffer.byteLength(text);
     this.#isBehind = isTorn || damaged > 0;
-    if (damaged > 0) warnings.push(this.#setAside(damaged));
+    if (damaged > 0) {
+      warnings.push(this.#setAside(damaged));
+      this.#isToBeWritten = true;
+      this.#writing ??= this.#writeAll();
+    }
     return warnings;
   }
 
@@ -127,7 +133,8 @@ export class History {
   async #writeAll(): Promise<void> {
     // The end that is added may be followed by a start at once, which comes first.
     await turnOfTheLoop();
-    while (this.#pending.length > 0) {
+    while (this.#pending.length > 0 || this.#isToBeWritten) {
+      this.#isToBeWritten = false;
       const text = this.#pending.join('');
       this.#pending = [];
       const isLarge = this.#bytes > SMALL_BYTES && this.#bytes > GROWTH * this.#compactedBytes;

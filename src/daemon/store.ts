@@ -4,7 +4,7 @@ import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Intent } from '../core/fleet.ts';
 import type { Steps } from '../core/steps.ts';
-import { writeFileAtomic } from '../os/files.ts';
+import { removeUnfinished, writeFileAtomic } from '../os/files.ts';
 import { inSlices } from './slices.ts';
 
 /** A unit file as it was when it was last good. */
@@ -66,6 +66,7 @@ export class Store {
 
   #readOne<T>(name: string, parse: (value: unknown) => T | null, warnings: string[]): T | null {
     const path = join(this.#directory, name);
+    removeUnfinished(path);
     let text: string;
     try {
       text = readFileSync(path, 'utf8');

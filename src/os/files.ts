@@ -1,4 +1,5 @@
 // Files of the daemon's own: written whole or not at all, locked while it lives, in directories nobody else writes.
+import { randomUUID } from 'node:crypto';
 import {
   accessSync,
   chmodSync,
@@ -9,15 +10,29 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readdirSync,
   statSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs';
 import { open, rename, unlink, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { errnoName, lockFile } from './libc.ts';
 
-let temporaryFiles = 0;
+const UNFINISHED = '.tmp';
+
+/** Removes what a killed process left of writeFileAtomic() for `path`; nobody may be writing it. */
+export function removeUnfinished(path: string): void {
+  try {
+    for (const name of readdirSync(dirname(path))) {
+      if (name.startsWith(`${basename(path)}.`) && name.endsWith(UNFINISHED))
+        unlinkSync(join(dirname(path), name));
+    }
+  } catch {
+    // It only lies there.
+  }
+}
 
 /**
  * Replaces `path` so that a reader, or the next boot after a power cut, sees the old content or the new one.
@@ -28,7 +43,7 @@ export async function writeFileAtomic(
   content: string | Uint8Array | readonly string[],
   mode: number,
 ): Promise<void> {
-  const temporary = `${path}.${process.pid}-${++temporaryFiles}.tmp`;
+  const temporary = `${path}.${randomUUID()}${UNFINISHED}`;
   try {
     const file = await open(temporary, 'wx', mode);
     try {

@@ -171,6 +171,8 @@ for (const [what, damage] of [
       /^cannot read all of restart history ".*": 1 line is damaged, set aside as ".*"$/,
     );
     assert.ok(existsSync(`${path}.corrupt`));
+    await second.written();
+    assert.deepEqual(timesOf(await remembered(open(), 'db'), 'db'), [2], 'though nothing has ended since');
     const fleet = fleetOf('db', 'web');
     second.enter(fleet, true);
     assert.deepEqual(timesOf(fleet, 'db'), [2]);

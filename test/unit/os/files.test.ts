@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSyn
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { acquireLock, ensureDirectory, writeFileAtomic } from '../../../src/os/files.ts';
+import { acquireLock, ensureDirectory, removeUnfinished, writeFileAtomic } from '../../../src/os/files.ts';
 import { temporaryDirectory } from '../../support/child.ts';
 
 test('writeFileAtomic() replaces the file whole and leaves nothing beside it', async (t) => {
@@ -22,6 +22,18 @@ test('writeFileAtomic() that fails keeps the old content and leaves nothing besi
   mkdirSync(join(directory, 'state.json'));
   await assert.rejects(writeFileAtomic(join(directory, 'state.json'), 'x', 0o600), { code: 'EISDIR' });
   assert.deepEqual(readdirSync(directory), ['state.json']);
+});
+
+test('removeUnfinished() removes what was left of writes of that file alone', (t) => {
+  const directory = temporaryDirectory(t);
+  const left = ['state.json', 'state.json.5d1e.tmp', 'other.json.5d1e.tmp', 'state.json.corrupt'];
+  for (const name of left) writeFileSync(join(directory, name), '');
+  removeUnfinished(join(directory, 'state.json'));
+  assert.deepEqual(
+    readdirSync(directory).sort(),
+    left.filter((name) => name !== 'state.json.5d1e.tmp').sort(),
+  );
+  removeUnfinished(join(directory, 'gone', 'state.json'));
 });
 
 test('acquireLock() names the holder, and lets go when it is closed', (t) => {
