@@ -60,12 +60,19 @@ import type { Sampler } from './sampler.ts';
 import type { Supervisor } from './supervisor.ts';
 import { hasErrors } from './unit-set.ts';
 
+/** The version on disk had been tried, and the exec of it failed. */
+export interface ReplaceFailure {
+  readonly atWall: number;
+  readonly detail: string;
+}
+
 export interface AnswerParts {
   readonly paths: DaemonPaths;
   readonly version: string;
   readonly startedWall: number;
   /** null: this version was started, and took over from no other. */
   readonly replacedWall: number | null;
+  readonly replaceFailure: ReplaceFailure | null;
   readonly clock: Clock;
   readonly processes: Processes;
   readonly supervisor: Supervisor;
@@ -88,7 +95,7 @@ export class Answers implements Control {
   }
 
   status(): StatusDocument {
-    const { paths, version, clock } = this.#parts;
+    const { paths, version, clock, replaceFailure } = this.#parts;
     const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
     const units = [...this.#parts.supervisor.fleet.units.values()].map((unit) =>
       unitStatus(unit, now, usageOf(this.#parts.sampler, unit), this.#fenceOf(unit)),
@@ -100,6 +107,10 @@ export class Answers implements Control {
         version,
         startedAt: timestamp(this.#parts.startedWall),
         replacedAt: this.#parts.replacedWall === null ? null : timestamp(this.#parts.replacedWall),
+        replaceFailure:
+          replaceFailure === null
+            ? null
+            : { at: timestamp(replaceFailure.atWall), detail: replaceFailure.detail },
         units: paths.units,
         degraded: hasErrors(this.#parts.reloader.problems),
         problems: this.#parts.reloader.problems,

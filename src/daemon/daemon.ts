@@ -11,6 +11,7 @@ import { removeUnusedPipes } from '../os/fifo.ts';
 import type { Clock, Measurable, Meter, Processes, Readiness } from '../os/ports.ts';
 import { takeUp } from './adoption.ts';
 import { Answers } from './answers.ts';
+import type { ReplaceFailure } from './answers.ts';
 import type { Answer, Control } from './control.ts';
 import { logProblem } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
@@ -62,6 +63,9 @@ export interface DaemonOptions {
   readonly onExitAction: (unit: string, code: number) => void;
   /** Of the version that this one took over from; null if it was started. */
   readonly handOver: HandOver | null;
+  /** When this version took over from another; null: it has not. */
+  readonly replacedWall: number | null;
+  readonly replaceFailure: ReplaceFailure | null;
   /** A client wants the version on disk to take over. */
   readonly reexec: () => Promise<Answer<ReexecDocument>>;
 }
@@ -113,6 +117,9 @@ export class Daemon {
       unitsDirectory: paths.units,
       onTrouble: (message) => {
         log.write('error', 'journal', message);
+      },
+      onMadeGood: () => {
+        log.write('info', 'journal', 'journal can be written again');
       },
     });
     this.#supervisor = new Supervisor(
@@ -245,7 +252,8 @@ export class Daemon {
       paths,
       version: options.version,
       startedWall: this.#startedWall,
-      replacedWall: handOver === null ? null : clock.wallMs(),
+      replacedWall: options.replacedWall,
+      replaceFailure: options.replaceFailure,
       clock,
       processes,
       supervisor: this.#supervisor,
@@ -286,6 +294,11 @@ export class Daemon {
   /** An earlier daemon had left units, and this one took them up. */
   get hasTakenUp(): boolean {
     return this.#hasTakenUp;
+  }
+
+  /** Why no other version could go on from what is written down; null: it could. */
+  get cannotBeReplaced(): string | null {
+    return this.#journal.trouble;
   }
 
   announceReady(): void {

@@ -10,9 +10,19 @@
 //   one whose file is gone and that was being stopped.
 // - Writes are synchronous and not synced to disk: what has been written survives the process, and a crash of the
 //   machine ends the boot that the file is about.
-// - A write that fails (a full disk) is undone, said once, and made good by writing the whole file anew.
+// - A write that fails (a full disk) is undone, said once, and made good by writing the whole file anew: with the next
+//   record or a second later, whichever comes first, since a record that is missing would be a second run.
 // - When the file has grown well beyond what it has to say, it is written anew beside itself and renamed.
-import { closeSync, ftruncateSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Activation } from '../core/fleet.ts';
 import type { MachineState } from '../core/machine-state.ts';
@@ -70,9 +80,12 @@ export interface JournalOptions {
   /** Where the unit files are: what was left of another directory's units is not for this daemon. */
   readonly unitsDirectory: string;
   readonly onTrouble: (message: string) => void;
+  /** What could not be written is written now. */
+  readonly onMadeGood?: () => void;
 }
 
 const VERSION = 1;
+const RETRY_MS = 1000;
 /** Below this size the file is never written anew. */
 const SMALL_BYTES = 1024 * 1024;
 const GROWTH = 4;
@@ -82,18 +95,27 @@ export class Journal {
   readonly #bootId: string;
   readonly #unitsDirectory: string;
   readonly #onTrouble: (message: string) => void;
+  readonly #onMadeGood: () => void;
   readonly #latest = new Map<string, Latest>();
   #fd: number | null = null;
   #bytes = 0;
   #compactedBytes = 0;
-  #isBehind = false;
+  /** Why the file does not say all; null: it does. */
+  #trouble: string | null = null;
+  #retry: NodeJS.Timeout | null = null;
 
   constructor(options: JournalOptions) {
-    const { directory, bootId, unitsDirectory, onTrouble } = options;
+    const { directory, bootId, unitsDirectory, onTrouble, onMadeGood } = options;
     this.#path = join(directory, 'journal');
     this.#bootId = bootId;
     this.#unitsDirectory = unitsDirectory;
     this.#onTrouble = onTrouble;
+    this.#onMadeGood = onMadeGood ?? ((): void => undefined);
+  }
+
+  /** Why the file does not say all that stands, so that nobody could go on from it; null: it does. */
+  get trouble(): string | null {
+    return this.#trouble;
   }
 
   /**
@@ -140,7 +162,24 @@ export class Journal {
 
   /** Goes on with what was read, in a file of this daemon's own. Throws when it cannot be written. */
   open(): void {
-    this.#compact();
+    try {
+      this.#compact();
+    } catch (error) {
+      throw new Error(this.#cannotWrite(error), { cause: error });
+    }
+  }
+
+  /** Whether open() could write, and null, or why not. Leaves nothing. */
+  obstacle(): string | null {
+    const trial = `${this.#path}.trial`;
+    try {
+      writeFileSync(trial, this.#text(), { mode: 0o600 });
+      return null;
+    } catch (error) {
+      return this.#cannotWrite(error);
+    } finally {
+      rmSync(trial, { force: true });
+    }
   }
 
   /**
@@ -172,6 +211,9 @@ export class Journal {
 
   /** `forget`: nothing is left that another daemon could take up. */
   close(forget: boolean): void {
+    if (!forget) this.#makeGood();
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
     if (this.#fd !== null) closeSync(this.#fd);
     this.#fd = null;
     if (!forget) return;
@@ -192,29 +234,57 @@ export class Journal {
 
   #append(line: string): void {
     if (this.#fd === null) return;
+    if (this.#trouble !== null) {
+      this.#makeGood();
+      return;
+    }
     const isLarge = this.#bytes > SMALL_BYTES && this.#bytes > GROWTH * this.#compactedBytes;
     try {
-      if (this.#isBehind || isLarge) this.#compact();
+      if (isLarge) this.#compact();
       else this.#bytes += wholeWrite(this.#fd, line);
-      this.#isBehind = false;
     } catch (error) {
       try {
         ftruncateSync(this.#fd, this.#bytes);
       } catch {
         // Half a record ends the reading, and nothing is appended to this file any more.
       }
-      if (!this.#isBehind) this.#onTrouble(`cannot write journal "${this.#path}": ${String(error)}`);
-      this.#isBehind = true;
+      this.#trouble = this.#cannotWrite(error);
+      this.#onTrouble(this.#trouble);
+      this.#retryLater();
     }
+  }
+
+  #retryLater(): void {
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#makeGood(), RETRY_MS);
+  }
+
+  #makeGood(): void {
+    if (this.#trouble === null || this.#fd === null) return;
+    try {
+      this.#compact();
+      this.#trouble = null;
+      this.#onMadeGood();
+    } catch {
+      this.#retryLater();
+    }
+  }
+
+  #cannotWrite(error: unknown): string {
+    return `cannot write journal "${this.#path}": ${error instanceof Error ? error.message : String(error)}`;
+  }
+
+  #text(): string {
+    const unitsDirectory = this.#unitsDirectory;
+    const boot = printed({ type: 'boot', bootId: this.#bootId, version: VERSION, unitsDirectory });
+    const units = [...this.#latest.values()].map(({ unit, spawned, file }) => unit + spawned + file);
+    return [boot, ...units].join('');
   }
 
   #compact(): void {
     const fresh = `${this.#path}.new`;
     const fd = openSync(fresh, 'w', 0o600);
-    const unitsDirectory = this.#unitsDirectory;
-    const boot = printed({ type: 'boot', bootId: this.#bootId, version: VERSION, unitsDirectory });
-    const units = [...this.#latest.values()].map(({ unit, spawned, file }) => unit + spawned + file);
-    const text = [boot, ...units].join('');
+    const text = this.#text();
     try {
       wholeWrite(fd, text);
       renameSync(fresh, this.#path);

@@ -8,7 +8,7 @@
 // rest, and execve(2) puts that version here, with what handover.ts lists. Should the exec itself fail, this version
 // takes over from itself in the same way. A wish that comes meanwhile is handed over; only a signal that comes while
 // the next version is being loaded finds nobody, and does what it does to any process.
-import { closeSync, existsSync, realpathSync } from 'node:fs';
+import { closeSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { socketPathTrouble } from '../base/paths.ts';
 import type { FenceKind } from '../model/process.ts';
@@ -18,7 +18,7 @@ import { currentBootId } from '../os/boot-id.ts';
 import { createClock } from '../os/clock.ts';
 import { openFence } from '../os/fence.ts';
 import type { Fence } from '../os/fence.ts';
-import { acquireLock, cannotHaveDirectory, ensureDirectory, inheritLock } from '../os/files.ts';
+import { acquireLock, inheritLock } from '../os/files.ts';
 import type { Lock, LockResult } from '../os/files.ts';
 import { openLogSink } from '../os/log-sink.ts';
 import { createPidMeter } from '../os/meter.ts';
@@ -29,11 +29,13 @@ import { createReadiness } from '../os/readiness.ts';
 import { heldThroughExec, letterTo, replaceProcess } from '../os/replace.ts';
 import { createMeter } from '../os/usage-meter.ts';
 import { lookupGroup } from '../os/users.ts';
+import type { ReplaceFailure } from './answers.ts';
 import type { Answer, Control } from './control.ts';
 import { Daemon } from './daemon.ts';
 import type { Left } from './daemon.ts';
 import { createDaemonLog } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
+import { makeDirectories } from './directories.ts';
 import { Ending, listenToSignals, reloadQuietly, stackOf } from './ending.ts';
 import { inheritedEnvironment } from './environment.ts';
 import { arrivalFrom, HANDOVER_FORMAT, HANDOVER_VARIABLE, handingOverWith } from './handover.ts';
@@ -95,7 +97,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   const noGroup = options.socketGroup !== null && group === null;
   const groupMissing = `there is no group "${options.socketGroup}"`;
   if (arrival.kind === 'asked') {
-    const reason = noGroup ? groupMissing : obstacleTo(arrival.format, paths, currentBootId());
+    const reason = noGroup ? groupMissing : obstacleToThisVersion(options, arrival.format);
     process.stdout.write(
       `${JSON.stringify(reason === null ? { ok: true, version } : { ok: false, reason })}\n`,
     );
@@ -113,21 +115,11 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   const unreachable = socketPathTrouble(paths.socket);
   if (unreachable !== null) return refuse(`cannot listen on socket "${paths.socket}": ${unreachable}`);
   let handOver = arrival.kind === 'handed-over' ? arrival.handOver : null;
-  // A first process has nobody to tell that it could not start, and a read-only system is nobody's mistake.
-  const haveIfPossible = (name: string, path: string, mode: number): void => {
-    const trouble = cannotHaveDirectory(path, mode);
-    if (trouble === null) return;
-    if (!trouble.isReadOnly && process.pid !== 1) throw new Error(trouble.message);
-    log.write('warning', 'start', `going on without ${name} directory "${path}": ${trouble.message}`);
-  };
   const lockPath = join(paths.runtime, 'unitd.pid');
   let locked: LockResult;
   try {
-    ensureDirectory(paths.runtime, 0o700);
-    ensureDirectory(join(paths.runtime, 'fifo'), 0o700);
-    haveIfPossible('state', paths.state, 0o700);
-    haveIfPossible('log', paths.logs, 0o750);
-    if (options.makesUnits && !existsSync(paths.units)) haveIfPossible('units', paths.units, 0o755);
+    for (const warning of makeDirectories(paths, options.makesUnits, process.pid === 1))
+      log.write('warning', 'start', warning);
     locked = handOver === null ? acquireLock(lockPath) : inheritLock(lockPath, handOver.lockFd);
   } catch (error) {
     return refuse(`cannot start daemon: ${messageOf(error)}`);
@@ -146,21 +138,36 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   const { fence } = fenced;
   const spawnsSinceTicks = handOver?.spawnsSinceTicks ?? ticksSinceBoot();
   const groupId = group?.gid ?? null;
-  const surroundings = { options, clock, log, fence, lock: locked.lock, groupId, spawnsSinceTicks };
+  // A version that takes over from itself, since the exec failed, has replaced none.
+  let replaceFailure: ReplaceFailure | null = null;
+  const replacedWall = handOver === null ? null : clock.wallMs();
+  const { lock } = locked;
+  const surroundings = { options, clock, log, fence, lock, groupId, spawnsSinceTicks, replacedWall };
   for (;;) {
-    const end = await lifeOf(surroundings, handOver);
+    const end = await lifeOf({ ...surroundings, replaceFailure }, handOver);
     if (typeof end === 'number') return end;
-    const lockFd = heldThroughExec(locked.lock.fd);
+    const lockFd = heldThroughExec(lock.fd);
     const { wishes } = end.ending;
     handOver = { format: HANDOVER_FORMAT, version, spawnsSinceTicks, lockFd, wishes, ...end.left };
     const letterFd = letterTo(JSON.stringify(handOver));
     const letter = { [HANDOVER_VARIABLE]: handingOverWith(process.pid, letterFd) };
     const errno = replaceProcess({ ...process.env, ...letter });
     const failed = `cannot replace daemon: exec of "${process.execPath}" failed with ${errno}`;
-    log.write('error', 'reexec', `${failed}; version ${version} goes on`);
+    replaceFailure = { atWall: clock.wallMs(), detail: `${failed}; version ${version} goes on` };
+    log.write('error', 'reexec', replaceFailure.detail);
     end.signals.close();
     for (const fd of [lockFd, letterFd]) closeSync(fd);
   }
+}
+
+/** What the trial of a version by its daemon says. */
+function obstacleToThisVersion(options: LifeOptions, format: number): string | null {
+  try {
+    makeDirectories(options.paths, options.makesUnits, process.ppid === 1);
+  } catch (error) {
+    return messageOf(error);
+  }
+  return obstacleTo(format, options.paths, currentBootId());
 }
 
 /** What is there of a daemon that has let go of everything but its signals. */
@@ -178,11 +185,13 @@ interface Surroundings {
   readonly lock: Lock;
   readonly groupId: number | null;
   readonly spawnsSinceTicks: number;
+  readonly replacedWall: number | null;
+  readonly replaceFailure: ReplaceFailure | null;
 }
 
 /** Until the daemon has ended, with its exit code, or is to be replaced at once. */
 async function lifeOf(
-  { options, clock, log, fence, lock, groupId, spawnsSinceTicks }: Surroundings,
+  { options, clock, log, fence, lock, groupId, spawnsSinceTicks, replacedWall, replaceFailure }: Surroundings,
   handOver: HandOver | null,
 ): Promise<number | Departure> {
   const { paths, version } = options;
@@ -190,7 +199,7 @@ async function lifeOf(
   const processes = createHeldProcesses(fence, spawnsSinceTicks);
   const readiness = createReadiness();
   const monotonicMs = (): number => clock.monotonicMs();
-  const daemon = new Daemon({
+  const daemon: Daemon = new Daemon({
     paths,
     version,
     bootId: currentBootId(),
@@ -212,7 +221,9 @@ async function lifeOf(
       ending.end(code);
     },
     handOver,
-    reexec: reexecutor(version, ending, log),
+    replacedWall,
+    replaceFailure,
+    reexec: reexecutor({ version, ending, log, cannotLeave: (): string | null => daemon.cannotBeReplaced }),
   });
   const signals = listenToSignals(daemon, log, ending);
   const letGo = (): void => {
@@ -309,8 +320,21 @@ function fenceFor(wanted: FenceWish, runtimeDirectory: string): Fenced {
   return { ok: true, fence: null, message: `units are held by session: ${opened.reason}` };
 }
 
+interface ReexecOptions {
+  readonly version: string;
+  readonly ending: Ending;
+  readonly log: DaemonLog;
+  /** Why nobody could go on from what this daemon has written down. */
+  readonly cannotLeave: () => string | null;
+}
+
 /** Tries the version on disk; if it can, has it take over. */
-function reexecutor(version: string, ending: Ending, log: DaemonLog): () => Promise<Answer<ReexecDocument>> {
+function reexecutor({
+  version,
+  ending,
+  log,
+  cannotLeave,
+}: ReexecOptions): () => Promise<Answer<ReexecDocument>> {
   let isTrying = false;
   const refused = (reason: string): Answer<ReexecDocument> => {
     const detail = `cannot replace daemon by the version on disk: ${reason}; version ${version} goes on`;
@@ -333,9 +357,12 @@ function reexecutor(version: string, ending: Ending, log: DaemonLog): () => Prom
       words,
       environment,
       patienceMs: TRIAL_PATIENCE_MS,
+    }).finally(() => {
+      isTrying = false;
     });
-    isTrying = false;
     if (!trial.ok) return refused(trial.reason);
+    const obstacle = cannotLeave();
+    if (obstacle !== null) return refused(obstacle);
     if (ending.first !== null) return refused('the daemon is ending');
     ending.replace(trial.version);
     const { pid } = process;

@@ -1,9 +1,10 @@
 // Whether the version on disk could take this daemon's place: it is run in a process of its own, with the words, the
 // environment and the directory of this one, and says itself. Replaces nothing.
 //
-// A version that says yes has loaded all of its code, understood its arguments, read the journal and found every unit
-// in it valid. One that cannot be run, crashes, says no or says nothing in time is refused with its own reason.
+// A version that says yes has loaded all of its code, understood its arguments, found its directories as it wants them,
+// read the journal, found every unit in it valid, and room to write it anew. One that cannot be run, crashes, says no or says nothing in time is refused with its own reason.
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { loadSet } from '../config/load-set.ts';
 import { problemLine } from '../model/problem.ts';
 import { askingWith, HANDOVER_FORMAT, HANDOVER_VARIABLE } from './handover.ts';
@@ -24,34 +25,40 @@ export interface TrialOptions {
 const MOST_SAID = 64 * 1024;
 
 export async function tryProgram({ program, words, environment, patienceMs }: TrialOptions): Promise<Trial> {
-  const child = spawn(program, [...words], {
-    env: { ...environment, [HANDOVER_VARIABLE]: askingWith(HANDOVER_FORMAT) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // A group of its own, so that what it starts can be ended with it.
-    detached: true,
+  let child: ChildProcess;
+  try {
+    child = spawn(program, [...words], {
+      env: { ...environment, [HANDOVER_VARIABLE]: askingWith(HANDOVER_FORMAT) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own, so that what it starts can be ended with it.
+      detached: true,
+    });
+  } catch (error) {
+    return { ok: false, reason: cannotRun(program, error) };
+  }
+  const ended = new Promise<string | null>((resolve) => {
+    child.once('error', (error) => resolve(cannotRun(program, error)));
+    child.once('close', (code, signal) =>
+      resolve(code === 0 ? null : `it ended with ${signal ?? `code ${code}`}`),
+    );
   });
+  // Without descriptors to spare there are none.
+  const { stdout, stderr } = child;
   let answer = '';
   let complaints = '';
-  child.stdout
-    .setEncoding('utf8')
-    .on('data', (text: string) => (answer = (answer + text).slice(0, MOST_SAID)));
-  child.stderr
-    .setEncoding('utf8')
+  stdout?.setEncoding('utf8').on('data', (text: string) => (answer = (answer + text).slice(0, MOST_SAID)));
+  stderr
+    ?.setEncoding('utf8')
     .on('data', (text: string) => (complaints = (complaints + text).slice(-MOST_SAID)));
   let isLate = false;
   const overdue = setTimeout(() => {
     isLate = true;
     if (child.pid !== undefined) killGroup(child.pid);
     // Whoever has left the group may hold its output open.
-    child.stdout.destroy();
-    child.stderr.destroy();
+    stdout?.destroy();
+    stderr?.destroy();
   }, patienceMs);
-  const end = await new Promise<string | null>((resolve) => {
-    child.once('error', (error) => resolve(`cannot run "${program}": ${error.message}`));
-    child.once('close', (code, signal) =>
-      resolve(code === 0 ? null : `it ended with ${signal ?? `code ${code}`}`),
-    );
-  });
+  const end = await ended;
   clearTimeout(overdue);
   if (isLate) return { ok: false, reason: `it said nothing within ${patienceMs / 1000}s` };
   const trial = trialIn(answer);
@@ -59,6 +66,10 @@ export async function tryProgram({ program, words, environment, patienceMs }: Tr
   if (end === null) return { ok: false, reason: 'it did not say whether it can' };
   const why = complaintIn(complaints);
   return { ok: false, reason: why === null ? end : `${end}: ${why}` };
+}
+
+function cannotRun(program: string, error: unknown): string {
+  return `cannot run "${program}": ${error instanceof Error ? error.message : String(error)}`;
 }
 
 function killGroup(leader: number): void {
@@ -107,7 +118,7 @@ export function obstacleTo(format: number, paths: DaemonPaths, bootId: string): 
     // Each by itself: together they need not fit, since units whose files are gone may be on their way down.
     const { specs, problems } = loadSet(sources);
     const broken = sources.find(({ name }) => !specs.has(name));
-    if (broken === undefined) return null;
+    if (broken === undefined) return journal.obstacle();
     const error = problems.find(({ unit, severity }) => unit === broken.name && severity === 'error');
     const why = error === undefined ? '' : `: ${problemLine(error)}`;
     return `unit "${broken.name}" is not valid for it${why}`;

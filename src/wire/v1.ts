@@ -52,6 +52,8 @@ export interface DaemonStatus {
   readonly startedAt: string;
   /** When this version took over the process from another; null if it was started. */
   readonly replacedAt: string | null;
+  /** The last version that had been tried and could not be executed all the same; null: there was none. */
+  readonly replaceFailure: { readonly at: string; readonly detail: string } | null;
   /** The directory of the unit files. */
   readonly units: string;
   /** Some unit runs an earlier form, because its file is not valid now. */

@@ -110,6 +110,8 @@ class Life {
       usageIntervalMs: null,
       onExitAction: () => undefined,
       handOver: null,
+      replacedWall: null,
+      replaceFailure: null,
       reexec: () => Promise.reject(new Error('nobody asks for it')),
     });
   }

@@ -137,6 +137,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     version: '0.0.0',
     startedWall: clock.wallMs(),
     replacedWall: null,
+    replaceFailure: null,
     clock,
     processes,
     supervisor,

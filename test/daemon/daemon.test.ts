@@ -90,6 +90,8 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
     usageIntervalMs: 5_000,
     onExitAction: (_unit, code) => exitActions.push(code),
     handOver: null,
+    replacedWall: null,
+    replaceFailure: null,
     reexec: () => Promise.reject(new Error('nobody asks for it')),
   });
   let closing: Promise<void> | null = null;

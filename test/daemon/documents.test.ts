@@ -28,6 +28,7 @@ function complaintsAbout(unit: UnitStatus): readonly string[] {
       version: '0.0.0',
       startedAt: '2026-11-22T09:00:00.000Z',
       replacedAt: null,
+      replaceFailure: null,
       units: '/units',
       degraded: false,
       problems: [],

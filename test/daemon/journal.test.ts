@@ -28,6 +28,7 @@ interface Scratch {
   readonly directory: string;
   readonly path: string;
   readonly troubles: string[];
+  readonly madeGood: true[];
   /** A daemon's journal, read and open. */
   readonly journal: Journal;
   /** As the next daemon would see it. */
@@ -36,8 +37,15 @@ interface Scratch {
 
 function scratch(directory: string): Scratch {
   const troubles: string[] = [];
+  const madeGood: true[] = [];
   const make = (bootId: string, unitsDirectory = '/etc/units.d'): Journal =>
-    new Journal({ directory, bootId, unitsDirectory, onTrouble: (message) => troubles.push(message) });
+    new Journal({
+      directory,
+      bootId,
+      unitsDirectory,
+      onTrouble: (message) => troubles.push(message),
+      onMadeGood: () => madeGood.push(true),
+    });
   const journal = make(BOOT);
   journal.read();
   journal.open();
@@ -45,6 +53,7 @@ function scratch(directory: string): Scratch {
     directory,
     path: join(directory, 'journal'),
     troubles,
+    madeGood,
     journal,
     reread: (bootId = BOOT, unitsDirectory) => make(bootId, unitsDirectory).read(),
   };
@@ -239,6 +248,27 @@ test('Journal: on a full disk it says so once, keeps what it had, and makes good
     ]),
   );
   assert.equal(troubles.length, 1);
+  assert.deepEqual(readdirSync(disk), ['journal']);
+});
+
+test('Journal: what a full disk refused is written a second after there is room, without another record', (t) => {
+  const disk = smallDisk(t, 64 * 1024);
+  if (disk === null) return t.skip('cannot mount a tmpfs');
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { journal, troubles, reread, madeGood } = scratch(disk);
+  const ballast = join(disk, 'ballast');
+  writeFileSync(ballast, Buffer.alloc(60 * 1024));
+  const large = record({ cycle: 'x'.repeat(10_000) });
+  journal.unit('web', large, FILE);
+  assert.equal(journal.trouble, troubles[0]);
+  assert.match(journal.obstacle() ?? '', /^cannot write journal ".*": ENOSPC/);
+  t.mock.timers.tick(1000);
+  assert.deepEqual([troubles.length, madeGood.length], [1, 0], 'there is still no room');
+  rmSync(ballast);
+  assert.equal(journal.obstacle(), null);
+  t.mock.timers.tick(1000);
+  assert.deepEqual([journal.trouble, madeGood.length], [null, 1]);
+  assert.deepEqual(reread()?.units, new Map([['web', large]]));
   assert.deepEqual(readdirSync(disk), ['journal']);
 });
 

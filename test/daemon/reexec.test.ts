@@ -1,6 +1,6 @@
 // The trial of a version, and what is wished for while a daemon is replaced.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -36,6 +36,25 @@ test('tryProgram: its word counts if it ends well; otherwise its last complaint'
       { ok: false, reason: 'it did not say whether it can' },
       answer,
     );
+  }
+});
+
+test('tryProgram: a program that cannot be run is refused, whether node says so at once or later', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'unitd-'));
+  cleanUp(t, () => rmSync(directory, { recursive: true }));
+  const program = join(directory, 'program');
+  const run = async (): Promise<Trial> =>
+    await tryProgram({ program, words: [], environment: process.env, patienceMs: 60_000 });
+  const refused = (why: string): Trial => ({
+    ok: false,
+    reason: `cannot run "${program}": spawn ${why}`,
+  });
+  assert.deepEqual(await run(), refused(`${program} ENOENT`));
+  const fd = openSync(program, 'w', 0o755);
+  try {
+    assert.deepEqual(await run(), refused('ETXTBSY'));
+  } finally {
+    closeSync(fd);
   }
 });
 

@@ -107,6 +107,7 @@ export const SAMPLE_DAEMON: DaemonStatus = {
   version: '0.1.0',
   startedAt: '2026-11-22T09:00:00.000Z',
   replacedAt: null,
+  replaceFailure: null,
   units: '/etc/unitd/units.d',
   degraded: false,
   problems: [],

@@ -24,7 +24,7 @@ export async function runReexec(context: Context): Promise<ExitCode> {
   if (given(context.invocation, 'no-wait')) return done(context, begun.value);
 
   const until = performance.now() + (timeout.value ?? Infinity);
-  const { replacedAt } = before.value.daemon;
+  const { replacedAt, replaceFailure } = before.value.daemon;
   for (;;) {
     const now = await client.get<StatusDocument>('/v1/status');
     if (!now.ok) return failed(context, lost(now.failure));
@@ -32,12 +32,20 @@ export async function runReexec(context: Context): Promise<ExitCode> {
     if (daemon.replacedAt !== replacedAt) {
       return done(context, { ...begun.value, pid: daemon.pid, newVersion: daemon.version });
     }
+    if (daemon.replaceFailure !== null && daemon.replaceFailure.at !== replaceFailure?.at) {
+      return failed(context, refusal(daemon.replaceFailure.detail));
+    }
     if (performance.now() >= until) {
-      const message = `cannot see version ${begun.value.newVersion} take over: time is up, expected it to answer`;
-      return failed(context, { exitCode: EXIT.failed, message, hints: [], details: null });
+      const { newVersion } = begun.value;
+      const late = `cannot see version ${newVersion} take over: time is up, expected it to answer`;
+      return failed(context, refusal(late));
     }
     await delay(ASK_AGAIN_MS);
   }
+}
+
+function refusal(message: string): Failure {
+  return { exitCode: EXIT.failed, message, hints: [], details: null };
 }
 
 function done(context: Context, document: ReexecDocument): ExitCode {
