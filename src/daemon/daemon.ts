@@ -422,9 +422,9 @@ export class Daemon {
     log.write('info', 'reload', `applied plan ${plan.id}: ${told}`);
   }
 
-  #writeDown({ spec, state, activation, cycle, removed }: Unit): void {
+  #writeDown({ spec, state, intent, activation, cycle, removed }: Unit): void {
     const { name } = spec;
-    const record = { state, activation, cycle, removed, tree: this.#effects.treeOf(name) };
+    const record = { state, intent, activation, cycle, removed, tree: this.#effects.treeOf(name) };
     this.#journal.unit(name, record, this.#sources.get(spec) ?? null);
   }
 

@@ -23,8 +23,10 @@ export class Intents {
   enter(fleet: Fleet, isWhole: boolean): void {
     for (const [name, intent] of this.#absent) {
       fleet.seq = Math.max(fleet.seq, intent.seq);
-      if (!fleet.units.has(name)) continue;
-      amend(fleet, name, { intent });
+      const unit = fleet.units.get(name);
+      if (unit === undefined) continue;
+      // The journal may have a later one, of a time when the state directory took no writes.
+      if ((unit.intent?.seq ?? -1) < intent.seq) amend(fleet, name, { intent });
       this.#absent.delete(name);
     }
     if (isWhole) this.#absent.clear();

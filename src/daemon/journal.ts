@@ -24,7 +24,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Activation } from '../core/fleet.ts';
+import type { Activation, Intent } from '../core/fleet.ts';
 import type { MachineState } from '../core/machine-state.ts';
 import type { ProcessId, ProcessTree } from '../model/process.ts';
 import { seal, unseal } from './sealed-line.ts';
@@ -33,6 +33,8 @@ import type { GoodFile } from './store.ts';
 /** What is written of a unit. */
 export interface UnitRecord {
   readonly state: MachineState;
+  /** Also in the state directory, which may be one that takes no writes. */
+  readonly intent: Intent | null;
   readonly activation: Activation | null;
   readonly cycle: string | null;
   readonly removed: boolean;

@@ -71,6 +71,7 @@ function take(processes: FakeProcesses, left: Left): Taken {
   });
   const record: UnitRecord = {
     state: { ...NEW_STATE, phase: left.phase, runs: 7, activation: 3 },
+    intent: null,
     activation: null,
     cycle: null,
     removed: false,

@@ -16,6 +16,7 @@ const FILE: GoodFile = { name: 'web', file: '/units/web.yaml', text: 'command: /
 function record(change: Partial<UnitRecord> = {}): UnitRecord {
   return {
     state: NEW_STATE,
+    intent: null,
     activation: null,
     cycle: null,
     removed: false,

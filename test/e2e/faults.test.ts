@@ -39,6 +39,10 @@ for (const [user, how] of eachAs(REFUSALS, 'read-only')) {
       const { unit } = await unitd.unit('web');
       assert.deepEqual([unit.pid, unit.description], [web.pid, 'changed']);
       assert.equal((await unitd.unit('spare')).unit.held, true);
+      await unitd.kill('SIGKILL');
+      await unitd.start();
+      const { unit: kept } = await unitd.unit('spare');
+      assert.deepEqual([kept.state, kept.held], ['stopped', true], 'for as long as the boot');
 
       faults.mend();
       assert.equal((await unitd.cli('start', 'spare')).code, 0);

@@ -98,6 +98,17 @@ test('release gives the word back to the file: a stopped unit starts, one starte
   assert.equal(await facts(unitd, 'spare'), 'stopped, wanted down');
 });
 
+test('a word that was taken back is not heard again by the next daemon, whatever was written down of it', async (t) => {
+  const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity\nenabled: false' });
+  assert.equal((await unitd.cli('start', 'web')).code, 0);
+  assert.equal(await facts(unitd, 'web'), 'running, wanted up, held');
+  assert.equal((await unitd.cli('release', 'web')).code, 0);
+  await unitd.until({ web: 'stopped' });
+  await unitd.kill('SIGKILL');
+  await unitd.start();
+  assert.equal(await facts(unitd, 'web'), 'stopped, wanted down');
+});
+
 test('a unit that was stopped and whose file goes and comes back, starts again', async (t) => {
   const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
   await unitd.until({ web: 'running' });
