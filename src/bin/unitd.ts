@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 // The program `unitd`: its command line, and with `unitd daemon` the daemon itself.
 import { runCommandLine } from '../cli/main.ts';
+import { makeThreads } from '../os/thread-pool.ts';
 
 async function main(): Promise<void> {
   process.exitCode = await runCommandLine(process.argv.slice(2), async (request) => {
+    // Before the daemon's code is read, which the pool does.
+    await makeThreads(process.env);
     const { runDaemon } = await import('./daemon.ts');
     return await runDaemon(request);
   });

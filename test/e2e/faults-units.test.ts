@@ -126,10 +126,13 @@ for (const { as, skip, options } of USERS) {
           'says.yaml': `command: [sh, -c, 'echo "$$$$ says so"; exec ${child.announce} ${channel.path} says']\nrestart: { delay: 10ms }`,
           'spare.yaml': `${announce('spare')}\nenabled: false`,
         },
-        { ...options, env: faults.env },
+        // What the daemon itself waits with must not take the threads that its work needs, however few there are.
+        { ...options, env: { ...faults.env, UV_THREADPOOL_SIZE: '1' } },
       );
       const [web, says] = await Promise.all([channel.next('web'), channel.next('says')]);
       await unitd.until({ web: 'running', says: 'running' });
+      await unitd.kill('SIGKILL');
+      await unitd.start();
       const rock = await unitd.unit('web');
       assert.equal(rock.unit.pid, web.pid);
       unitd.write('web.yaml', `${announce('changed')}\nrestart: { delay: 10ms }`);

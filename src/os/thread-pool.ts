@@ -1,0 +1,22 @@
+// The threads of libuv's pool, on which node reads and writes files. Those that wait for something else wait on it too.
+import { stat } from 'node:fs/promises';
+
+/**
+ * One thread waits for the units' pipes, one for the processes that an earlier daemon left, and a disk that does not
+ * answer holds two that read unit files: all of libuv's own four. This many leaves as many for everything else.
+ */
+const THREADS = 8;
+const VARIABLE = 'UV_THREADPOOL_SIZE';
+
+/**
+ * To be awaited before anything uses the pool: libuv reads the variable once, with the first use. It stands as it was
+ * afterwards, for units to inherit.
+ */
+export async function makeThreads(env: NodeJS.ProcessEnv): Promise<void> {
+  const before = env[VARIABLE];
+  if (Number(before) >= THREADS) return;
+  env[VARIABLE] = String(THREADS);
+  await stat('/');
+  if (before === undefined) delete env[VARIABLE];
+  else env[VARIABLE] = before;
+}
