@@ -6,12 +6,12 @@ import {
   closeSync,
   constants as fsConstants,
   fstatSync,
-  ftruncateSync,
   mkdirSync,
   openSync,
   readFileSync,
   readdirSync,
   statSync,
+  truncateSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -74,69 +74,94 @@ export interface Lock {
 
 export type LockResult =
   | { readonly ok: true; readonly lock: Lock }
-  /** The pid is null in the moment between another daemon's lock and its writing down who it is. */
+  /** null: somebody has removed what it wrote, or it has not yet. */
   | { readonly ok: false; readonly holderPid: number | null };
 
 /**
- * Takes the lock file for this process and writes its pid there. The kernel drops the lock with the process, however
- * that ends; the file stays. Throws when the file cannot be opened or written.
+ * Takes the lock of a directory for this process and writes its pid to `path`, a file in it. The lock is on the
+ * directory itself, since the file may be removed by who tidies up; the kernel drops it with the process, however that
+ * ends, and the file stays. Throws when there is nothing to lock or to write to.
  */
 export function acquireLock(path: string): LockResult {
-  const cannot = (reason: string): Error =>
-    new Error(`cannot lock file ${JSON.stringify(path)}: ${reason}, expected one to write to`);
+  const directory = dirname(path);
   for (;;) {
     let fd: number;
     try {
-      fd = openSync(path, fsConstants.O_RDWR | fsConstants.O_CREAT | fsConstants.O_NOFOLLOW, 0o600);
+      fd = openSync(directory, fsConstants.O_RDONLY | fsConstants.O_DIRECTORY);
     } catch (error) {
-      throw cannot(codeOf(error));
+      throw cannotLock(directory, codeOf(error));
     }
     const errno = lockFile(fd);
     if (errno === constants.errno.EWOULDBLOCK) {
-      const pid = Number.parseInt(readFileSync(fd, 'utf8'), 10);
       closeSync(fd);
-      return { ok: false, holderPid: Number.isNaN(pid) ? null : pid };
+      return { ok: false, holderPid: pidIn(path) };
     }
     if (errno !== 0) {
       closeSync(fd);
-      throw cannot(errnoName(errno));
+      throw cannotLock(directory, errnoName(errno));
     }
-    // Somebody may have removed the file between open and lock: then the lock is on a file that no one else sees.
-    if (statSync(path, { throwIfNoEntry: false })?.ino !== fstatSync(fd).ino) {
+    // Somebody may have replaced it between open and lock: then the lock is on one that no one else sees.
+    if (!isAt(directory, fd)) {
       closeSync(fd);
       continue;
     }
     try {
-      ftruncateSync(fd);
-      writeSync(fd, `${process.pid}\n`, 0);
+      writePid(path);
     } catch (error) {
       closeSync(fd);
-      throw cannot(codeOf(error));
+      throw cannotLock(path, codeOf(error));
     }
-    return { ok: true, lock: lockOn(fd) };
+    return { ok: true, lock: lockOn(path, fd) };
   }
 }
 
 /**
  * The lock that the program held of which this one took the place: `fd` is its descriptor. It was never let go
- * meanwhile. Taken anew where the file has been removed or replaced since.
+ * meanwhile. Taken anew where the directory has been replaced since.
  */
 export function inheritLock(path: string, fd: number): LockResult {
-  const isOurs = statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino;
-  if (isOurs) return { ok: true, lock: lockOn(fd) };
+  if (isAt(dirname(path), fd)) return { ok: true, lock: lockOn(path, fd) };
   closeSync(fd);
   return acquireLock(path);
 }
 
-function lockOn(fd: number): Lock {
+function cannotLock(path: string, reason: string): Error {
+  return new Error(`cannot lock ${JSON.stringify(path)}: ${reason}, expected one to write to`);
+}
+
+function isAt(path: string, fd: number): boolean {
+  const [there, held] = [statSync(path, { throwIfNoEntry: false }), fstatSync(fd)];
+  return there?.ino === held.ino && there.dev === held.dev;
+}
+
+function writePid(path: string): void {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = fsConstants;
+  const fd = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+  try {
+    writeSync(fd, `${process.pid}\n`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function pidIn(path: string): number | null {
+  try {
+    const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
+    return Number.isNaN(pid) ? null : pid;
+  } catch {
+    return null;
+  }
+}
+
+function lockOn(path: string, fd: number): Lock {
   let closed = false;
   const close = (): void => {
     if (closed) return;
     closed = true;
     try {
-      ftruncateSync(fd);
+      truncateSync(path);
     } catch {
-      // A disk that refuses: the pid that stays there is nobody's, and the lock goes all the same.
+      // Gone, or a disk that refuses: the pid that stays there is nobody's, and the lock goes all the same.
     }
     closeSync(fd);
   };

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -45,6 +54,19 @@ test('acquireLock() names the holder, and lets go when it is closed', (t) => {
   first.lock.close();
   const second = acquireLock(path);
   assert.ok(second.ok);
+  second.lock.close();
+});
+
+test('acquireLock() is refused also when somebody has removed the file of the pid', (t) => {
+  const path = join(temporaryDirectory(t), 'unitd.pid');
+  const first = acquireLock(path);
+  assert(first.ok);
+  rmSync(path);
+  assert.deepEqual(acquireLock(path), { ok: false, holderPid: null });
+  assert.equal(existsSync(path), false, 'it is not the other one that writes it');
+  first.lock.close();
+  const second = acquireLock(path);
+  assert(second.ok);
   second.lock.close();
 });
 
