@@ -17,6 +17,7 @@ export class Ending {
   #first: End | null = null;
   #laterCode: number | null = null;
   #reloads = false;
+  #hurries = false;
 
   constructor() {
     let resolve = (_end: End): void => undefined;
@@ -46,9 +47,14 @@ export class Ending {
     this.#reloads = true;
   }
 
+  /** The end, which the next version may have to bring about, shall not wait for anybody's grace. */
+  hurry(): void {
+    this.#hurries = true;
+  }
+
   /** What is left to the next version. */
   get wishes(): Wishes {
-    return { end: this.#laterCode, reload: this.#reloads };
+    return { end: this.#laterCode, reload: this.#reloads, hurry: this.#hurries };
   }
 
   #decide(end: End): void {
@@ -99,7 +105,9 @@ export function listenToSignals(daemon: Daemon, log: DaemonLog, ending: Ending):
       number: constants.signals[signal],
     });
     ending.end(0);
-    if (asked > 1) daemon.hurry();
+    if (asked === 1) return;
+    ending.hurry();
+    daemon.hurry();
   };
   const reload = (): void => {
     if (ending.first?.kind === 'replace') ending.reloadLater();

@@ -40,6 +40,8 @@ export interface Wishes {
   /** To end with this code. */
   readonly end: number | null;
   readonly reload: boolean;
+  /** To end without waiting for anybody's grace. */
+  readonly hurry: boolean;
 }
 
 export type Arrival =

@@ -258,6 +258,7 @@ async function lifeOf(
     log.write('info', 'ready', `ready, pid ${process.pid}${before}`, fields);
     daemon.announceReady();
     if (handOver?.wishes.reload === true) reloadQuietly(daemon, log);
+    if (handOver?.wishes.hurry === true) daemon.hurry();
     if (handOver !== null && handOver.wishes.end !== null) ending.end(handOver.wishes.end);
   } else {
     log.write('error', 'start', served.message);

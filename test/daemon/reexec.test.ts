@@ -101,10 +101,11 @@ test('Ending: the first wish counts; what comes during a replacement is left to 
   const replaced = new Ending();
   assert.equal(replaced.first, null);
   replaced.replace('2');
-  assert.deepEqual(replaced.wishes, { end: null, reload: false });
+  assert.deepEqual(replaced.wishes, { end: null, reload: false, hurry: false });
   replaced.reloadLater();
   replaced.end(4);
   replaced.end(5);
+  replaced.hurry();
   assert.deepEqual(await replaced.ended, { kind: 'replace', version: '2' });
-  assert.deepEqual(replaced.wishes, { end: 4, reload: true });
+  assert.deepEqual(replaced.wishes, { end: 4, reload: true, hurry: true });
 });
