@@ -16,6 +16,9 @@ export interface Paths {
   readonly socket: string;
 }
 
+/** Of the log directory: a group may read, as in /var/log. */
+export const LOG_DIRECTORY_MODE = 0o750;
+
 /** What the command line said; everything may be left out. */
 export interface PathFlags {
   readonly units?: string | undefined;

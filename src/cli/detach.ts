@@ -1,9 +1,10 @@
 // The daemon in the background: started in a session of its own, and left once its socket answers.
 // What it says goes to LOGDIR/unitd.log; if it does not come up, the end of that is the reason told.
 import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { LOG_DIRECTORY_MODE } from '../base/paths.ts';
 import type { StatusDocument } from '../wire/v1.ts';
 import { clientOf } from './client.ts';
 import type { Client } from './client.ts';
@@ -81,7 +82,9 @@ function daemonArguments({ paths, invocation, env }: Context): readonly string[]
 
 function openLog({ paths, note, err }: Context, file: string): number | { readonly exitCode: ExitCode } {
   try {
-    mkdirSync(paths.logs, { recursive: true, mode: 0o700 });
+    const isMade = mkdirSync(paths.logs, { recursive: true, mode: LOG_DIRECTORY_MODE }) !== undefined;
+    // Whatever the umask, as the daemon itself would make it.
+    if (isMade) chmodSync(paths.logs, LOG_DIRECTORY_MODE);
     return openSync(file, 'a', 0o600);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

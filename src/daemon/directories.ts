@@ -1,6 +1,7 @@
 // Makes the directories of a daemon, with the modes that the manual gives. Says what it can do without.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { LOG_DIRECTORY_MODE } from '../base/paths.ts';
 import { cannotHaveDirectory, ensureDirectory } from '../os/files.ts';
 import type { DaemonPaths } from './paths.ts';
 
@@ -24,7 +25,7 @@ export function makeDirectories(
   ensureDirectory(paths.runtime, 0o700);
   ensureDirectory(join(paths.runtime, 'fifo'), 0o700);
   haveIfPossible('state', paths.state, 0o700);
-  haveIfPossible('log', paths.logs, 0o750);
+  haveIfPossible('log', paths.logs, LOG_DIRECTORY_MODE);
   if (makesUnits && !existsSync(paths.units)) haveIfPossible('units', paths.units, 0o755);
   return warnings;
 }

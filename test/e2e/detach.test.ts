@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -30,9 +31,11 @@ test('--detach returns when the socket answers, and leaves a daemon in a session
   const channel = openChannel(t);
   const unitd = new Unitd(t, {});
   unitd.write('web.yaml', `command: ${child.announce} ${channel.path}`);
+  rmSync(unitd.logs, { recursive: true, force: true });
   const ran = await unitd.cli('daemon', '--detach');
   assert.equal(ran.code, 0, ran.stderr);
   assert.equal(ran.stdout, '');
+  assert.equal(statSync(unitd.logs).mode & 0o7777, 0o750, 'as a daemon in the foreground makes it');
   const { daemon } = await unitd.status();
   assert.equal(Number(readFileSync(join(unitd.runtime, 'unitd.pid'), 'utf8')), daemon.pid);
   assert.match(ran.stderr, new RegExp(`pid ${daemon.pid}`));
