@@ -101,9 +101,8 @@ static int outcome(volatile const struct rule *rule) {
   return 0;
 }
 
-/* 0, or the errno that the call is to fail with. */
-static int fault(const char *call, const char *path) {
-  if (control == NULL) return 0;
+/* What the rules alone say of a call: 0, or the errno that it is to fail with. */
+static int ruled(const char *call, const char *path) {
   for (int index = 0; index < RULES; index++) {
     struct rule *rule = &control->rules[index];
     if (rule->error == 0 || strcmp(rule->call, call) != 0) continue;
@@ -112,6 +111,14 @@ static int fault(const char *call, const char *path) {
     while (left > 0 && !atomic_compare_exchange_weak(&rule->left, &left, left - 1)) continue;
     if (left != 0) return outcome(rule);
   }
+  return 0;
+}
+
+/* The same of a call that counts. */
+static int fault(const char *call, const char *path) {
+  if (control == NULL) return 0;
+  int error = ruled(call, path);
+  if (error != 0) return error;
   if (path != NULL && !below(path, control->root)) return 0;
   int64_t number = atomic_fetch_add(&control->count, 1) + 1;
   if (number == control->kill_at) syscall(SYS_kill, getpid(), SIGKILL);
@@ -167,7 +174,7 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
   return error != 0 ? error : NEXT(posix_spawn)(pid, path, actions, attributes, words, environment);
 }
 
-/* Opens that make or change something; those that read fail only by a rule for "read-open". */
+/* Opens that make or change something; those that read count for nothing, and fail only by a rule for "read-open". */
 #define OPEN(name)                                                                   \
   int name(const char *path, int flags, ...) {                                       \
     va_list rest;                                                                    \
@@ -175,19 +182,10 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
     mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0;          \
     va_end(rest);                                                                    \
     int writes = (flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT) != 0;          \
-    int error = control == NULL ? 0 : writes ? fault("open", path) : rule_only(path);\
+    int error = control == NULL ? 0 : writes ? fault("open", path) : ruled("read-open", path);\
     if (error != 0) { errno = error; return -1; }                                    \
     return NEXT(name)(path, flags, mode);                                            \
   }
-
-/* Reading counts for nothing. */
-static int rule_only(const char *path) {
-  for (int index = 0; index < RULES; index++) {
-    const struct rule *rule = &control->rules[index];
-    if (rule->error != 0 && strcmp(rule->call, "read-open") == 0 && below(path, rule->prefix)) return outcome(rule);
-  }
-  return 0;
-}
 
 OPEN(open)
 OPEN(open64)
