@@ -8,7 +8,7 @@ import type { ExitStatus, ProcessId, ProcessTree, SpawnFailure, SpawnRequest } f
 import { isUnlimited } from '../model/unit.ts';
 import type { ResourceSpec, SignalName, UnitSpec } from '../model/unit.ts';
 import { RUN_VARIABLE } from '../os/ports.ts';
-import type { Member, Processes } from '../os/ports.ts';
+import type { Member, Processes, SpawnResult } from '../os/ports.ts';
 import { environmentOf } from './environment.ts';
 import type { Output } from './output.ts';
 
@@ -32,6 +32,8 @@ interface Pursuit {
   readonly signal: SignalName;
   readonly reached: Set<string>;
 }
+
+type SpawnEffect = Extract<MachineEffect, { readonly type: 'spawn' }>;
 
 interface RunPlace {
   readonly unit: string;
@@ -216,13 +218,37 @@ export class Effects {
     if (result === 'sent' && signal !== 'SIGKILL') processes.signal(process, 'SIGCONT');
   }
 
+  /** The machine waits for an answer, also where nobody foresaw what is in the way: no descriptor, no /proc. */
   #spawn(
     spec: UnitSpec,
-    effect: Extract<MachineEffect, { type: 'spawn' }>,
+    effect: SpawnEffect,
   ): { readonly process: ProcessId } | { readonly failure: SpawnFailure } {
     const unit = spec.name;
     const tree = this.treeOf(unit);
-    const unlimited = this.#unlimited.get(unit);
+    let result: SpawnResult;
+    try {
+      const made = this.#requestFor(spec, effect, tree);
+      if ('failure' in made) return made;
+      this.#ports.onSpawning(unit);
+      result = this.#ports.processes.spawn(made.request);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return { failure: { stage: 'resources', errno: null, reason } };
+    }
+    if (!result.ok) return { failure: result.failure };
+    this.#ports.onSpawned(unit, effect.run, result.process);
+    this.#runs.set(result.process.pid, { unit, run: effect.run });
+    this.#trees.set(unit, { ...tree, leaders: [...tree.leaders, result.process] });
+    return { process: result.process };
+  }
+
+  /** Throws where the system refuses its output, or to say what has to be known. */
+  #requestFor(
+    spec: UnitSpec,
+    effect: SpawnEffect,
+    tree: ProcessTree,
+  ): { readonly request: SpawnRequest } | { readonly failure: SpawnFailure } {
+    const unlimited = this.#unlimited.get(spec.name);
     if (unlimited !== undefined) {
       const reason = `its resources cannot be in force, since ${unlimited}`;
       return { failure: { stage: 'resources', errno: null, reason } };
@@ -239,13 +265,7 @@ export class Effects {
       const reason = `\${${expanded.missing}} in its command is not set in its environment`;
       return { failure: { stage: 'command', errno: null, reason } };
     }
-    let output: Output;
-    try {
-      output = this.#ports.outputFor(spec);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      return { failure: { stage: 'resources', errno: null, reason } };
-    }
+    const output = this.#ports.outputFor(spec);
     const request: SpawnRequest = {
       argv: expanded.argv,
       environment: made.environment,
@@ -262,13 +282,7 @@ export class Effects {
       stderrFd: output.stderrFd,
       ...(tree.cgroup === undefined ? {} : { cgroup: tree.cgroup }),
     };
-    this.#ports.onSpawning(unit);
-    const result = this.#ports.processes.spawn(request);
-    if (!result.ok) return { failure: result.failure };
-    this.#ports.onSpawned(unit, effect.run, result.process);
-    this.#runs.set(result.process.pid, { unit, run: effect.run });
-    this.#trees.set(unit, { ...tree, leaders: [...tree.leaders, result.process] });
-    return { process: result.process };
+    return { request };
   }
 
   #reaped(process: ProcessId | null, status: ExitStatus): void {

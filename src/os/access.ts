@@ -3,17 +3,20 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { statOf } from './command-path.ts';
 import { hasAccessList } from './libc.ts';
+import { withSpare } from './spare-descriptor.ts';
 
 /** Numbers of linux/capability.h. */
 const CAPABILITIES = { setgid: 6, setuid: 7, sysNice: 23, sysResource: 24 } as const;
 
 let effective: bigint | undefined;
 
+function ownStatus(): string {
+  return withSpare(() => readFileSync('/proc/self/status', 'utf8'));
+}
+
 /** Whether this process has the capability in its effective set. */
 export function hasCapability(name: keyof typeof CAPABILITIES): boolean {
-  effective ??= BigInt(
-    `0x${/^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0'}`,
-  );
+  effective ??= BigInt(`0x${/^CapEff:\s*(\w+)/m.exec(ownStatus())?.[1] ?? '0'}`);
   return ((effective >> BigInt(CAPABILITIES[name])) & 1n) === 1n;
 }
 

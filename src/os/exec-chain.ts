@@ -7,6 +7,7 @@ import { LIMIT_NAMES, type LimitValue } from '../model/unit.ts';
 import { hasCapability } from './access.ts';
 import { octal, quote } from './command-path.ts';
 import { mayExecute, ownLimit, RESOURCES } from './libc.ts';
+import { withSpare } from './spare-descriptor.ts';
 
 export type ChainRequest = Pick<
   SpawnRequest,
@@ -60,11 +61,16 @@ function limitFailure(limits: SpawnRequest['limits']): SpawnFailure | null {
   return null;
 }
 
+/** Throws where it cannot be read: a start that nobody can judge is one to try again. */
+function numberIn(path: string): number {
+  return Number(withSpare(() => readFileSync(path, 'utf8')));
+}
+
 /** getrlimit(2): it holds for the privileged too. */
 function openFilesFailure({ nofile }: SpawnRequest['limits']): SpawnFailure | null {
   if (nofile === undefined) return null;
   const hard = numeric(nofile.hard);
-  const most = Number(readFileSync('/proc/sys/fs/nr_open', 'utf8'));
+  const most = numberIn('/proc/sys/fs/nr_open');
   if (hard <= most) return null;
   const reason = `the hard limit nofile of ${shown(hard)} is above fs.nr_open, ${most}`;
   return resourcesFailure('EPERM', reason);
@@ -81,7 +87,7 @@ function niceFailure(nice: number | null): SpawnFailure | null {
 
 function oomFailure(score: number | null): SpawnFailure | null {
   if (score === null || hasCapability('sysResource')) return null;
-  const own = Number(readFileSync('/proc/self/oom_score_adj', 'utf8'));
+  const own = numberIn('/proc/self/oom_score_adj');
   if (score >= own) return null;
   return resourcesFailure('EPERM', `the daemon may not lower oomScoreAdjust from ${own} to ${score}`);
 }

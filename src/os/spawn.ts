@@ -8,6 +8,7 @@
 // never touched and new ones take the lowest free number, so libuv's threads notice nothing as long as the lowest
 // free number is well below the limit. Where it is not, prlimit(1) goes before the command instead.
 import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import type { SpawnFailure, SpawnRequest } from '../model/process.ts';
 import { firstForbidden } from './access.ts';
@@ -24,7 +25,16 @@ import {
 } from './command-path.ts';
 import { execChain, helperPath } from './exec-chain.ts';
 import { type Identity, resolveIdentity } from './identity.ts';
-import { duplicateFd, errnoName, mayExecute, ownLimit, posixSpawn, RESOURCES, setOwnLimit } from './libc.ts';
+import {
+  duplicateFd,
+  errnoName,
+  kill,
+  mayExecute,
+  ownLimit,
+  posixSpawn,
+  RESOURCES,
+  setOwnLimit,
+} from './libc.ts';
 import type { SpawnResult } from './ports.ts';
 import { processStat } from './procfs.ts';
 
@@ -199,9 +209,13 @@ export function createSpawner(): Spawner {
     if (errno !== 0) {
       return { ok: false, failure: explainSpawnError(errnoName(errno), program, request.workingDirectory) };
     }
-    // Nobody else reaps, so it is there, dead or alive.
+    // Nobody else reaps, so it is there, dead or alive. What cannot be told from whoever has its pid later does not run.
     const stat = processStat(pid);
-    if (stat === null) throw new Error(`cannot read /proc/${pid}/stat of a new child: is /proc mounted?`);
+    if (stat === null) {
+      kill(-pid, constants.signals.SIGKILL);
+      const reason = `"/proc/${pid}/stat" of its process cannot be read, expected /proc without hidepid`;
+      return { ok: false, failure: { stage: 'resources', errno: null, reason } };
+    }
     return { ok: true, process: { pid, startTicks: stat.startTicks } };
   };
 

@@ -11,9 +11,10 @@ import type { SpawnFailure, SpawnRequest } from '../../src/model/process.ts';
 import { checkPrerequisites } from '../../src/os/spawn.ts';
 import { temporaryDirectory } from '../support/child.ts';
 import { createRealProcesses } from './real-processes.ts';
+import { refuseOpens } from '../support/refused-opens.ts';
 import { spawnRequest } from '../support/spawn-request.ts';
 
-const { processes } = createRealProcesses();
+const { processes, reports } = createRealProcesses();
 const asRoot = { skip: process.geteuid?.() === 0 ? false : 'needs root' };
 
 type Wanted = Partial<SpawnRequest> & Pick<SpawnRequest, 'argv'>;
@@ -165,6 +166,21 @@ test('spawn() refuses a limit on open files that nobody may have', () => {
   const failure = spawnFailure({ argv: ['true'], limits: { nofile: { soft: 1024, hard: 'unlimited' } } });
   const reason = `the hard limit nofile of unlimited is above fs.nr_open, ${most}`;
   assert.deepEqual(failure, { stage: 'resources', errno: 'EPERM', reason });
+});
+
+test('spawn() still looks up what it has to know when no descriptor is to be had', (t) => {
+  refuseOpens(t, /^\/proc\/sys\/fs\/nr_open$/, 'EMFILE', 1);
+  const limits = { nofile: { soft: 100, hard: 200 } };
+  assert.equal(processes.spawn(spawnRequest({ argv: ['true'], limits })).ok, true);
+});
+
+test('spawn() of a child that /proc does not show fails and leaves no child behind', async (t) => {
+  const { mend } = refuseOpens(t, /^\/proc\/\d+\/stat$/, 'ENOENT');
+  const failure = spawnFailure({ argv: ['sleep', 'infinity'] });
+  mend();
+  assert.equal(failure.stage, 'resources');
+  assert.match(failure.reason, /^"\/proc\/\d+\/stat" of its process cannot be read, expected \/proc/);
+  await reports.first(({ process, status }) => process === null && status.signal === 'SIGKILL');
 });
 
 test('checkPrerequisites() finds nothing wrong with a good request', () => {

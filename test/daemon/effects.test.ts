@@ -82,6 +82,18 @@ test('Effects spawn: output that cannot be opened is a failure of resources with
   assert.deepEqual(processes.spawned, []);
 });
 
+test('Effects spawn: whatever is thrown on the way is a failure of resources with the reason', (t) => {
+  const { begin, spawn, facts, processes } = createBench();
+  t.mock.method(processes, 'spawn', () => {
+    throw new Error("EMFILE: too many open files, open '/proc/sys/fs/nr_open'");
+  });
+  begin(unitSpec('web'));
+  spawn(unitSpec('web'), 1);
+  const reason = "EMFILE: too many open files, open '/proc/sys/fs/nr_open'";
+  const failure = { stage: 'resources', errno: null, reason };
+  assert.deepEqual(facts, [['web', { type: 'spawn-failed', run: 1, failure }]]);
+});
+
 test('Effects spawn: ${VAR} comes from the environment of the unit; one that is not set is named', () => {
   const { begin, spawn, facts, processes } = createBench();
   const web = unitSpec('web', { environment: { PORT: '8080' } });

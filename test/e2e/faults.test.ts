@@ -166,6 +166,35 @@ for (const [user, [what, fault, reason]] of eachAs(SCARCE, SCARCE[2])) {
   );
 }
 
+for (const user of USERS) {
+  withFaults(
+    user,
+    'a start that has to look something up works with a kept descriptor where no other is to be had',
+    async (t, faults, options) => {
+      const channel = openChannel(t);
+      const unitd = await startUnitd(
+        t,
+        {
+          'late.yaml': `
+          command: ${child.announce} ${channel.path} late
+          enabled: false
+          restart: { policy: no }
+          oomScoreAdjust: 500
+          limits: { nofile: "200:300" }`,
+        },
+        options,
+      );
+      const looked = ['/proc/sys/fs/nr_open', '/proc/self/status', '/proc/self/oom_score_adj'];
+      faults.fail(
+        ...looked.map((below) => ({ call: 'read-open', below, error: 'EMFILE', times: 1 }) as const),
+      );
+      const started = await unitd.cli('start', 'late');
+      assert.equal(started.code, 0, started.stderr);
+      await channel.next('late');
+    },
+  );
+}
+
 /** A connection that stays: what is answered to one request after the other. */
 async function keptConnection(t: TestContext, path: string): Promise<(verb: string) => Promise<string>> {
   const socket = connect(path);
