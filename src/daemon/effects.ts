@@ -215,6 +215,8 @@ export class Effects {
     const { processes, onTrouble } = this.#ports;
     const result = processes.signal(process, signal);
     if (result === 'denied') onTrouble(unit, `cannot send ${signal} to pid ${process.pid}: not permitted`);
+    if (result === 'unknown')
+      onTrouble(unit, `cannot send ${signal} to pid ${process.pid}: /proc does not show it`);
     if (result === 'sent' && signal !== 'SIGKILL') processes.signal(process, 'SIGCONT');
   }
 

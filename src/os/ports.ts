@@ -28,7 +28,8 @@ export interface Clock {
 export type SpawnResult =
   { readonly ok: true; readonly process: ProcessId } | { readonly ok: false; readonly failure: SpawnFailure };
 
-export type SignalResult = 'sent' | 'gone' | 'denied';
+/** `unknown`: the machine is out of memory or of open files, and nobody can tell whose the pid is. */
+export type SignalResult = 'sent' | 'gone' | 'denied' | 'unknown';
 
 /** Names the run in the environment of everything spawned for it, so that it can be found again. */
 export const RUN_VARIABLE = 'UNITD_RUN';
@@ -87,12 +88,13 @@ export interface Processes {
   members(tree: ProcessTree): readonly Member[];
   /**
    * Whether what members() said just now may be wrong: some process is in the middle of execve(2), shows nothing, and
-   * may be of any tree. It is worth another look in a few milliseconds.
+   * may be of any tree; or a look failed, as the machine is out of memory or of open files. It is worth another look in
+   * a few milliseconds.
    */
   isUnsure(): boolean;
   /**
    * Signals every member that is not in `reached`, looping until a scan finds nobody new, and adds to `reached` whom
-   * it tried. A process that no scan could find, as it was being born, is there for the next call. Returns how many
+   * it tried and could tell. A process that no scan could find, as it was being born, is there for the next call. Returns how many
    * got it.
    */
   signalTree(tree: ProcessTree, signal: SignalName, reached?: Set<string>): number;

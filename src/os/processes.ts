@@ -11,7 +11,16 @@ import type { Fence } from './fence.ts';
 import { becomeSubreaper, errnoName, kill } from './libc.ts';
 import { RUN_VARIABLE } from './ports.ts';
 import type { Member, Processes, SignalResult, SpawnResult } from './ports.ts';
-import { allProcesses, environmentOf, EXEC_PATIENCE_MS, isAlive, processStat, variableIn } from './procfs.ts';
+import {
+  allProcesses,
+  environmentOf,
+  EXEC_PATIENCE_MS,
+  isAlive,
+  lifeOf,
+  processStat,
+  readsFailed,
+  variableIn,
+} from './procfs.ts';
 import { limitCgroup, limitNewCgroup } from './resource-limits.ts';
 import { createReaper, type Reaped, type Reaper } from './reap.ts';
 import { knownSignalNumber, signalProcess } from './signal.ts';
@@ -48,6 +57,7 @@ function findLeader(invocationId: string, run: number): ProcessId | null {
 
 function lookForLeader(invocationId: string, run: number): { oldest: ProcessId | null; isUnsure: boolean } {
   let oldest: ProcessId | null = null;
+  const failed = readsFailed();
   let isUnsure = false;
   for (const stat of allProcesses()) {
     const { pid, startTicks, session } = stat;
@@ -60,13 +70,12 @@ function lookForLeader(invocationId: string, run: number): { oldest: ProcessId |
     if (variableIn(environment, RUN_VARIABLE) !== String(run)) continue;
     oldest = { pid, startTicks };
   }
-  return { oldest, isUnsure };
+  return { oldest, isUnsure: isUnsure || readsFailed() !== failed };
 }
 
-function lives({ pid, startTicks }: ProcessId): boolean {
+function lives(asked: ProcessId): boolean {
   // Asked of the dead above all, for whom node would make an error that nobody reads.
-  const stat = existsSync(`/proc/${pid}`) ? processStat(pid) : null;
-  return isAlive(stat) && stat.startTicks === startTicks;
+  return kill(asked.pid, 0) !== constants.errno.ESRCH && lifeOf(asked) === 'alive';
 }
 
 /** Why there are no resources where there are no cgroups. */
@@ -164,9 +173,8 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
 
   const adopt = (adopted: ProcessId): boolean => {
     const stat = processStat(adopted.pid);
-    if (stat === null || stat.startTicks !== adopted.startTicks) return false;
     // Still our own, when this program was replaced by exec: even a zombie is reaped, with its status.
-    if (stat.parentPid === process.pid) {
+    if (stat?.startTicks === adopted.startTicks && stat.parentPid === process.pid) {
       children.set(adopted.pid, adopted);
       return true;
     }
@@ -189,7 +197,7 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
     return trees.members(tree).filter(({ pid }) => !inside.has(pid));
   };
 
-  const members = (tree: ProcessTree): readonly Member[] => {
+  const membersSeen = (tree: ProcessTree): readonly Member[] => {
     if (tree.cgroup === undefined) return trees.members(tree);
     const inside = new Map<number, Member>();
     for (const pid of processesBelow(tree.cgroup)) {
@@ -199,14 +207,24 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
     return [...inside.values(), ...outside(tree, new Set(inside.keys()))];
   };
 
+  /** The last look at members was not a whole one. */
+  let isHalfSeen = false;
+  const members = (tree: ProcessTree): readonly Member[] => {
+    const failed = readsFailed();
+    const seen = membersSeen(tree);
+    isHalfSeen = readsFailed() !== failed;
+    return seen;
+  };
+
   const pursue = ({ tree, signal: name, reached }: Pursuit): number => {
     let sent = 0;
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const fresh = members(tree).filter((member) => !reached.has(keyOf(member)));
       if (fresh.length === 0) break;
       for (const member of fresh) {
-        reached.add(keyOf(member));
-        if (signal(member, name) !== 'sent') continue;
+        const result = signal(member, name);
+        if (result !== 'unknown') reached.add(keyOf(member));
+        if (result !== 'sent') continue;
         sent++;
         if (!KEEPS_STOPPED.has(name)) signal(member, 'SIGCONT');
       }
@@ -235,10 +253,7 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
     const fresh = members(tree).filter((member) => !reached.has(keyOf(member)));
     if (fresh.length === 0) return 0;
     killCgroup(cgroup);
-    for (const member of fresh) {
-      reached.add(keyOf(member));
-      signal(member, 'SIGKILL');
-    }
+    for (const member of fresh) if (signal(member, 'SIGKILL') !== 'unknown') reached.add(keyOf(member));
     return fresh.length;
   };
 
@@ -322,7 +337,7 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
     },
     signal,
     members,
-    isUnsure: () => trees.sawNameless(),
+    isUnsure: () => isHalfSeen || trees.isUnsure(),
     signalTree,
     beginReaping: () => {
       reaper ??= createReaper(reaped);

@@ -1,4 +1,7 @@
 // Reads /proc: one process's facts at a time, null when the process is gone. Decides nothing about trees.
+//
+// A read fails for a process that is gone, and also where the machine has no memory or no open file left for it: whoever
+// took the second for the first would start beside a living process. Those reads are counted.
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import type { ProcessId } from '../model/process.ts';
 import { withSpare } from './spare-descriptor.ts';
@@ -23,17 +26,36 @@ const ZERO = 48;
 // One buffer for all reads: they are synchronous, and a stat line has to be read thousands of times a second.
 let buffer = Buffer.allocUnsafe(8192);
 
+/** What a read fails with that says nothing of its subject. */
+const SCARCITIES = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
+/** ESRCH: it died between open and read. */
+const ABSENCES = new Set(['ENOENT', 'ESRCH']);
+
+let failures = 0;
+
+/** How many reads have failed so far for want of memory or open files: what was looked at meanwhile was not seen whole. */
+export function readsFailed(): number {
+  return failures;
+}
+
+/** The result of `read`, and where that fails the name of the errno, which is counted. */
+function attempted<T>(read: () => T): { readonly value: T } | { readonly errno: string } {
+  try {
+    return { value: withSpare(read) };
+  } catch (error) {
+    const errno = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    if (SCARCITIES.has(errno)) failures++;
+    return { errno };
+  }
+}
+
 /**
  * The whole of a file that the kernel writes as text, one byte a character; null when it cannot be read (any more). A
  * file that is one record (single_open) comes whole with the first read that has room for it.
  */
 export function procText(path: string, isOneRecord = false): string | null {
-  try {
-    return withSpare(() => textOf(path, isOneRecord));
-  } catch {
-    // ESRCH: it died between open and read.
-    return null;
-  }
+  const text = attempted(() => textOf(path, isOneRecord));
+  return 'value' in text ? text.value : null;
 }
 
 function textOf(path: string, isOneRecord: boolean): string {
@@ -91,9 +113,24 @@ export function parseStat(text: string): ProcessStat | null {
   };
 }
 
+/** null also where it cannot be read. */
 export function processStat(pid: number): ProcessStat | null {
-  const text = procText(`/proc/${pid}/stat`, true);
-  return text === null ? null : parseStat(text);
+  const stat = statOrDoubt(pid);
+  return stat === 'unreadable' ? null : stat;
+}
+
+/** null when there is no such process; `unreadable` where the kernel does not say. */
+function statOrDoubt(pid: number): ProcessStat | 'unreadable' | null {
+  const text = attempted(() => textOf(`/proc/${pid}/stat`, true));
+  if ('value' in text) return parseStat(text.value);
+  return ABSENCES.has(text.errno) ? null : 'unreadable';
+}
+
+/** Whether it lives; `unknown` where the kernel does not say, which must never pass for its end. */
+export function lifeOf({ pid, startTicks }: ProcessId): 'alive' | 'over' | 'unknown' {
+  const stat = statOrDoubt(pid);
+  if (stat === 'unreadable') return 'unknown';
+  return isAlive(stat) && stat.startTicks === startTicks ? 'alive' : 'over';
 }
 
 /**
@@ -187,13 +224,9 @@ export function childrenOfThread(pid: number, thread: number): readonly number[]
 /** Children of all threads of a process; may miss one that is forked, or whose sibling dies, at this moment. */
 export function childrenOf(stat: ProcessStat): readonly number[] {
   if (stat.threads <= 1) return childrenOfThread(stat.pid, stat.pid) ?? [];
-  let threads: string[];
-  try {
-    threads = withSpare(() => readdirSync(`/proc/${stat.pid}/task`));
-  } catch {
-    return [];
-  }
-  return threads.flatMap((thread) => childrenOfThread(stat.pid, Number(thread)) ?? []);
+  const threads = attempted(() => readdirSync(`/proc/${stat.pid}/task`));
+  if ('errno' in threads) return [];
+  return threads.value.flatMap((thread) => childrenOfThread(stat.pid, Number(thread)) ?? []);
 }
 
 /** A chain of forks may outrun any number of looks; whoever ends it asks again when its links die. */
@@ -210,11 +243,14 @@ export function allProcesses(): readonly ProcessStat[] {
     if (stat !== null) found.set(pid, stat);
     return isAlive(stat);
   };
-  const lookAtNew = (): boolean =>
-    withSpare(() => readdirSync('/proc'))
+  const lookAtNew = (): boolean => {
+    const names = attempted(() => readdirSync('/proc'));
+    if ('errno' in names) return true;
+    return names.value
       .map(Number)
       .filter((pid) => Number.isInteger(pid) && !found.has(pid))
       .reduce((areAlive, pid) => look(pid) && areAlive, true);
+  };
   for (let listing = 0; listing < MOST_LISTINGS && !lookAtNew(); listing++);
   return [...found.values()];
 }

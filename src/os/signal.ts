@@ -5,7 +5,7 @@ import type { ProcessId } from '../model/process.ts';
 import type { SignalName } from '../model/unit.ts';
 import { kill, pidfdOpen, pidfdSendSignal } from './libc.ts';
 import type { SignalResult } from './ports.ts';
-import { isAlive, processStat } from './procfs.ts';
+import { lifeOf } from './procfs.ts';
 import { signalNumber } from './signal-names.ts';
 
 const { EPERM, ESRCH } = constants.errno;
@@ -34,8 +34,8 @@ export function signalProcess(process: ProcessId, signal: SignalName): SignalRes
   const { fd, errno } = pidfdOpen(process.pid);
   if (errno === ESRCH) return 'gone';
   try {
-    const stat = processStat(process.pid);
-    if (!isAlive(stat) || stat.startTicks !== process.startTicks) return 'gone';
+    const life = lifeOf(process);
+    if (life !== 'alive') return life === 'over' ? 'gone' : 'unknown';
     return resultOf(errno === 0 ? pidfdSendSignal(fd, number) : kill(process.pid, number));
   } finally {
     if (errno === 0) closeSync(fd);

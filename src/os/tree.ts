@@ -19,6 +19,7 @@ import {
   isAlive,
   processStat,
   type ProcessStat,
+  readsFailed,
   ticksSinceBoot,
   variableIn,
 } from './procfs.ts';
@@ -31,8 +32,11 @@ const INVOCATION_VARIABLE = 'INVOCATION_ID';
 export interface TreeFinder {
   /** Living processes of the tree. Calls within one synchronous run may share one reading of the process list. */
   members(tree: ProcessTree): readonly ProcessStat[];
-  /** In this run some process could not be told to be anybody's: it is in the middle of execve(2). */
-  sawNameless(): boolean;
+  /**
+   * In this run some process could not be told to be anybody's, as it is in the middle of execve(2), or could not be seen
+   * at all, as the machine has no memory or no open file left for a look.
+   */
+  isUnsure(): boolean;
   /** Makes the next call read anew. */
   refresh(): void;
   /** A child was reaped: its pid means nothing any more. */
@@ -93,7 +97,7 @@ export function createTreeFinder(
   const nameless = new Map<number, { readonly startTicks: number; readonly sinceMs: number }>();
   /** Processes read in this run that show no invocation; asked again next time, as in mid-exec they show none. */
   const withoutInvocation = new Set<number>();
-  let hasSeenNameless = false;
+  let isUnsure = false;
   let orphans: readonly ProcessStat[] | null = null;
   let everyone: readonly ProcessStat[] | null = null;
   const hasChildrenFiles = childrenOfThread(process.pid, process.pid) !== null;
@@ -102,7 +106,7 @@ export function createTreeFinder(
     orphans = null;
     everyone = null;
     withoutInvocation.clear();
-    hasSeenNameless = false;
+    isUnsure = false;
   };
 
   const shareUntilRunEnds = (): void => queueMicrotask(refresh);
@@ -118,7 +122,7 @@ export function createTreeFinder(
   const readInvocation = (stat: ProcessStat): string | null => {
     const environment = environmentOf(stat.pid);
     if (!environment.isNameless || stat.parentPid === KTHREADD) nameless.delete(stat.pid);
-    else if (hasPatience(stat)) hasSeenNameless = true;
+    else if (hasPatience(stat)) isUnsure = true;
     return variableIn(environment, INVOCATION_VARIABLE);
   };
 
@@ -204,9 +208,12 @@ export function createTreeFinder(
     members: (tree) => {
       if (tree.leaders.length === 0) return [];
       const ours = hasChildrenFiles && tree.leaders.every(({ startTicks }) => startTicks > sinceTicks);
-      return ours ? fromAbove(tree) : amongAll(tree);
+      const failed = readsFailed();
+      const found = ours ? fromAbove(tree) : amongAll(tree);
+      isUnsure ||= readsFailed() !== failed;
+      return found;
     },
-    sawNameless: () => hasSeenNameless,
+    isUnsure: () => isUnsure,
     refresh,
     forget: (pid) => {
       invocations.delete(pid);

@@ -7,12 +7,12 @@
 //
 // One poll(2) waits for all of them on a thread of the pool; an eventfd wakes it when the set changes and at the end,
 // since the program cannot exit while that thread waits. Nothing is held while nobody is watched. Where there is no
-// pidfd to be had (forbidden by a seccomp filter, out of descriptors), /proc is looked at every second instead: that a
-// process cannot be watched must never pass for its end.
+// pidfd to be had (forbidden by a seccomp filter, out of descriptors), or /proc does not say yet whose it would be, /proc
+// is looked at every second instead: that a process cannot be watched must never pass for its end.
 import { closeSync, readSync, writeSync } from 'node:fs';
 import type { ExitStatus, ProcessId } from '../model/process.ts';
 import { openEventFd, pidfdOpen, pidfdWaitStatus, pollFds } from './libc.ts';
-import { isAlive, processStat, zombieWaitStatus } from './procfs.ts';
+import { lifeOf, zombieWaitStatus } from './procfs.ts';
 import { signalName } from './signal-names.ts';
 
 export interface ProcessWatch {
@@ -38,11 +38,6 @@ function exitStatusOf(status: number | null): ExitStatus {
 const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000_000n);
 
 const keyOf = ({ pid, startTicks }: ProcessId): string => `${pid} ${startTicks}`;
-
-function lives({ pid, startTicks }: ProcessId): boolean {
-  const stat = processStat(pid);
-  return isAlive(stat) && stat.startTicks === startTicks;
-}
 
 export function createProcessWatch(onEnded: (process: ProcessId, status: ExitStatus) => void): ProcessWatch {
   const known = new Set<string>();
@@ -108,9 +103,10 @@ export function createProcessWatch(onEnded: (process: ProcessId, status: ExitSta
     looking ??= setTimeout(() => {
       looking = null;
       for (const looked of [...withoutPidfd]) {
-        if (lives(looked)) continue;
+        const life = lifeOf(looked);
+        if (life === 'unknown' || (life === 'alive' && !hold(looked))) continue;
         withoutPidfd.delete(looked);
-        report(looked, zombieWaitStatus(looked));
+        if (life === 'over') report(looked, zombieWaitStatus(looked));
       }
       if (withoutPidfd.size > 0 && !isClosed) lookLater();
     }, LOOK_EVERY_MS);
@@ -131,20 +127,25 @@ export function createProcessWatch(onEnded: (process: ProcessId, status: ExitSta
     return true;
   };
 
+  /** The pidfd first: what it holds is then known to be the process that has this start time. */
+  const hold = (added: ProcessId): boolean => {
+    const { fd, errno } = pidfdOpen(added.pid);
+    if (errno !== 0) return false;
+    const isHeld = lifeOf(added) === 'alive' && waitFor(fd, added);
+    if (!isHeld) closeSync(fd);
+    return isHeld;
+  };
+
   return {
     add: (added) => {
-      if (isClosed || known.has(keyOf(added))) return lives(added);
-      // The pidfd first: what it holds is then known to be the process that has this start time.
-      const { fd, errno } = pidfdOpen(added.pid);
-      if (!lives(added)) {
-        if (errno === 0) closeSync(fd);
-        return false;
-      }
+      if (isClosed || known.has(keyOf(added))) return lifeOf(added) !== 'over';
+      const isHeld = hold(added);
+      if (!isHeld && lifeOf(added) === 'over') return false;
       known.add(keyOf(added));
-      if (errno === 0 && waitFor(fd, added)) return true;
-      if (errno === 0) closeSync(fd);
-      withoutPidfd.add(added);
-      lookLater();
+      if (!isHeld) {
+        withoutPidfd.add(added);
+        lookLater();
+      }
       return true;
     },
     close: () => {

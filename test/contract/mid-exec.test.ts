@@ -35,7 +35,7 @@ test('an orphan that execs without end is a member, or members are said to be un
     // What is known of it once is not asked again.
     finder.forget(pid);
     const members = finder.members(tree).map((member) => member.pid);
-    if (finder.sawNameless()) met++;
+    if (finder.isUnsure()) met++;
     else assert.deepEqual(members, [pid]);
   }
 });
@@ -68,7 +68,7 @@ test('in whatever a stranger is, a tree that this process has spawned is sure', 
         [main.pid],
       );
     }
-    if (later.sawNameless()) met++;
-    assert.equal(spawner.sawNameless(), false);
+    if (later.isUnsure()) met++;
+    assert.equal(spawner.isUnsure(), false);
   }
 });

@@ -195,6 +195,30 @@ for (const user of USERS) {
   );
 }
 
+for (const user of USERS) {
+  withFaults(
+    user,
+    'a daemon that cannot look at what it takes back keeps it, and starts nothing beside it',
+    async (t, faults, options) => {
+      const channel = openChannel(t);
+      const web = `command: ${child.announce} ${channel.path}\nrestart: { delay: 10ms, maxDelay: 10ms }`;
+      const unitd = await startUnitd(t, { 'web.yaml': web }, options);
+      const { pid } = await channel.next('up');
+      await unitd.kill('SIGKILL');
+      faults.fail({ call: 'read-open', below: `/proc/${pid}/stat`, error: 'ENOMEM' });
+      await unitd.start();
+      const { unit } = await unitd.unit('web');
+      assert.deepEqual([unit.state, unit.pid, unit.restarts], ['running', pid, 0]);
+      assert.equal(unitd.processes().length, 1);
+
+      faults.mend();
+      process.kill(pid, 'SIGKILL');
+      await channel.next('up', 1);
+      await unitd.until({ web: 'running' });
+    },
+  );
+}
+
 /** A connection that stays: what is answered to one request after the other. */
 async function keptConnection(t: TestContext, path: string): Promise<(verb: string) => Promise<string>> {
   const socket = connect(path);
