@@ -31,6 +31,7 @@ const c = {
   openat2: library.func(
     'long syscall(long number, long directory, const char *path, void *how, size_t size)',
   ),
+  clockGettime: library.func('int clock_gettime(int clock, void *time)'),
   prlimit: library.func('int prlimit(int pid, int resource, void *wanted, void *previous)'),
   fcntl: library.func('int fcntl(int fd, int command, long argument)'),
   access: library.func('int access(const char *path, int mode)'),
@@ -95,6 +96,7 @@ const POSIX_SPAWN_SETSID = 0x80;
 const OPAQUE_BYTES = 512;
 
 const PR_SET_CHILD_SUBREAPER = 36;
+const CLOCK_BOOTTIME = 7;
 const F_DUPFD = 0;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
@@ -227,6 +229,14 @@ export function reapChild(pid: number): DeadChild | null {
 /** Orphans of this process's descendants become its children (prctl(2), inherited by no child). */
 export function becomeSubreaper(): number {
   return errnoOf(c.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) as number);
+}
+
+const timespec = Buffer.alloc(16);
+
+/** Nanoseconds since boot, suspended or not, as the kernel counts the start times of processes. */
+export function sinceBootNs(): bigint {
+  c.clockGettime(CLOCK_BOOTTIME, timespec);
+  return timespec.readBigInt64LE(0) * 1_000_000_000n + timespec.readBigInt64LE(8);
 }
 
 /** kill(2); a negative pid is a process group, signal 0 only asks. */

@@ -4,6 +4,7 @@
 // took the second for the first would start beside a living process. Those reads are counted.
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import type { ProcessId } from '../model/process.ts';
+import { sinceBootNs } from './libc.ts';
 import { withSpare } from './spare-descriptor.ts';
 
 export interface ProcessStat {
@@ -158,10 +159,12 @@ function mayTrace(pid: number): boolean {
   }
 }
 
-/** What the start time of a process that starts now would be: USER_HZ is 100 everywhere, as is /proc/uptime's unit. */
+/**
+ * What the start time of a process that starts now would be: USER_HZ is 100 everywhere. By the kernel's clock, since in
+ * a container of LXC /proc/uptime is the container's (lxcfs), and the start times of processes are not.
+ */
 export function ticksSinceBoot(): number {
-  const uptime = procText('/proc/uptime')?.split(' ', 1)[0] ?? '';
-  return Math.round(Number.parseFloat(uptime) * 100);
+  return Number(sinceBootNs() / 10_000_000n);
 }
 
 /**

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { test } from 'node:test';
+import { cleanUp } from '../../support/cleanup.ts';
+import { refuseOpens } from '../../support/refused-opens.ts';
 import {
   allProcesses,
   environmentOf,
   isAlive,
   parseStat,
   processStat,
+  ticksSinceBoot,
   variableIn,
 } from '../../../src/os/procfs.ts';
 
@@ -62,4 +66,17 @@ test('variableIn() finds in environmentOf() what a process was started with, by 
   assert.equal(variableIn(environment, name), value);
   assert.equal(variableIn(environment, `${name}_NOT_THERE`), null);
   assert.equal(variableIn(environment, name.slice(1)), process.env[name.slice(1)] ?? null);
+});
+
+test('ticksSinceBoot() counts as start times do, also where /proc/uptime is a container’s', (t) => {
+  const started = (): number => {
+    const child = spawn('sleep', ['infinity']);
+    cleanUp(t, () => void child.kill('SIGKILL'));
+    return processStat(child.pid ?? 0)?.startTicks ?? assert.fail('it is not there');
+  };
+  refuseOpens(t, /^\/proc\/uptime$/, 'ENOENT');
+  const before = ticksSinceBoot();
+  const startTicks = started();
+  const after = ticksSinceBoot();
+  assert.ok(before <= startTicks && startTicks <= after, `${before} ${startTicks} ${after}`);
 });
