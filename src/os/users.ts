@@ -1,6 +1,7 @@
 // Users and groups by name or number: /etc/passwd and /etc/group first, the name service (getent) for the rest.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { withSpare } from './spare-descriptor.ts';
 
 export interface User {
   readonly name: string;
@@ -22,6 +23,9 @@ type Database = 'passwd' | 'group' | 'initgroups';
 const GETENT_TIMEOUT_MS = 3000;
 const ANSWER_HOLDS_MS = 60_000;
 
+/** What keeps a process from being started that will pass. */
+const SCARCITIES = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+
 interface ServiceAnswer {
   readonly line: string | null;
   readonly untilMs: number;
@@ -29,24 +33,31 @@ interface ServiceAnswer {
 
 const answers = new Map<string, ServiceAnswer>();
 
+/** Throws where the file is there and cannot be read: nobody is then known not to exist. */
 function localLines(database: 'passwd' | 'group'): readonly string[] {
   try {
-    return readFileSync(`/etc/${database}`, 'utf8').split('\n');
-  } catch {
-    return [];
+    return withSpare(() => readFileSync(`/etc/${database}`, 'utf8')).split('\n');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
   }
 }
 
-/** What the name service says, or said within the last minute. The files in /etc are read anew each time. */
+/**
+ * What the name service says, or said within the last minute; throws where it cannot be asked now. The files in /etc are
+ * read anew each time.
+ */
 function serviceLine(database: Database, key: string): string | null {
   const name = `${database} ${key}`;
   const known = answers.get(name);
   if (known !== undefined && performance.now() < known.untilMs) return known.line;
-  const { status, stdout } = spawnSync('getent', [database, '--', key], {
+  const { error, status, stdout } = spawnSync('getent', [database, '--', key], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
     timeout: GETENT_TIMEOUT_MS,
   });
+  // Nobody was asked, and so nobody has answered.
+  if (error !== undefined && 'code' in error && SCARCITIES.has(String(error.code))) throw error;
   const line = status === 0 ? stdout.trimEnd() : null;
   answers.set(name, { line, untilMs: performance.now() + ANSWER_HOLDS_MS });
   return line;

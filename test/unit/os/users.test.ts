@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import child_process from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../../support/child.ts';
 import { cleanUp } from '../../support/cleanup.ts';
+import { refuseOpens } from '../../support/refused-opens.ts';
 import { groupsOf, lookupGroup, lookupUser } from '../../../src/os/users.ts';
 
 test('lookupUser() finds a user by name and by number', () => {
@@ -43,4 +46,33 @@ test('lookupUser() of one that only the name service knows asks it once for many
   process.env['PATH'] = `${directory}:${path}`;
   for (let start = 0; start < 3; start += 1) assert.equal(lookupUser('farmer')?.uid, 7001);
   assert.equal(readFileSync(asked, 'utf8'), 'passwd -- farmer\n');
+});
+
+test('lookupUser() and lookupGroup() still read the files in /etc when no descriptor is to be had', (t) => {
+  const { mend } = refuseOpens(t, /^\/etc\/passwd$/, 'EMFILE', 1);
+  assert.equal(lookupUser('root')?.uid, 0);
+  mend();
+  refuseOpens(t, /^\/etc\/group$/, 'EMFILE', 1);
+  assert.equal(lookupGroup('root')?.gid, 0);
+});
+
+test('lookupUser() and lookupGroup() take nobody for missing whose file cannot be read', (t) => {
+  refuseOpens(t, /^\/etc\/(passwd|group)$/, 'ENFILE');
+  assert.throws(() => lookupUser('no-such-name'), { code: 'ENFILE' });
+  assert.throws(() => lookupGroup('no-such-name'), { code: 'ENFILE' });
+});
+
+test('lookupUser() takes nobody for missing while the name service cannot be asked, and asks it later', (t) => {
+  const { mock } = t.mock.method(child_process, 'spawnSync', () => ({
+    error: Object.assign(new Error('spawnSync getent EMFILE'), { code: 'EMFILE' }),
+    status: null,
+    stdout: '',
+  }));
+  syncBuiltinESMExports();
+  cleanUp(t, syncBuiltinESMExports);
+  cleanUp(t, () => mock.restore());
+  assert.throws(() => lookupUser('no-such-name-yet'), { code: 'EMFILE' });
+  mock.restore();
+  syncBuiltinESMExports();
+  assert.equal(lookupUser('no-such-name-yet'), null);
 });
