@@ -27,6 +27,7 @@ import { join } from 'node:path';
 import type { Activation, Intent } from '../core/fleet.ts';
 import type { MachineState } from '../core/machine-state.ts';
 import type { ProcessId, ProcessTree } from '../model/process.ts';
+import { isSameBoot } from '../os/boot-id.ts';
 import { seal, unseal } from './sealed-line.ts';
 import type { GoodFile } from './store.ts';
 
@@ -136,7 +137,7 @@ export class Journal {
       const record = parsed(line);
       if (record === null) break;
       if (record.type === 'boot') {
-        isOurs = record.bootId === this.#bootId && record.version === VERSION;
+        isOurs = isSameBoot(record.bootId, this.#bootId) && record.version === VERSION;
         ({ unitsDirectory } = record);
       }
       if (!isOurs) return null;

@@ -35,6 +35,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { constants as system } from 'node:os';
+import { isSameBoot } from '../os/boot-id.ts';
 import { bytesInPipe, errnoName, spliceToFile } from '../os/libc.ts';
 import { raisedFd } from '../os/fifo.ts';
 import type { Clock } from '../os/ports.ts';
@@ -307,7 +308,7 @@ export class Spool {
       (at) => decodeRecord(readUpTo(this.#fd ?? -1, SLOT_BYTES, at)) ?? [],
     );
     const record = slots.sort((a, b) => (isLater(a, b) ? -1 : 1))[0];
-    if (record === undefined || record.state.boot !== this.#options.bootId) {
+    if (record === undefined || !isSameBoot(record.state.boot, this.#options.bootId)) {
       ftruncateSync(this.#fd, 0);
       return;
     }

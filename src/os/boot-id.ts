@@ -12,3 +12,13 @@ export function currentBootId(): string {
   const first = processStat(1);
   return first === null ? boot : `${boot} ${first.startTicks}`;
 }
+
+/**
+ * Whether two of them may name one boot. Process 1 speaks only where both have seen it: a daemon whose /proc has been
+ * mounted with hidepid meanwhile has still the boot of the one before.
+ */
+export function isSameBoot(one: string, other: string): boolean {
+  const [boot, first] = one.split(' ', 2);
+  const [otherBoot, otherFirst] = other.split(' ', 2);
+  return boot === otherBoot && (first === undefined || otherFirst === undefined || first === otherFirst);
+}

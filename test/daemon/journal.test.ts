@@ -145,6 +145,13 @@ test('Journal: one of another boot, one that is empty, and none at all are nothi
   assert.equal(reread(), null);
 });
 
+test('Journal: one of this boot is taken up by a daemon that cannot see process 1 any more', (t) => {
+  const { journal, reread } = opened(t);
+  journal.unit('web', record(), FILE);
+  assert.deepEqual(reread('boot')?.units.get('web'), record());
+  assert.equal(reread('reboot'), null);
+});
+
 test('Journal: units of another directory are refused by name, unless none is left', (t) => {
   const { journal, reread } = opened(t);
   assert.equal(reread(BOOT, '/srv/units.d')?.units.size, 0);

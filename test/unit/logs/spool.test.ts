@@ -208,6 +208,12 @@ test('Spool: the file of another boot, and one that is no spool, say nothing', (
   assert.deepEqual(leftBy(scene), [[0, 'goes on']]);
 });
 
+test('Spool: the file of a daemon that could not see process 1 is of this boot', (t) => {
+  const scene = createScene(t);
+  take(scene, scene.open('this'), 0, 'still there');
+  assert.deepEqual(leftBy(scene), [[0, 'still there']]);
+});
+
 test('Spool: without a file the pipes are read on, it is said once, and tried again after a minute', (t) => {
   const scene = createScene(t);
   const directory = join(scene.path, '..');
