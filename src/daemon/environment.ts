@@ -23,6 +23,7 @@ const OWN = [
   'LISTEN_FDS',
   'LISTEN_PID',
   'LISTEN_FDNAMES',
+  'PIDUSAGE_SILENT',
 ];
 
 /** What units inherit from the daemon: read once, at its start. */

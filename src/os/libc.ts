@@ -32,6 +32,7 @@ const c = {
     'long syscall(long number, long directory, const char *path, void *how, size_t size)',
   ),
   clockGettime: library.func('int clock_gettime(int clock, void *time)'),
+  getpagesize: library.func('int getpagesize()'),
   prlimit: library.func('int prlimit(int pid, int resource, void *wanted, void *previous)'),
   fcntl: library.func('int fcntl(int fd, int command, long argument)'),
   access: library.func('int access(const char *path, int mode)'),
@@ -237,6 +238,11 @@ const timespec = Buffer.alloc(16);
 export function sinceBootNs(): bigint {
   c.clockGettime(CLOCK_BOOTTIME, timespec);
   return timespec.readBigInt64LE(0) * 1_000_000_000n + timespec.readBigInt64LE(8);
+}
+
+/** Bytes of a page of memory. */
+export function pageBytes(): number {
+  return c.getpagesize() as number;
 }
 
 /** kill(2); a negative pid is a process group, signal 0 only asks. */

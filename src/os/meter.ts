@@ -1,9 +1,10 @@
 // CPU, memory and tasks of process trees, summed from pidusage. Remembers its last readings, nothing else.
 //
-// pidusage reads the times and the resident memory. The percentage is reckoned here: its own is kept by bare pid, and
-// its memory of one pid cannot be dropped without leaking descriptors (clear() forgets them open). It is asked for the
-// processes that have moved since: of one whose line in /proc, as it was found, says the same as last time, it would say
-// the same too.
+// pidusage reads the times. The memory is reckoned here, from the pages that a process was found with: pidusage asks
+// getconf(1) for their size, and takes it for 4096 bytes where that is not on the PATH. So is the percentage: its own is
+// kept by bare pid, and its memory of one pid cannot be dropped without leaking descriptors (clear() forgets them open).
+// It is asked for the processes that have moved since: of one whose line in /proc, as it was found, says the same as last
+// time, it would say the same too. What it would write to the daemon's log, with a stack trace, is of no use to anybody.
 //
 // pidusage opens a process's `stat` at the first question, reads it twice, and closes it when nobody has asked for a
 // while. Of one that ends between that open and the first read it forgets the descriptor. Those are found by where they
@@ -13,6 +14,7 @@ import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import pidusage from 'pidusage';
 import history from 'pidusage/lib/history.js';
 import type { ProcessId } from '../model/process.ts';
+import { pageBytes } from './libc.ts';
 import type { Figures, Member } from './ports.ts';
 import { withSpare } from './spare-descriptor.ts';
 
@@ -21,7 +23,6 @@ interface Reading {
   readonly cpuTicks: number;
   readonly residentPages: number;
   readonly cpuMs: number;
-  readonly memoryBytes: number;
 }
 
 interface Sample {
@@ -82,7 +83,7 @@ function readingOf(
 ): Reading | undefined {
   if (fresh === undefined) return stillHolds(before, member) ? before : undefined;
   const { cpuTicks, residentPages } = member;
-  return { cpuTicks, residentPages, cpuMs: fresh.ctime, memoryBytes: fresh.memory };
+  return { cpuTicks, residentPages, cpuMs: fresh.ctime };
 }
 
 export interface PidMeter {
@@ -97,6 +98,9 @@ export interface PidMeter {
  */
 export function createPidMeter(monotonicMs: () => number): PidMeter {
   const samples = new Map<string, Sample>();
+  const bytesOfPage = pageBytes();
+  // Units do not inherit it, see daemon/environment.ts.
+  process.env['PIDUSAGE_SILENT'] = '1';
 
   const sample = async (
     trees: ReadonlyMap<string, readonly Member[]>,
@@ -125,7 +129,7 @@ export function createPidMeter(monotonicMs: () => number): PidMeter {
         if (reading === undefined) continue;
         readings.set(id, reading);
         usedMs += reading.cpuMs - (before?.cpuMs ?? 0);
-        memoryBytes += reading.memoryBytes;
+        memoryBytes += reading.residentPages * bytesOfPage;
         tasks += member.threads;
       }
       const spanMs = last === undefined ? 0 : atMs - last.atMs;

@@ -140,7 +140,13 @@ test('environmentOf: a named pipe is refused instead of waited for', (t) => {
 
 test('inheritedEnvironment: leaves out what speaks of the daemon alone', () => {
   assert.deepEqual(
-    inheritedEnvironment({ PATH: '/bin', NOTIFY_SOCKET: '/run/x', LISTEN_FDS: '1', UNSET: undefined }),
+    inheritedEnvironment({
+      PATH: '/bin',
+      NOTIFY_SOCKET: '/run/x',
+      LISTEN_FDS: '1',
+      PIDUSAGE_SILENT: '1',
+      UNSET: undefined,
+    }),
     { PATH: '/bin' },
   );
 });

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { createPidMeter } from '../../../src/os/meter.ts';
 import type { Member } from '../../../src/os/ports.ts';
 import { processStat } from '../../../src/os/procfs.ts';
+import { temporaryDirectory } from '../../support/child.ts';
 
 /** This process, as it is now. */
 function self(): ReadonlyMap<string, readonly Member[]> {
@@ -100,6 +102,27 @@ test('PidMeter.sample() keeps the figures of a process that has not moved since'
   const second = (await meter.sample(trees)).get('cat');
   assert.ok(first !== undefined && first.memoryBytes > 0);
   assert.deepEqual(second, { ...first, cpuPercent: 0, tasks: 1 });
+});
+
+test('PidMeter.sample() knows the size of a page and writes nothing, whatever getconf says', (t) => {
+  const directory = temporaryDirectory(t);
+  const meter = new URL('../../../src/os/meter.js', import.meta.url).href;
+  const procfs = new URL('../../../src/os/procfs.js', import.meta.url).href;
+  const program = `
+    import { createPidMeter } from ${JSON.stringify(meter)};
+    import { processStat } from ${JSON.stringify(procfs)};
+    const stat = processStat(process.pid);
+    const usages = await createPidMeter(() => 0).sample(new Map([['self', [stat]]]));
+    console.log(usages.get('self').memoryBytes / stat.residentPages);`;
+  const pageBytes = execFileSync('getconf', ['PAGESIZE'], { encoding: 'utf8' });
+  for (const answer of ['echo 1000', 'exit 1']) {
+    fs.writeFileSync(join(directory, 'getconf'), `#!/bin/sh\n${answer}\n`, { mode: 0o755 });
+    const ran = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+      env: { PATH: directory },
+    });
+    assert.deepEqual([ran.stdout, ran.stderr], [pageBytes, ''], answer);
+  }
 });
 
 /** Descriptors of this process that lead to the stat of `pid`. */
