@@ -5,9 +5,12 @@ import { test } from 'node:test';
 import { FIELDS } from '../../../src/core/fields.ts';
 import { afterEnding, FRESH_TALLY, type ExitKind } from '../../../src/core/restart.ts';
 import { DEPENDENCY_FIELDS, type DependencyField, type RestartPolicy } from '../../../src/model/unit.ts';
+import { environmentOf } from '../../../src/daemon/environment.ts';
+import { RUN_VARIABLE } from '../../../src/os/ports.ts';
 import { effectTable, fieldList, policyTable, sceneList, schemaNamed } from '../../support/manual-parts.ts';
 import { assertParts, readManual, sectionOf } from '../../support/manual.ts';
 import { outcomeOf, SCENES, type SceneName } from '../core/dependency-scenes.ts';
+import { unitSpec } from '../core/unit-spec.ts';
 
 const POLICIES: readonly RestartPolicy[] = [
   'no',
@@ -127,3 +130,19 @@ function rowsOf(section: string): readonly (readonly string[])[] {
     .split('\n');
   return lines.filter((line) => line.includes('|')).map((line) => line.split('|'));
 }
+
+test('unitd.unit(5) names every variable that the daemon adds to an environment', () => {
+  const made = environmentOf({
+    inherited: {},
+    spec: unitSpec('web', { user: 'root' }),
+    invocationId: 'a1',
+    variables: { [RUN_VARIABLE]: '1' },
+  });
+  assert.ok(made.ok);
+  const section = sectionOf(readManual('unitd.unit.5'), 'Sh', 'ENVIRONMENT OF A UNIT');
+  const told = [...section.matchAll(/^\.Ev (.*)$/gm)].flatMap(([, names = '']) => names.split(/[ ,]+/));
+  assert.deepEqual(
+    Object.keys(made.environment).filter((name) => !told.includes(name)),
+    [],
+  );
+});
