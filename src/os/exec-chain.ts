@@ -95,6 +95,8 @@ function oomFailure(score: number | null): SpawnFailure | null {
 /** dash takes variables with other names out of the environment; every sh adds some of its own. */
 const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const SHELL_ADDS = ['PWD', 'OLDPWD', 'SHLVL', '_'];
+/** Every sh sets these itself, whatever they were; dash does not even start with an OPTIND that is no number. */
+const SHELL_OWN = ['IFS', 'LINENO', 'OPTIND', 'PPID'];
 
 function umaskWords(sh: string, umask: number, environment: SpawnRequest['environment']): readonly string[] {
   const added = SHELL_ADDS.filter((name) => environment[name] === undefined).join(' ');
@@ -139,7 +141,9 @@ export function execChain(request: ChainRequest, identityWords: readonly string[
     link('setpriv', (path) => [path, ...words, '--']);
   }
   if (umask !== null) {
-    const strange = Object.keys(environment).find((name) => !SHELL_NAME.test(name));
+    const strange = Object.keys(environment).find(
+      (name) => !SHELL_NAME.test(name) || SHELL_OWN.includes(name),
+    );
     if (strange !== undefined) {
       const reason = `the variable ${quote(strange)} does not pass through /bin/sh, which sets the umask`;
       return { ok: false, failure: { stage: 'command', errno: null, reason } };

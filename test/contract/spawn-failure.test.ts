@@ -155,10 +155,17 @@ test('spawn() names what the unit’s user may not execute or enter', asRoot, (t
   }
 });
 
-test('spawn() with a umask refuses a variable that no shell would pass on', () => {
-  const failure = spawnFailure({ argv: ['true'], umask: 0o022, environment: { 'a.b': '1' } });
-  assert.equal(failure.stage, 'command');
-  assert.match(failure.reason, /variable "a\.b" does not pass through \/bin\/sh/);
+test('spawn() with a umask refuses a variable that no shell would pass on as it is', () => {
+  for (const name of ['a.b', 'IFS', 'LINENO', 'OPTIND', 'PPID']) {
+    const wanted = { argv: ['true'], environment: { PATH: '/bin', [name]: '1' } } as const;
+    const failure = spawnFailure({ ...wanted, umask: 0o022 });
+    assert.equal(failure.stage, 'command');
+    assert.equal(
+      failure.reason,
+      `the variable "${name}" does not pass through /bin/sh, which sets the umask`,
+    );
+    assert.equal(checkPrerequisites(spawnRequest(wanted)), null);
+  }
 });
 
 test('spawn() refuses a limit on open files that nobody may have', () => {
