@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { expandWords } from '../core/expand.ts';
 import { isSame } from '../core/fields.ts';
 import type { MachineEffect, MachineEvent } from '../core/machine-state.ts';
+import { keyOf } from '../model/process.ts';
 import type { ExitStatus, ProcessId, ProcessTree, SpawnFailure, SpawnRequest } from '../model/process.ts';
 import { isUnlimited } from '../model/unit.ts';
 import type { ResourceSpec, SignalName, UnitSpec } from '../model/unit.ts';
@@ -54,7 +55,8 @@ export function withOomKills(status: ExitStatus, tree: ProcessTree, processes: P
 
 export class Effects {
   readonly #ports: EffectPorts;
-  readonly #runs = new Map<number, RunPlace>();
+  /** By process: the end of an adopted one may be told when its pid is another's. */
+  readonly #runs = new Map<string, RunPlace>();
   readonly #trees = new Map<string, ProcessTree>();
   readonly #pursuits = new Map<string, Pursuit>();
   /** Units that asked for a survey and may be waiting for the end of processes that are not ours to name. */
@@ -122,19 +124,19 @@ export class Effects {
   restore(unit: string, tree: ProcessTree, runs: ReadonlyMap<number, ProcessId>): void {
     this.#trees.set(unit, tree);
     this.#inherited.add(unit);
-    for (const [run, { pid }] of runs) this.#runs.set(pid, { unit, run });
+    for (const [run, process] of runs) this.#runs.set(keyOf(process), { unit, run });
   }
 
   /** Takes a process of the unit that was not spawned, but is its main process from now on. */
   takeMain(unit: string, run: number, process: ProcessId): void {
     const tree = this.treeOf(unit);
     this.#ports.onSpawned(unit, run, process);
-    this.#runs.set(process.pid, { unit, run });
+    this.#runs.set(keyOf(process), { unit, run });
     const others = tree.leaders.filter(({ pid }) => pid !== process.pid);
     this.#trees.set(unit, { ...tree, leaders: [...others, process] });
     if (!this.#ports.processes.adopt(process)) {
       // It has ended since it was found, and nobody learns how any more.
-      this.#runs.delete(process.pid);
+      this.#runs.delete(keyOf(process));
       const status = { code: null, signal: null, coreDumped: false };
       queueMicrotask(() => this.#ports.send(unit, { type: 'exited', run, status }));
     }
@@ -239,7 +241,7 @@ export class Effects {
     }
     if (!result.ok) return { failure: result.failure };
     this.#ports.onSpawned(unit, effect.run, result.process);
-    this.#runs.set(result.process.pid, { unit, run: effect.run });
+    this.#runs.set(keyOf(result.process), { unit, run: effect.run });
     this.#trees.set(unit, { ...tree, leaders: [...tree.leaders, result.process] });
     return { process: result.process };
   }
@@ -288,9 +290,9 @@ export class Effects {
   }
 
   #reaped(process: ProcessId | null, status: ExitStatus): void {
-    const place = process === null ? undefined : this.#runs.get(process.pid);
+    const place = process === null ? undefined : this.#runs.get(keyOf(process));
     if (process !== null && place !== undefined) {
-      this.#runs.delete(process.pid);
+      this.#runs.delete(keyOf(process));
       const told = withOomKills(status, this.treeOf(place.unit), this.#ports.processes);
       this.#ports.send(place.unit, { type: 'exited', run: place.run, status: told });
     }

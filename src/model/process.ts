@@ -8,6 +8,11 @@ export interface ProcessId {
   readonly startTicks: number;
 }
 
+/** Tells one process from every other of this boot. */
+export function keyOf({ pid, startTicks }: ProcessId): string {
+  return `${pid} ${startTicks}`;
+}
+
 /** How a process ended: exactly one of code and signal is set, both null when nobody could learn it. */
 export interface ExitStatus {
   readonly code: number | null;

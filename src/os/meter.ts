@@ -13,7 +13,7 @@
 import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import pidusage from 'pidusage';
 import history from 'pidusage/lib/history.js';
-import type { ProcessId } from '../model/process.ts';
+import { keyOf } from '../model/process.ts';
 import { pageBytes } from './libc.ts';
 import type { Figures, Member } from './ports.ts';
 import { withSpare } from './spare-descriptor.ts';
@@ -33,10 +33,6 @@ interface Sample {
 
 /** How long pidusage keeps the descriptor of a process that is not asked for any more. */
 const PIDUSAGE_MEMORY_MS = 20_000;
-
-function identity({ pid, startTicks }: ProcessId): string {
-  return `${pid} ${startTicks}`;
-}
 
 /** Of those that have not ended. */
 async function readStats(pids: number[]): Promise<ReadonlyMap<number, pidusage.Status>> {
@@ -109,7 +105,7 @@ export function createPidMeter(monotonicMs: () => number): PidMeter {
     for (const [key, members] of trees) {
       const last = samples.get(key)?.readings;
       for (const member of members) {
-        if (!stillHolds(last?.get(identity(member)), member)) moved.add(member.pid);
+        if (!stillHolds(last?.get(keyOf(member)), member)) moved.add(member.pid);
       }
     }
     const atMs = monotonicMs();
@@ -122,7 +118,7 @@ export function createPidMeter(monotonicMs: () => number): PidMeter {
       const readings = new Map<string, Reading>();
       let [usedMs, memoryBytes, tasks] = [0, 0, 0];
       for (const member of members) {
-        const id = identity(member);
+        const id = keyOf(member);
         const before = last?.readings.get(id);
         const reading = readingOf(member, read.get(member.pid), before);
         // pidusage leaves out those that ended before it came to them.

@@ -2,6 +2,7 @@
 // table of living children. Knows no units.
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
+import { keyOf } from '../model/process.ts';
 import type { ExitStatus, ProcessId, ProcessTree, SpawnRequest } from '../model/process.ts';
 import { isUnlimited, RESOURCE_KEYS, RESOURCES } from '../model/unit.ts';
 import type { ResourceSpec, SignalName } from '../model/unit.ts';
@@ -83,10 +84,6 @@ const BY_SESSION = 'units are held by session';
 
 const UNKNOWN: ExitStatus = { code: null, signal: null, coreDumped: false };
 
-function keyOf({ pid, startTicks }: ProcessId): string {
-  return `${pid} ${startTicks}`;
-}
-
 type ReapListener = (process: ProcessId | null, status: ExitStatus) => void;
 
 export interface HeldProcesses extends Processes {
@@ -114,14 +111,19 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
     throw new Error(`cannot become a subreaper: ${errnoName(errno)}, expected Linux 3.4 or newer`);
 
   const children = new Map<number, ProcessId>();
-  /** Adopted, and not ours to reap. */
+  /** Adopted, and not ours to reap. One that has ended stays until the watch tells, when its pid may be another's. */
   const watched = new Map<number, ProcessId>();
+  /** Watched until we reaped them, and told of then. */
+  const told = new Set<string>();
   /** Invocations of which a leader was seen outside of its cgroup. */
   const strayed = new Set<string>();
   const trees = createTreeFinder((pid) => children.has(pid), sinceTicks);
   const spawner = createSpawner();
   let listener: ReapListener | null = null;
   let reaper: Reaper | null = null;
+
+  const watchesNoLonger = ({ pid, startTicks }: ProcessId): boolean =>
+    watched.get(pid)?.startTicks === startTicks && watched.delete(pid);
 
   const reaped = (ends: readonly Reaped[]): void => {
     // First all leave the table, then their owners hear of it: they ask for members and signal, and every pid in
@@ -130,7 +132,7 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
       // One that was watched until now has become our child since, as its parent has ended.
       const process = children.get(pid) ?? watched.get(pid) ?? null;
       children.delete(pid);
-      watched.delete(pid);
+      if (process !== null && watchesNoLonger(process)) told.add(keyOf(process));
       trees.forget(pid);
       return { process, status };
     });
@@ -148,7 +150,8 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
   };
 
   const watch = createProcessWatch((child, status) => {
-    if (!watched.delete(child.pid)) return;
+    watchesNoLonger(child);
+    if (told.delete(keyOf(child))) return;
     trees.refresh();
     listener?.(child, status);
   });

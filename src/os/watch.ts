@@ -10,6 +10,7 @@
 // pidfd to be had (forbidden by a seccomp filter, out of descriptors), or /proc does not say yet whose it would be, /proc
 // is looked at every second instead: that a process cannot be watched must never pass for its end.
 import { closeSync, readSync, writeSync } from 'node:fs';
+import { keyOf } from '../model/process.ts';
 import type { ExitStatus, ProcessId } from '../model/process.ts';
 import { openEventFd, pidfdOpen, pidfdWaitStatus, pollFds } from './libc.ts';
 import { lifeOf, zombieWaitStatus } from './procfs.ts';
@@ -36,8 +37,6 @@ function exitStatusOf(status: number | null): ExitStatus {
 }
 
 const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000_000n);
-
-const keyOf = ({ pid, startTicks }: ProcessId): string => `${pid} ${startTicks}`;
 
 export function createProcessWatch(onEnded: (process: ProcessId, status: ExitStatus) => void): ProcessWatch {
   const known = new Set<string>();

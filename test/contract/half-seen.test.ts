@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { ProcessId } from '../../src/model/process.ts';
+import type { ExitStatus, ProcessId } from '../../src/model/process.ts';
 import { processStat } from '../../src/os/procfs.ts';
 import { createProcessWatch } from '../../src/os/watch.ts';
 import { cleanUp } from '../support/cleanup.ts';
@@ -36,6 +36,19 @@ for (const code of ['ENFILE', 'ENOMEM', 'EACCES']) {
     );
   });
 }
+
+test('adopt(): the end of a process whose pid a child has by now is reported, and not as that child’s', async (t) => {
+  const { process: child } = start(t, spawnRequest({ argv: ['sleep', 'infinity'] }));
+  const earlier = { pid: child.pid, startTicks: child.startTicks - 1 };
+  const endOf = async ({ pid, startTicks }: ProcessId): Promise<ExitStatus> =>
+    (await reports.first(({ process }) => process?.pid === pid && process.startTicks === startTicks)).status;
+  const { mend } = refuseOpens(t, /^\/proc\/\d+\/stat$/, 'ENFILE');
+  assert.equal(processes.adopt(earlier), true);
+  mend();
+  assert.equal(processes.signal(child, 'SIGKILL'), 'sent');
+  assert.equal((await endOf(child)).signal, 'SIGKILL');
+  assert.equal((await endOf(earlier)).signal, null);
+});
 
 test('createProcessWatch: one that could not be seen at first is reported once, when it ends', async (t) => {
   const child = spawn('sleep', ['infinity']);

@@ -200,6 +200,24 @@ test('Effects: an end is told of the run that the process was spawned for, once'
   assert.deepEqual(facts.slice(2), [['b', { type: 'exited', run: 9, status: FAILURE }]]);
 });
 
+test('Effects: the end of an adopted process is its own, also when another has its pid by now', async () => {
+  const { begin, spawn, facts, processes, effects } = createBench();
+  const b = unitSpec('b');
+  begin(b);
+  spawn(b, 9);
+  const [second] = processes.spawned;
+  assert.ok(second);
+  const first = { pid: second.process.pid, startTicks: 1 };
+  effects.restore('a', { invocationId: 'a1', leaders: [first] }, new Map([[4, first]]));
+  processes.report(first, FAILURE);
+  processes.exit(second.process, SUCCESS);
+  await nextTurn();
+  assert.deepEqual(facts.slice(1), [
+    ['a', { type: 'exited', run: 4, status: FAILURE }],
+    ['b', { type: 'exited', run: 9, status: SUCCESS }],
+  ]);
+});
+
 test('Effects: an end that comes after its unit was forgotten quotes the old run, for the machine to pass over', async () => {
   const { begin, spawn, facts, processes, effects } = createBench();
   const web = unitSpec('web');
