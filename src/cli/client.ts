@@ -13,8 +13,8 @@ export type ProgressLine = Extract<OperationLine, { type: 'progress' }>;
 
 export interface Client {
   readonly socket: string;
-  /** The JSON document at `path`. */
-  get<T>(path: string): Promise<Reply<T>>;
+  /** The JSON document at `path`; `signal` gives the wait for it up. */
+  get<T>(path: string, signal?: AbortSignal): Promise<Reply<T>>;
   /** Does what `path` names; `progress` is called for each state change until the answer. */
   post(
     path: string,
@@ -23,7 +23,7 @@ export interface Client {
     signal: AbortSignal,
   ): Promise<Reply<OperationDocument>>;
   /** The document that a POST is answered with at once. */
-  ask<T>(path: string, body: object): Promise<Reply<T>>;
+  ask<T>(path: string, body: object, signal: AbortSignal): Promise<Reply<T>>;
   /** Each line of the stream at `path`, until it ends or `signal`; `complete`: it was not cut off. */
   stream<T>(
     path: string,
@@ -74,11 +74,11 @@ async function nameless(): Promise<{ readonly ok: false; readonly failure: Failu
 export function clientOf(socket: string): Client {
   return {
     socket,
-    async get<T>(path: string): Promise<Reply<T>> {
+    async get<T>(path: string, signal?: AbortSignal): Promise<Reply<T>> {
       if (NAMELESS.test(path)) return nameless();
-      let answer = await requestDocument(socket, path);
+      let answer = await requestDocument(socket, path, signal);
       for (let tries = 1; wasNotLookedAt(answer) && tries < MOST_TRIES; tries++) {
-        answer = await requestDocument(socket, path);
+        answer = await requestDocument(socket, path, signal);
       }
       if (answer.kind === 'answer' && answer.status === 200) {
         const document = parsed<T>(answer.body);
@@ -109,9 +109,9 @@ export function clientOf(socket: string): Client {
         request = { method: 'GET', path: `/v1/operations/${last.operation}`, body: null, signal };
       }
     },
-    async ask<T>(path: string, body: object): Promise<Reply<T>> {
+    async ask<T>(path: string, body: object, signal: AbortSignal): Promise<Reply<T>> {
       let text = '';
-      const request = { method: 'POST', path, body, signal: new AbortController().signal } as const;
+      const request = { method: 'POST', path, body, signal } as const;
       const end = await lines(socket, request, (line) => (text += line));
       if (!end.ok) return end;
       const { connectionFailure } = await import('./failure.ts');

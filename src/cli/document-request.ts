@@ -10,11 +10,15 @@ export type DocumentAnswer =
   | { readonly kind: 'cut-off'; readonly isEmpty: boolean }
   | { readonly kind: 'not-http' };
 
-/** `path` is already encoded for a request line. */
-export async function requestDocument(socket: string, path: string): Promise<DocumentAnswer> {
+/** `path` is already encoded for a request line; `signal` gives the answer up. */
+export async function requestDocument(
+  socket: string,
+  path: string,
+  signal?: AbortSignal,
+): Promise<DocumentAnswer> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
-    const connection = connect(socket);
+    const connection = connect({ path: socket, ...(signal === undefined ? {} : { signal }) });
     connection.on('data', (chunk) => chunks.push(chunk));
     connection.on('error', (error: NodeJS.ErrnoException) => {
       resolve(

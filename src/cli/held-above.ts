@@ -18,11 +18,15 @@ export async function noteHolders(
     note(`  ${err.palette.dim(`to let ${name} run: unitd start ${name}, or unitd release ${name}`)}\n`);
 }
 
+/** A hint is not worth a longer wait. */
+const HINT_MS = 1000;
+
 /** In the order they are come upon; none where the daemon no longer answers. */
 async function heldAbove(client: Client, names: readonly string[]): Promise<readonly string[]> {
+  const inTime = AbortSignal.timeout(HINT_MS);
   const [status, graph] = await Promise.all([
-    client.get<StatusDocument>('/v1/status'),
-    client.get<GraphDocument>('/v1/units'),
+    client.get<StatusDocument>('/v1/status', inTime),
+    client.get<GraphDocument>('/v1/units', inTime),
   ]);
   if (!status.ok || !graph.ok) return [];
   const held = new Set(

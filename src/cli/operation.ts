@@ -1,5 +1,6 @@
 // One or several operations of the daemon, waited for: progress while they go, and then each unit's outcome.
 import { setMaxListeners } from 'node:events';
+import { formatDuration } from '../base/duration.ts';
 import type { MovedUnit, OperationDocument } from '../wire/v1.ts';
 import { API_VERSION } from '../wire/v1.ts';
 import type { Client } from './client.ts';
@@ -16,6 +17,7 @@ import { progressView } from './progress.ts';
 import type { Screen } from './screen.ts';
 import { isUp, statePaint, stateSymbol } from './state-look.ts';
 import { nameColumns, printable } from './text-width.ts';
+import { timeLimit } from './time-limit.ts';
 import { explained } from './unit-path.ts';
 import { given } from './verb-spec.ts';
 
@@ -26,14 +28,16 @@ export interface Operation {
   readonly body: object;
 }
 
-/** The fields of a request that say how long to wait. */
-export function waitFields({
-  invocation,
-}: Context): Reply<{ readonly wait: boolean; readonly timeoutMs?: number }> {
+export interface Waiting {
+  readonly wait: boolean;
+  /** null: for ever. */
+  readonly timeoutMs: number | null;
+}
+
+export function waitingOf({ invocation }: Context): Reply<Waiting> {
   const timeout = durationOption(invocation, 'timeout');
   if (!timeout.ok) return timeout;
-  const wait = !given(invocation, 'no-wait');
-  return { ok: true, value: timeout.value === null ? { wait } : { wait, timeoutMs: timeout.value } };
+  return { ok: true, value: { wait: !given(invocation, 'no-wait'), timeoutMs: timeout.value } };
 }
 
 export type Outcome =
@@ -41,21 +45,35 @@ export type Outcome =
   /** Ctrl-C: the process is about to end by the signal. */
   | { readonly kind: 'interrupted' };
 
-/** Posts all of them, several at a time. */
+/** Posts all of them, several at a time; `timeoutMs` is for all together, null for ever. */
 export async function carryOut(
   context: Context,
   client: Client,
   verb: OperationDocument['verb'],
   operations: readonly Operation[],
+  timeoutMs: number | null = null,
 ): Promise<Outcome> {
   const asked = operations.flatMap(({ unit }) => (unit === null ? [] : [unit]));
   const interrupt = catchInterrupt();
+  const limit = timeLimit(timeoutMs);
+  const ended = AbortSignal.any([interrupt.signal, limit.signal]);
   // Each request listens to it, which node would take for a leak.
-  setMaxListeners(0, interrupt.signal);
+  setMaxListeners(0, ended);
   const view = progressView(context, verb, asked);
-  const replies = await inTurns(operations, async ({ path, body }) =>
-    client.post(path, body, (line) => view.update(line), interrupt.signal),
-  );
+  const unanswered: (string | null)[] = [];
+  const replies = await inTurns(operations, async ({ unit, path, body }) => {
+    const reply = await limit.keep(async (leftMs) =>
+      client.post(
+        path,
+        leftMs === null ? body : { ...body, timeoutMs: leftMs },
+        (line) => view.update(line),
+        ended,
+      ),
+    );
+    if (reply.ok || !limit.signal.aborted || reply.failure.exitCode !== EXIT.unreachable) return reply;
+    unanswered.push(unit);
+    return null;
+  });
   view.close();
   if (interrupt.signal.aborted) {
     context.note(`detached: ${verb} goes on in the daemon, see: unitd status\n`);
@@ -66,10 +84,29 @@ export async function carryOut(
   const refused: Failure[] = [];
   const documents: OperationDocument[] = [];
   for (const reply of replies) {
+    if (reply === null) continue;
     if (reply.ok) documents.push(reply.value);
     else refused.push(await explained(client, reply.failure));
   }
+  if (timeoutMs !== null && unanswered.length > 0) refused.push(silence(verb, unanswered, timeoutMs));
   return { kind: 'answered', document: merged(verb, documents), refused };
+}
+
+/** Time is up, and the daemon has not said how far it is. */
+export function silence(
+  verb: OperationDocument['verb'],
+  [first = null, ...others]: readonly (string | null)[],
+  timeoutMs: number,
+): Failure {
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  const what = first === null ? verb : `${verb} unit "${first}"${more}`;
+  const limit = formatDuration(timeoutMs);
+  return {
+    exitCode: EXIT.failed,
+    message: `cannot see the daemon ${what}: time is up, expected an answer within ${limit}`,
+    hints: ['what it has taken in goes on: unitd status'],
+    details: null,
+  };
 }
 
 function merged(verb: OperationDocument['verb'], documents: readonly OperationDocument[]): OperationDocument {

@@ -10,7 +10,7 @@ import type { FenceKind } from '../model/process.ts';
 import { followLog } from '../logs/follow.ts';
 import { readLog } from '../logs/read.ts';
 import { processFacts } from '../os/process-nodes.ts';
-import type { Clock, Processes } from '../os/ports.ts';
+import type { Clock, Processes, Timer } from '../os/ports.ts';
 import type { LogEntry } from '../wire/log-entry.ts';
 import { API_VERSION } from '../wire/v1.ts';
 import type {
@@ -165,10 +165,17 @@ export class Answers implements Control {
   async reload(request: ReloadRequest, progress: Progress, hangup: AbortSignal): Promise<OperationAnswer> {
     if (this.#parts.supervisor.fleet.shuttingDown) return stopping('reload');
     const partial = request.partial ?? false;
-    const result = await this.#parts.reloader.apply({ partial, planId: request.plan ?? null });
+    const deadlineMs = this.#deadlineOf(request.timeoutMs);
+    const result = await this.#inTime(
+      this.#parts.reloader.apply({ partial, planId: request.plan ?? null }),
+      deadlineMs,
+    );
+    if (result === null) {
+      const nothingYet = { verb: 'reload', ok: false, units: [], plan: null, problems: [] } as const;
+      return { ok: true, value: { apiVersion: API_VERSION, ...nothingYet } };
+    }
     if (!result.ok) return result;
     const { plan, problems, goals, excused } = result.value;
-    const deadlineMs = this.#deadlineOf(request.timeoutMs);
     const waited = {
       verb: 'reload',
       goals,
@@ -246,6 +253,16 @@ export class Answers implements Control {
 
   #deadlineOf(timeoutMs: number | undefined): number | null {
     return timeoutMs === undefined ? null : this.#parts.clock.monotonicMs() + timeoutMs;
+  }
+
+  /** null once it is past the deadline, whatever comes of `work`: files may lie on a disk that does not answer. */
+  async #inTime<T>(work: Promise<T>, deadlineMs: number | null): Promise<T | null> {
+    if (deadlineMs === null) return await work;
+    let timer: Timer | null = null;
+    const over = new Promise<null>((resolve) => {
+      timer = this.#parts.clock.arm(deadlineMs, () => resolve(null));
+    });
+    return await Promise.race([work, over]).finally(() => timer?.close());
   }
 
   async #wait(

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { operate } from '../../src/core/operate.ts';
+import type { UnitSet } from '../../src/daemon/unit-set.ts';
 import { unitSpec } from '../unit/core/unit-spec.ts';
 import { createRig, FAILURE, SUCCESS } from './rig.ts';
 import type { Rig } from './rig.ts';
@@ -164,6 +165,25 @@ test('timeout: an answer that came in time leaves no timer behind', async (t) =>
   const [row] = await rig.ask('web', 'start', { timeoutMs: 60_000 }).rows();
   assert.equal(row?.outcome, 'done');
   assert.equal(rig.clock.armedCount, rig.deadlines().length);
+});
+
+test('timeout: of a reload begins when it is asked for, not when the files have been read', async (t) => {
+  const rig = createControlRig(t);
+  rig.write('web', WEB);
+  await rig.boot();
+  const load = rig.directory.load.bind(rig.directory);
+  let answered = (_set: UnitSet): void => undefined;
+  const disk = new Promise<UnitSet>((resolve) => (answered = resolve));
+  t.mock.method(rig.directory, 'load', async () => await disk);
+  rig.write('api', WEB);
+  const reload = rig.control.reload({ timeoutMs: 2_000 }, () => undefined, new AbortController().signal);
+  rig.clock.advance(2_000);
+  const document = valueOf(await reload);
+  assert.deepEqual([document.ok, document.units, document.plan], [false, [], null]);
+  answered(await load());
+  await rig.reloader.idle();
+  await rig.rest();
+  assert.equal(rig.look('api').state, 'running');
 });
 
 test('hangup: the wait ends as pending, what was begun goes on', async (t) => {

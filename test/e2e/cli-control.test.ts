@@ -321,6 +321,41 @@ test('unitd wait gives up with 3 when its time is up', async (t) => {
   assert.match(stderr, /^unitd: not ready: time is up$/m);
 });
 
+for (const [args, code, told] of [
+  [['wait', 'web'], 3, /^unitd: not ready: time is up$/m],
+  [
+    ['start', 'web'],
+    1,
+    /cannot see the daemon start unit "web": time is up, expected an answer within 1ms$/m,
+  ],
+  [['stop', 'web', 'db'], 1, /the daemon stop unit "web" and 1 more: time is up/],
+  [['reload'], 1, /the daemon reload: time is up/],
+  [['reexec'], 1, /cannot see the version on disk take over: time is up/],
+] as const) {
+  test(`unitd ${args.join(' ')} --timeout ends in time where the daemon does not answer`, async (t) => {
+    const directory = temporaryDirectory(t);
+    const socket = join(directory, 'unitd.sock');
+    // As the kernel does for a daemon that is stopped, it takes connections in.
+    const server = createServer((connection) => void connection.resume()).listen(socket);
+    cleanUp(t, () => void server.close());
+    await new Promise((resolve) => server.once('listening', resolve));
+    const env = { PATH: process.env['PATH'], UNITD_RUNTIME_DIR: directory };
+    const ran = await run({ args: [...args, '--timeout', '1ms'], env, cwd: directory, asUser: undefined });
+    assert.deepEqual([ran.code, ran.stdout], [code, '']);
+    assert.match(ran.stderr, told);
+  });
+}
+
+test('unitd reload whose time is up before the files are loaded exits 1 and says so', async (t) => {
+  const { unitd } = await bench(t, {
+    reload: () =>
+      ok({ apiVersion: API_VERSION, verb: 'reload', ok: false, units: [], plan: null, problems: [] }),
+  });
+  const { code, stdout, stderr } = await unitd('reload', '--timeout', '1m');
+  assert.deepEqual([code, stdout], [1, '']);
+  assert.match(stderr, /^unitd: cannot see the daemon reload: time is up, expected an answer within 1m$/m);
+});
+
 test('unitd wait --timeout waits for longer than any timer of node', async (t) => {
   const { unitd, follow, control } = await bench(t);
   const { code, stderr } = await unitd('wait', 'web', '--timeout', '30d');

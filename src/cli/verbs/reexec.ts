@@ -7,7 +7,8 @@ import type { Context } from '../context.ts';
 import { durationOption } from '../duration-option.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
-import type { Failure } from '../failure.ts';
+import type { Failure, Reply } from '../failure.ts';
+import { armLong } from '../long-timer.ts';
 import { failed } from '../report.ts';
 import { given } from '../verb-spec.ts';
 
@@ -16,36 +17,43 @@ const ASK_AGAIN_MS = 20;
 export async function runReexec(context: Context): Promise<ExitCode> {
   const timeout = durationOption(context.invocation, 'timeout');
   if (!timeout.ok) return failed(context, timeout.failure);
-  const client = clientOf(context.paths.socket);
-  const before = await client.get<StatusDocument>('/v1/status');
-  if (!before.ok) return failed(context, before.failure);
-  const begun = await client.ask<ReexecDocument>('/v1/reexec', {});
-  if (!begun.ok) return failed(context, begun.failure);
-  if (given(context.invocation, 'no-wait')) return done(context, begun.value);
+  const late = new AbortController();
+  const timer = timeout.value === null ? null : armLong(timeout.value, () => late.abort());
+  const reply = await replaced(context, late.signal);
+  timer?.close();
+  return reply.ok ? done(context, reply.value) : failed(context, reply.failure);
+}
 
-  const until = performance.now() + (timeout.value ?? Infinity);
+async function replaced(context: Context, late: AbortSignal): Promise<Reply<ReexecDocument>> {
+  const client = clientOf(context.paths.socket);
+  const before = await client.get<StatusDocument>('/v1/status', late);
+  if (!before.ok) return late.aborted ? tooLate('the version on disk') : before;
+  const begun = await client.ask<ReexecDocument>('/v1/reexec', {}, late);
+  if (!begun.ok) return late.aborted ? tooLate('the version on disk') : begun;
+  if (given(context.invocation, 'no-wait')) return begun;
+
   const { replacedAt, replaceFailure } = before.value.daemon;
   for (;;) {
-    const now = await client.get<StatusDocument>('/v1/status');
-    if (!now.ok) return failed(context, lost(now.failure));
+    const now = await client.get<StatusDocument>('/v1/status', late);
+    if (late.aborted) return tooLate(`version ${begun.value.newVersion}`);
+    if (!now.ok) return { ok: false, failure: lost(now.failure) };
     const { daemon } = now.value;
     if (daemon.replacedAt !== replacedAt) {
-      return done(context, { ...begun.value, pid: daemon.pid, newVersion: daemon.version });
+      return { ok: true, value: { ...begun.value, pid: daemon.pid, newVersion: daemon.version } };
     }
     if (daemon.replaceFailure !== null && daemon.replaceFailure.at !== replaceFailure?.at) {
-      return failed(context, refusal(daemon.replaceFailure.detail));
-    }
-    if (performance.now() >= until) {
-      const { newVersion } = begun.value;
-      const late = `cannot see version ${newVersion} take over: time is up, expected it to answer`;
-      return failed(context, refusal(late));
+      return refused(daemon.replaceFailure.detail);
     }
     await delay(ASK_AGAIN_MS);
   }
 }
 
-function refusal(message: string): Failure {
-  return { exitCode: EXIT.failed, message, hints: [], details: null };
+function tooLate(version: string): Reply<never> {
+  return refused(`cannot see ${version} take over: time is up, expected it to answer`);
+}
+
+function refused(message: string): Reply<never> {
+  return { ok: false, failure: { exitCode: EXIT.failed, message, hints: [], details: null } };
 }
 
 function done(context: Context, document: ReexecDocument): ExitCode {

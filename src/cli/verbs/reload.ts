@@ -1,10 +1,10 @@
 // unitd reload: applies what changed, and waits until the units that it moved are up or have failed.
 import { clientOf } from '../client.ts';
-import { failed } from '../report.ts';
+import { complained, failed } from '../report.ts';
 import type { Context } from '../context.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { usageFailure } from '../failure.ts';
-import { carryOut, reportOutcome, waitFields } from '../operation.ts';
+import { carryOut, reportOutcome, silence, waitingOf } from '../operation.ts';
 import { planText } from '../plan-text.ts';
 import { given, valueOf } from '../verb-spec.ts';
 import { noteProblems, runPlan } from './plan.ts';
@@ -19,19 +19,23 @@ export async function runReload(context: Context): Promise<ExitCode> {
       'cannot combine --dry-run with --plan: a dry run makes its own plan, expected one of them';
     return failed(context, usageFailure(message));
   }
-  const waiting = waitFields(context);
+  const waiting = waitingOf(context);
   if (!waiting.ok) return failed(context, waiting.failure);
+  const { wait, timeoutMs } = waiting.value;
   const body = {
-    ...waiting.value,
+    wait,
     ...(partial ? { partial } : {}),
     ...(plan === undefined ? {} : { plan }),
   };
   const operation = { unit: null, path: '/v1/reload', body };
   const client = clientOf(context.paths.socket);
-  const outcome = await carryOut(context, client, 'reload', [operation]);
+  const outcome = await carryOut(context, client, 'reload', [operation], timeoutMs);
   if (outcome.kind === 'answered' && outcome.document.plan !== null) {
     if (!context.json) context.print(planText(outcome.document.plan, context.out));
     noteProblems(context, outcome.document.problems);
   }
+  const isUnread = outcome.kind === 'answered' && outcome.refused.length === 0 && !outcome.document.ok;
+  if (isUnread && outcome.document.plan === null && timeoutMs !== null)
+    complained(context, silence('reload', [null], timeoutMs));
   return reportOutcome(context, client, outcome);
 }

@@ -8,6 +8,7 @@ import type { Context } from '../context.ts';
 import { durationOption } from '../duration-option.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
+import type { Failure } from '../failure.ts';
 import { noteHolders } from '../held-above.ts';
 import { armLong } from '../long-timer.ts';
 import { keepStreaming } from '../reconnect.ts';
@@ -26,12 +27,6 @@ export async function runWait(context: Context): Promise<ExitCode> {
   const goal = goalOf(valueOf(invocation, 'for'));
   const client = clientOf(context.paths.socket);
   const names = [...new Set(invocation.operands)];
-  const status = await client.get<StatusDocument>('/v1/status');
-  if (!status.ok) return failed(context, status.failure);
-  const known = new Set(status.value.units.map(({ name }) => name));
-  const failure = await unknownAmong(client, names, known, 'wait for');
-  if (failure !== null) return failed(context, failure);
-
   const latest = new Map<string, StateEvent>();
   const done = new AbortController();
   const outcome: { exitCode: ExitCode; because: string } = { exitCode: EXIT.notUp, because: '' };
@@ -39,7 +34,19 @@ export async function runWait(context: Context): Promise<ExitCode> {
     Object.assign(outcome, { exitCode, because });
     done.abort();
   };
+  // Before the first request: a daemon that is stopped answers none.
   const timer = timeout.value === null ? null : armLong(timeout.value, () => end(EXIT.notUp, 'time is up'));
+  const refused = async (failure: Failure): Promise<ExitCode> => {
+    timer?.close();
+    return failed(context, failure);
+  };
+  const status = await client.get<StatusDocument>('/v1/status', done.signal);
+  if (!status.ok && !done.signal.aborted) return refused(status.failure);
+  if (status.ok) {
+    const known = new Set(status.value.units.map(({ name }) => name));
+    const failure = await unknownAmong(client, names, known, 'wait for');
+    if (failure !== null) return refused(failure);
+  }
   const seen = (event: EventLine): void => {
     if (done.signal.aborted || !('unit' in event) || !names.includes(event.unit)) return;
     if (event.type === 'removed') return end(EXIT.noSuchUnit, `the file of unit "${event.unit}" was removed`);
@@ -54,8 +61,8 @@ export async function runWait(context: Context): Promise<ExitCode> {
   };
   const path = `/v1/events?type=state,removed&snapshot=1${unitsQuery(names)}`;
   const stream = await keepStreaming(() => client.stream<EventLine>(path, seen, done.signal), done.signal);
+  if (!stream.ok && !done.signal.aborted) return refused(stream.failure);
   timer?.close();
-  if (!stream.ok && !done.signal.aborted) return failed(context, stream.failure);
 
   const { exitCode, because } = outcome;
   const last = names.flatMap((name) => latest.get(name) ?? []);
