@@ -2,9 +2,9 @@
 // what comes of them. It owns nothing.
 import { join } from 'node:path';
 import { effectiveUnit } from '../config/effective.ts';
-import { isUp, needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
 import { operate } from '../core/operate.ts';
+import type { Verb } from '../core/operate.ts';
 import { publicState } from '../core/view.ts';
 import type { FenceKind } from '../model/process.ts';
 import { followLog } from '../logs/follow.ts';
@@ -49,6 +49,7 @@ import {
 } from './documents.ts';
 import type { Effects } from './effects.ts';
 import type { EventHub } from './event-hub.ts';
+import { goalOf } from './goals.ts';
 import type { HandedOperations, Waited } from './handed-operations.ts';
 import type { Intents } from './intents.ts';
 import type { Goal, Operations } from './operations.ts';
@@ -198,15 +199,9 @@ export class Answers implements Control {
     const unit = this.#parts.supervisor.fleet.units.get(name);
     if (unit === undefined || unit.removed) return unknownUnit(name);
     const wait = request.wait ?? true;
-    const goal = verb === 'signal' ? this.#signal(unit, request) : goalOf(unit, verb);
-    if ('error' in goal) return { ok: false, error: goal.error };
-    if (verb !== 'signal') {
-      this.#parts.supervisor.change((fleet, instant, outputs) => {
-        operate(fleet, name, verb, instant, outputs);
-        this.#parts.intents.save(fleet);
-      });
-    }
     const deadlineMs = this.#deadlineOf(request.timeoutMs);
+    const goal = verb === 'signal' ? this.#signal(unit, request) : await this.#goalOnceSaid(unit, verb);
+    if ('error' in goal) return { ok: false, error: goal.error };
     const waited = { verb, goals: [goal], excused: [], plan: null, problems: [], deadlineMs, moved: [] };
     const answer = await this.#wait(waited, wait, progress, hangup);
     // A word that was answered holds, though the daemon be killed the moment after.
@@ -287,6 +282,19 @@ export class Answers implements Control {
     return { ok: true, value: { apiVersion: API_VERSION, verb, ok, units: judged, plan, problems } };
   }
 
+  /** Takes an operator's word in. */
+  async #goalOnceSaid(unit: Unit, verb: Verb): Promise<Goal> {
+    const { supervisor, intents } = this.#parts;
+    const { name } = unit.spec;
+    supervisor.change((fleet, instant, outputs) => {
+      operate(fleet, name, verb, instant, outputs);
+      intents.save(fleet);
+    });
+    if (verb === 'release' || verb === 'reset')
+      await new Promise<void>((resolve) => supervisor.whenDecided(resolve));
+    return goalOf(verb, unit, supervisor.fleet.units.get(name));
+  }
+
   #fenceOf({ spec }: Unit): FenceKind {
     return this.#parts.effects.treeOf(spec.name).cgroup === undefined ? 'session' : 'cgroup';
   }
@@ -329,30 +337,6 @@ function usageOf(sampler: Sampler, { spec, state }: Unit): UnitStatus['usage'] {
   if (latest === undefined || latest.at < timestamp(state.startedWall ?? 0)) return null;
   const { cpuPercent, memoryBytes, tasks } = latest;
   return { cpuPercent, memoryBytes, tasks };
-}
-
-function goalOf(unit: Unit, verb: Exclude<UnitVerb, 'signal'>): Goal {
-  const { name } = unit.spec;
-  const { activation } = unit.state;
-  switch (verb) {
-    case 'start': {
-      const isThere = isUp(unit) && unit.verdict.down === null;
-      return {
-        name,
-        want: 'up',
-        afterActivation: isThere ? activation - 1 : needsStop(unit) ? activation - 1 : activation,
-        isThere,
-      };
-    }
-    case 'restart':
-      return { name, want: 'up', afterActivation: activation, isThere: false };
-    case 'stop':
-      return { name, want: 'down', afterActivation: 0, isThere: publicState(unit) === 'stopped' };
-    case 'release':
-      return { name, want: 'there', afterActivation: 0, isThere: unit.intent === null };
-    case 'reset':
-      return { name, want: 'there', afterActivation: 0, isThere: false };
-  }
 }
 
 /** It was failing before the reload. */
