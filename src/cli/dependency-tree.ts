@@ -3,7 +3,7 @@ import { DEPENDENCY_FIELDS } from '../model/unit.ts';
 import type { DependencyField } from '../model/unit.ts';
 import type { GraphUnit } from '../wire/v1.ts';
 import type { Screen } from './screen.ts';
-import { isUp, statePaint, stateSymbol } from './state-look.ts';
+import { statePaint, stateSymbol } from './state-look.ts';
 import { stateWords } from './status-table.ts';
 import { printable, truncated, twoColumnsAtMost } from './text-width.ts';
 import { treeLines } from './tree-lines.ts';
@@ -101,7 +101,7 @@ function nodeOf(graph: Graph, edge: Edge, depth: number, drawn: Set<string>, scr
   const above = isAbove ? `${SEE_ABOVE}${screen.unicode ? ' ↑' : ''}` : '';
   const taken = `${'   '.repeat(depth)}? ${edge.to}${kind} ${words}: ${above}`.length;
   const room = screen.width === null ? Infinity : Math.max(12, screen.width - taken);
-  const reason = isUp(unit) ? '' : truncated(printable(unit.reason), room, twoColumnsAtMost);
+  const reason = unit.ready ? '' : truncated(printable(unit.reason), room, twoColumnsAtMost);
   const why = reason === '' ? '' : `: ${reason}`;
   const symbol = paint(stateSymbol(unit, screen));
   const text = `${symbol} ${edge.to}${kinds} ${paint(words)}${why}${palette.dim(above)}`;

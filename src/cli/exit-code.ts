@@ -6,7 +6,7 @@ export const EXIT = {
   failed: 1,
   /** plan: there are changes. */
   changes: 2,
-  /** status, wait: some wanted unit is not up. */
+  /** status: some wanted unit is neither up nor completed; wait: one is not where it should be. */
   notUp: 3,
   noSuchUnit: 4,
   usage: 64,

@@ -15,7 +15,7 @@ import { inTurns } from './in-turns.ts';
 import { catchInterrupt } from './interrupt.ts';
 import { progressView } from './progress.ts';
 import type { Screen } from './screen.ts';
-import { isUp, statePaint, stateSymbol } from './state-look.ts';
+import { statePaint, stateSymbol } from './state-look.ts';
 import { nameColumns, printable } from './text-width.ts';
 import { timeLimit } from './time-limit.ts';
 import { explained } from './unit-path.ts';
@@ -160,7 +160,7 @@ function outcomeLines({ err }: Context, { units, verb }: OperationDocument): str
             ? palette.yellow
             : statePaint(unit, palette);
       const told =
-        unit.reason === '' || unit.reason === unit.state || (unit.outcome === 'done' && isUp(unit));
+        unit.reason === '' || unit.reason === unit.state || (unit.outcome === 'done' && unit.ready);
       const reason = told ? '' : `: ${printable(unit.reason)}`;
       const sign = paint(outcomeSign(unit, err));
       const name = units.length > 1 ? unit.name.padEnd(width) : unit.name;

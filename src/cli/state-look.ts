@@ -34,7 +34,7 @@ export function statePaint({ state, ready }: StateFacts, palette: Palette): Pain
   return palette[state === 'running' && !ready ? 'cyan' : LOOKS[state].color];
 }
 
-/** Up in the sense of a dependency: ready, or a oneshot that has completed. */
-export function isUp({ state, ready }: StateFacts): boolean {
-  return state === 'completed' || (state === 'running' && ready);
+/** It is up, or has ended cleanly: for a service that is not to be up, and no failure. */
+export function isWell({ state, ready }: StateFacts): boolean {
+  return ready || state === 'completed';
 }

@@ -6,7 +6,7 @@ import { shortSpan } from '../base/relative-time.ts';
 import type { StatusDocument, UnitStatus } from '../wire/v1.ts';
 import { shortBytes, shortPercent } from './quantities.ts';
 import type { Screen } from './screen.ts';
-import { isUp, statePaint, stateSymbol } from './state-look.ts';
+import { isWell, statePaint, stateSymbol } from './state-look.ts';
 import { NOTHING, tableLines } from './table.ts';
 import type { Cell, Column, Row } from './table.ts';
 import { measureFor } from './text-width.ts';
@@ -42,10 +42,10 @@ export async function statusScreen(document: StatusDocument, screen: Screen, now
 /** `12 units: 10 up, 1 backoff, 1 failed`. */
 export function summary(units: readonly UnitStatus[], screen: Screen): string {
   const { palette } = screen;
-  const up = units.filter(isUp).length;
+  const up = units.filter(({ ready }) => ready).length;
   const parts = up === 0 ? [] : [palette.green(`${up} up`)];
   for (const state of STATES) {
-    const of = units.filter((unit) => unit.state === state && !isUp(unit));
+    const of = units.filter((unit) => unit.state === state && !unit.ready);
     const word = state === 'running' ? 'not ready' : state;
     if (of[0] !== undefined) parts.push(statePaint(of[0], palette)(`${of.length} ${word}`));
   }
@@ -100,7 +100,7 @@ function sinceCell(unit: UnitStatus, nowMs: number, figure: (text: string | null
 }
 
 function needsNoAttention(unit: UnitStatus): boolean {
-  return (isUp(unit) || (unit.state === 'stopped' && unit.wanted === 'down')) && !unit.held;
+  return (isWell(unit) || (unit.state === 'stopped' && unit.wanted === 'down')) && !unit.held;
 }
 
 const ATTENTION: Readonly<Record<State, number>> = {

@@ -8,7 +8,7 @@ import { inTurns } from './in-turns.ts';
 import { logText } from './log-text.ts';
 import { grouped, shortBytes, shortPercent, sparkline } from './quantities.ts';
 import type { Screen } from './screen.ts';
-import { isUp, statePaint, stateSymbol } from './state-look.ts';
+import { statePaint, stateSymbol } from './state-look.ts';
 import { stateWords } from './status-table.ts';
 import { measureFor, printable, truncated, wrapped } from './text-width.ts';
 import type { Measure } from './text-width.ts';
@@ -72,7 +72,7 @@ export async function storyText(
   const state = stateWords({ ...unit, held: false });
   const head = { text: paint(state), columns: state.length, indent: 0 };
   tell('state', ...hanging(head, sinceText(story, nowMs), page));
-  if (unit.reason !== '' && !(isUp(unit) && !unit.held))
+  if (unit.reason !== '' && !(unit.ready && !unit.held))
     tell('why', ...wrapped(printable(unit.reason), room, MOST_LINES, measure));
   if (unit.held) {
     const [word, end] = unit.wanted === 'down' ? ['stop', 'start'] : ['start', 'stop'];
@@ -216,7 +216,7 @@ function neighbour(other: DependencyStatus, page: Page): readonly string[] {
   const { palette } = page.screen;
   const paint = statePaint(other, palette);
   const words = stateWords({ ...other, held: false });
-  const why = isUp(other) || other.reason === '' ? '' : printable(other.reason);
+  const why = other.ready || other.reason === '' ? '' : printable(other.reason);
   const name = `${stateSymbol(other, page.screen)} ${other.name}`;
   const standing = ` (${other.field}) ${words}${why === '' ? '' : ':'}`;
   const dyed = `${paint(name.slice(0, 1))}${name.slice(1)}`;

@@ -32,7 +32,8 @@ export const VERBS: readonly VerbSpec[] = [
     summary: 'what every unit is doing, or all about some',
     details:
       'Without UNIT: one line for each unit, what needs attention last, next to the summary. ' +
-      'With UNIT: its whole story. Exits 0 if every wanted unit is up, 3 if not, 4 if there is no such unit.',
+      'With UNIT: its whole story. Exits 0 if every wanted unit is up or has completed, 3 if not, ' +
+      '4 if there is no such unit.',
     operands: ['[unit...]'],
     options: [JSON_OPTION],
     examples: [
@@ -113,7 +114,7 @@ export const VERBS: readonly VerbSpec[] = [
     group: 'See',
     summary: 'wait until units are where they should be',
     details:
-      'Exits 0 once all are, 3 when the timeout ends or a unit has failed and will not get there by itself, ' +
+      'Exits 0 once all are, 3 when the timeout ends or a unit will not get there by itself, ' +
       '4 if there is no such unit. "stopped" also holds for a unit that completed or failed: nothing of it runs.',
     operands: ['<unit...>'],
     options: [

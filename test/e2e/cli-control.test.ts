@@ -67,7 +67,7 @@ async function bench(t: TestContext, options: FakeControlOptions = {}): Promise<
 
 const UP = [
   sampleUnit('web', { state: 'running', ready: true, pid: 1 }),
-  sampleUnit('job', { state: 'completed' }),
+  sampleUnit('job', { type: 'oneshot', state: 'completed', ready: true }),
 ];
 
 test('unitd status exits 0 when every wanted unit is up, and 3 when one is not', async (t) => {
@@ -312,6 +312,20 @@ test('unitd wait ends when the unit is up, and at once with 3 when it has failed
   control.move('db', { state: 'running', ready: true, reason: 'running' });
   assert.deepEqual(await waiting.ended, { code: 0, signal: null });
   assert.equal(JSON.parse(waiting.lines.join('\n')).met, true);
+});
+
+test('a service that has completed is not up: status counts it as that, wait ends with 3', async (t) => {
+  const once = sampleUnit('once', { state: 'completed', reason: 'exited with code 0' });
+  const { unitd } = await bench(t, { units: [once, sampleUnit('web', { state: 'running', ready: true })] });
+  const status = await unitd('status');
+  assert.equal(status.code, 0);
+  assert.match(status.stdout, /^2 units: 1 up, 1 completed$/m);
+  const waited = await unitd('wait', 'once', '--json');
+  assert.equal(waited.code, 3);
+  assert.match(waited.stderr, /not ready: unit "once" has completed, [^]*once completed: exited with code 0/);
+  const { met, units } = JSON.parse(waited.stdout);
+  assert.deepEqual([met, units[0].ready], [false, false]);
+  assert.equal((await unitd('wait', 'once', '--for', 'completed')).code, 0);
 });
 
 test('unitd wait gives up with 3 when its time is up', async (t) => {

@@ -7,7 +7,7 @@ import type { Context } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
 import type { Failure } from '../failure.ts';
-import { isUp } from '../state-look.ts';
+import { isWell } from '../state-look.ts';
 
 export async function runStatus(context: Context): Promise<ExitCode> {
   const client = clientOf(context.paths.socket);
@@ -67,5 +67,5 @@ async function complainedOf(context: Context, failure: Failure): Promise<ExitCod
 }
 
 function exitCodeOf(units: readonly UnitStatus[]): ExitCode {
-  return units.some((unit) => unit.wanted === 'up' && !isUp(unit)) ? EXIT.notUp : EXIT.done;
+  return units.some((unit) => unit.wanted === 'up' && !isWell(unit)) ? EXIT.notUp : EXIT.done;
 }

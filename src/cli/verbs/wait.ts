@@ -52,7 +52,11 @@ export async function runWait(context: Context): Promise<ExitCode> {
     if (event.type === 'removed') return end(EXIT.noSuchUnit, `the file of unit "${event.unit}" was removed`);
     if (event.type !== 'state') return;
     latest.set(event.unit, event);
-    if (verdictOn(event, goal) === 'hopeless') return end(EXIT.notUp, `unit "${event.unit}" has failed`);
+    if (verdictOn(event, goal) === 'hopeless') {
+      const ended =
+        event.to === 'completed' ? 'has completed, and is not started again by itself' : 'has failed';
+      return end(EXIT.notUp, `unit "${event.unit}" ${ended}`);
+    }
     const met = names.every((name) => {
       const last = latest.get(name);
       return last !== undefined && verdictOn(last, goal) === 'met';
@@ -96,11 +100,6 @@ function verdictOn({ to, ready }: StateEvent, goal: Goal): Verdict {
   if (goal === 'stopped')
     return to === 'stopped' || to === 'completed' || to === 'failed' ? 'met' : 'waiting';
   if (to === 'failed') return 'hopeless';
-  const met =
-    goal === 'running'
-      ? to === 'running'
-      : goal === 'completed'
-        ? to === 'completed'
-        : to === 'completed' || (to === 'running' && ready);
-  return met ? 'met' : 'waiting';
+  if (goal === 'ready') return ready ? 'met' : to === 'completed' ? 'hopeless' : 'waiting';
+  return to === goal ? 'met' : 'waiting';
 }

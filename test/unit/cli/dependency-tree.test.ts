@@ -33,6 +33,7 @@ test('treesText() on a terminal cuts reasons, so that no line wraps', () => {
         {
           ...unit('all', { requires: ['web', 'db'] }),
           state: 'waiting',
+          ready: false,
           reason: 'waiting for "web", which failed',
         },
         { ...unit('web', { requires: ['db'] }), ...failed },
