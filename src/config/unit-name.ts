@@ -7,6 +7,9 @@ export type UnitFileName =
   | { readonly kind: 'ignored' }
   | { readonly kind: 'invalid'; readonly message: string };
 
+/** In the directory of the logs, where that of a unit of this name would have to be a directory. */
+const DAEMON_LOG = 'unitd.log';
+
 /** `fileName` is the last part of the path. */
 export function unitNameOf(fileName: string): UnitFileName {
   if (isLeftover(fileName)) return { kind: 'ignored' };
@@ -28,6 +31,12 @@ export function unitNameOf(fileName: string): UnitFileName {
     return problem(
       `the unit's name is ${JSON.stringify(name)}`,
       'expected letters, digits, . _ and -, beginning with a letter or digit',
+    );
+  }
+  if (name === DAEMON_LOG) {
+    return problem(
+      `the unit's name is ${JSON.stringify(name)}`,
+      'expected another: that is the log of the daemon in the directory of the logs',
     );
   }
   return { kind: 'unit', name };

@@ -38,6 +38,10 @@ const invalid: readonly (readonly [string, string])[] = [
     'a b.yml',
     'cannot load unit file "a b.yml": the unit\'s name is "a b", expected letters, digits, . _ and -, beginning with a letter or digit',
   ],
+  [
+    'unitd.log.yaml',
+    'cannot load unit file "unitd.log.yaml": the unit\'s name is "unitd.log", expected another: that is the log of the daemon in the directory of the logs',
+  ],
 ];
 for (const [fileName, message] of invalid) {
   test(`unitNameOf() refuses ${fileName}`, () => {
