@@ -235,7 +235,7 @@ export class Answers implements Control {
     const unknown = query.units.find((name) => !this.#parts.supervisor.fleet.units.has(name));
     if (unknown !== undefined) return unknownUnit(unknown);
     if (query.after !== null) for (const line of this.#parts.hub.since(query.after, query)) listener(line);
-    if (query.snapshot) {
+    if (query.snapshot && (query.types.length === 0 || query.types.includes('state'))) {
       const names =
         query.units.length > 0 ? query.units : [...this.#parts.supervisor.fleet.units.keys()].sort();
       for (const unit of names) {

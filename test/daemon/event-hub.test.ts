@@ -116,6 +116,20 @@ test('events snapshot: opens with a state line of each unit by name, then what h
   subscription.close();
 });
 
+test('events snapshot: only where events of state are asked for', async (t) => {
+  const rig = createControlRig(t);
+  rig.write('web', 'command: /bin/web\n');
+  await rig.boot();
+  const opening = (types: EventQuery['types']): readonly string[] => {
+    const lines: string[] = [];
+    const query = { ...ALL, snapshot: true, types };
+    valueOf(rig.control.events(query, ({ type }) => lines.push(type))).close();
+    return lines;
+  };
+  assert.deepEqual(opening(['exit']), []);
+  assert.deepEqual(opening(['exit', 'state']), ['state']);
+});
+
 test('events: a unit that is not there is refused', async (t) => {
   const rig = createControlRig(t);
   await rig.boot();
