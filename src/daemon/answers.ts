@@ -323,7 +323,7 @@ export class Answers implements Control {
       if (sent === 'denied') return refuse(`cannot signal unit "${name}": not permitted`, 403);
     } else {
       return refuse(
-        `cannot signal unit "${name}": its state is ${publicState(unit)}, expected a running process`,
+        `cannot signal unit "${name}": it has no process (its state is ${publicState(unit)}), expected a running one`,
         409,
       );
     }

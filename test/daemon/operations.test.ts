@@ -346,6 +346,16 @@ test('signal: reaches the main process; without one it is refused with the state
   assert.match(refusal.detail, /its state is stopped/);
 });
 
+test('signal: of a target that is running the refusal says that it has no process', async (t) => {
+  const rig = createControlRig(t);
+  rig.write('all', 'type: target\n');
+  await rig.boot();
+  assert.equal(
+    refusalOf(await rig.ask('all', 'signal').answer()).detail,
+    'cannot signal unit "all": it has no process (its state is running), expected a running one',
+  );
+});
+
 test('operate: a unit that is not there, or only still leaving, is no such unit', async (t) => {
   const rig = createControlRig(t);
   rig.processes.define('/bin/web', { ignores: ['SIGTERM'] });
