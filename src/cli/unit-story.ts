@@ -137,10 +137,12 @@ function sinceText({ unit }: UnitDocument, nowMs: number): string {
   return ` for ${shortSpan(nowMs - ms)}, since ${dateAndTime(ms)}`;
 }
 
+/** As a shell would read it. */
 function commandText(command: unknown): string {
   if (!Array.isArray(command)) return String(command);
   return command
-    .map((word) => (/^[\w@%+=:,./${}-]+$/.test(String(word)) ? String(word) : `'${String(word)}'`))
+    .map(String)
+    .map((word) => (/^[\w@%+=:,./${}-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
     .join(' ');
 }
 

@@ -119,3 +119,9 @@ test('storyText() without a terminal wraps nothing', async () => {
   assert.match(text, /^◐ orders {2}注文サービス: takes .* warehouse$/m);
   assert.match(text, /^ {6}needs {2}↻ db \(requires\) backoff: exited with code 1; attempt 4 is due$/m);
 });
+
+test('storyText() quotes the words of a command as a shell reads them', async () => {
+  const effective = { command: ['/bin/sh', '-c', "echo 'it''s' done", ''] };
+  const text = await storyText({ ...longStory(), effective }, [], screen(null), NOW);
+  assert.match(text, /^ {4}command {2}\/bin\/sh -c 'echo '\\''it'\\'''\\''s'\\'' done' ''$/m);
+});
