@@ -2,7 +2,7 @@
 import { shortSpan } from '../base/relative-time.ts';
 import type { EventLine } from '../wire/v1.ts';
 import { clockTime } from './local-time.ts';
-import { shortBytes, shortPercent } from './quantities.ts';
+import { counted, shortBytes, shortPercent } from './quantities.ts';
 import type { Screen } from './screen.ts';
 import { statePaint, stateSymbol } from './state-look.ts';
 import { printable } from './text-width.ts';
@@ -43,7 +43,7 @@ function happening(event: EventLine, screen: Screen): string {
     case 'removed':
       return 'its file is gone';
     case 'log': {
-      const dropped = event.droppedLines === 0 ? '' : ` (${event.droppedLines} lines dropped)`;
+      const dropped = event.droppedLines === 0 ? '' : ` (${counted(event.droppedLines, 'line')} dropped)`;
       return event.problem === null
         ? `its log is written again${dropped}`
         : palette.yellow(`its log: ${printable(event.problem)}${dropped}`);

@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { dateAndTime } from './local-time.ts';
 import { inTurns } from './in-turns.ts';
 import { logText } from './log-text.ts';
-import { grouped, shortBytes, shortPercent, sparkline } from './quantities.ts';
+import { counted, shortBytes, shortPercent, sparkline } from './quantities.ts';
 import type { Screen } from './screen.ts';
 import { statePaint, stateSymbol } from './state-look.ts';
 import { stateWords } from './status-table.ts';
@@ -172,7 +172,7 @@ function usageLines({ unit, usage }: UnitDocument, page: Page): readonly string[
   const bars = Math.min(SPARK_COLUMNS, room - FIGURE_COLUMNS);
   if (unit.usage === null) {
     if (usage.peakTasks === 0) return [];
-    const peaks = `peak ${shortPercent(usage.peakCpuPercent)} CPU, ${shortBytes(usage.peakMemoryBytes)} memory, ${usage.peakTasks} tasks`;
+    const peaks = `peak ${shortPercent(usage.peakCpuPercent)} CPU, ${shortBytes(usage.peakMemoryBytes)} memory, ${counted(usage.peakTasks, 'task')}`;
     return wrapped(peaks, room, MOST_LINES, measure).map(palette.dim);
   }
   const row = (name: string, now: string, peak: string, values: readonly number[]): string => {
@@ -247,14 +247,14 @@ function historyLines({ unit, history }: UnitDocument, page: Page, nowMs: number
 
 function logFacts({ logs }: UnitDocument, { screen, room, measure }: Page): readonly string[] {
   const { palette } = screen;
-  const amount = `(${shortBytes(logs.bytes)}, ${grouped(logs.lines)} ${logs.lines === 1 ? 'line' : 'lines'})`;
+  const amount = `(${shortBytes(logs.bytes)}, ${counted(logs.lines, 'line')})`;
   const isOneLine = logs.directory.length + 1 + amount.length <= room;
   const lines = isOneLine
     ? [`${logs.directory} ${palette.dim(amount)}`]
     : [logs.directory, palette.dim(amount)];
   if (logs.droppedLines > 0) {
     lines.push(
-      palette.yellow(`${grouped(logs.droppedLines)} lines dropped (${shortBytes(logs.droppedBytes)})`),
+      palette.yellow(`${counted(logs.droppedLines, 'line')} dropped (${shortBytes(logs.droppedBytes)})`),
     );
   }
   if (logs.problem !== null) lines.push(...wrapped(logs.problem, room, MOST_LINES, measure).map(palette.red));

@@ -125,3 +125,17 @@ test('storyText() quotes the words of a command as a shell reads them', async ()
   const text = await storyText({ ...longStory(), effective }, [], screen(null), NOW);
   assert.match(text, /^ {4}command {2}\/bin\/sh -c 'echo '\\''it'\\'''\\''s'\\'' done' ''$/m);
 });
+
+test('storyText() counts one task and one line as one', async () => {
+  const { unit, usage, logs, ...rest } = longStory();
+  const story = {
+    ...rest,
+    unit: { ...unit, usage: null },
+    usage: { ...usage, peakTasks: 1 },
+    logs: { ...logs, lines: 1, droppedLines: 1 },
+  };
+  const text = await storyText(story, [], screen(null), NOW);
+  assert.match(text, / memory, 1 task$/m);
+  assert.match(text, /, 1 line\)$/m);
+  assert.match(text, /^ +1 line dropped /m);
+});

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { momentOf } from '../../../src/cli/local-time.ts';
 import { logText } from '../../../src/cli/log-text.ts';
 import { COLOURS, NO_COLOURS } from '../../../src/cli/palette.ts';
-import { grouped, shortBytes, shortPercent, sparkline } from '../../../src/cli/quantities.ts';
+import { counted, shortBytes, shortPercent, sparkline } from '../../../src/cli/quantities.ts';
 import { screenOf } from '../../../src/cli/screen.ts';
 import type { Screen } from '../../../src/cli/screen.ts';
 import {
@@ -37,8 +37,11 @@ test('shortPercent() has one digit behind the point below ten, none above and no
   ]);
 });
 
-test('grouped() groups thousands', () => {
-  assert.deepEqual([0, 999, 1000, 1234567].map(grouped), ['0', '999', '1,000', '1,234,567']);
+test('counted() groups thousands, and one is one', () => {
+  assert.deepEqual(
+    [0, 1, 999, 1000, 1234567].map((count) => counted(count, 'line')),
+    ['0 lines', '1 line', '999 lines', '1,000 lines', '1,234,567 lines'],
+  );
 });
 
 test('sparkline() shows the newest values, scaled to their largest', () => {
