@@ -66,9 +66,7 @@ const NAMELESS = /^\/v1\/units\/(?:\/|$)/;
 
 async function nameless(): Promise<{ readonly ok: false; readonly failure: Failure }> {
   const { noSuchUnit } = await import('./failure.ts');
-  return failed(
-    noSuchUnit('cannot find unit "": the name is empty, expected one of those in "unitd status"'),
-  );
+  return failed(noSuchUnit(''));
 }
 
 export function clientOf(socket: string): Client {

@@ -69,8 +69,10 @@ function unreachable(message: string, hint?: string): Failure {
   return { exitCode: EXIT.unreachable, message, hints: hint === undefined ? [] : [hint], details: null };
 }
 
-/** For a name that is looked for here; with the document that the daemon refuses one with. */
-export function noSuchUnit(detail: string): Failure {
+/** For a name that is looked for here; with the sentence and the document that the daemon refuses one with. */
+export function noSuchUnit(name: string): Failure {
+  const actual = name === '' ? 'the name is empty' : 'no unit file of that name is loaded';
+  const detail = `cannot find unit "${name}": ${actual}, expected one of those in "unitd status"`;
   return refusal({ type: 'tag:unitd,2026:unknown-unit', title: 'No such unit', status: 404, detail });
 }
 

@@ -24,12 +24,9 @@ export async function unknownAmong(
   client: Client,
   names: readonly string[],
   known: { has(name: string): boolean },
-  verb = 'find',
 ): Promise<Failure | null> {
   const unknown = names.find((name) => !known.has(name));
-  if (unknown === undefined) return null;
-  const message = `cannot ${verb} unit "${unknown}": no unit of that name, expected one of the set`;
-  return explained(client, noSuchUnit(message));
+  return unknown === undefined ? null : explained(client, noSuchUnit(unknown));
 }
 
 const ASKED_NAME = /"([^"]*)"/;

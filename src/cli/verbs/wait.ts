@@ -44,7 +44,7 @@ export async function runWait(context: Context): Promise<ExitCode> {
   if (!status.ok && !done.signal.aborted) return refused(status.failure);
   if (status.ok) {
     const known = new Set(status.value.units.map(({ name }) => name));
-    const failure = await unknownAmong(client, names, known, 'wait for');
+    const failure = await unknownAmong(client, names, known);
     if (failure !== null) return refused(failure);
   }
   const seen = (event: EventLine): void => {
