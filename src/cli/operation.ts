@@ -159,8 +159,8 @@ function outcomeLines({ err }: Context, { units, verb }: OperationDocument): str
           : outcome === 'excused'
             ? palette.yellow
             : statePaint(unit, palette);
-      const told =
-        unit.reason === '' || unit.reason === unit.state || (unit.outcome === 'done' && unit.ready);
+      // What the state says already, or the outcome.
+      const told = ['', 'up', unit.state].includes(unit.reason) || (unit.outcome === 'done' && unit.ready);
       const reason = told ? '' : `: ${printable(unit.reason)}`;
       const sign = paint(outcomeSign(unit, err));
       const name = units.length > 1 ? unit.name.padEnd(width) : unit.name;

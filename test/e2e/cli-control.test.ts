@@ -221,6 +221,18 @@ test('unitd stop exits 1 when a unit did not get there, and 4 when there is no s
   assert.match(unknown.stderr, /db running/);
 });
 
+test('unitd start of what is up says that, and no reason that says it again', async (t) => {
+  const { unitd } = await bench(t, {
+    operate: (name, verb) => {
+      const document = operation(verb, name, 'unchanged');
+      const reason = name === 'web' ? 'up' : 'up again: exited with code 1';
+      return ok({ ...document, ok: true, units: document.units.map((unit) => ({ ...unit, reason })) });
+    },
+  });
+  assert.equal((await unitd('start', 'web')).stderr, '● web running already\n');
+  assert.equal((await unitd('start', 'db')).stderr, '● db running already: up again: exited with code 1\n');
+});
+
 test('unitd restart --json prints one document for all units', async (t) => {
   const { unitd } = await bench(t, { operate: (name, verb) => ok(operation(verb, name, 'done')) });
   const { stdout, stderr } = await unitd('restart', 'web', 'db', '--json', '--no-wait');
