@@ -3,7 +3,7 @@
 // processes.
 import { closeSync, constants, openSync, readdirSync, rmdirSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { procText } from './procfs.ts';
+import { attempted, procText } from './procfs.ts';
 import { withSpare } from './spare-descriptor.ts';
 
 /** The name of the errno, `EBUSY`; rethrows what is none. */
@@ -62,16 +62,12 @@ export function processesIn(cgroup: string): readonly number[] {
 
 /** The cgroups directly below. */
 export function subgroups(cgroup: string): readonly string[] {
-  try {
-    // The names of thirty control files are dear to list; kernfs counts directories as links, as Unix always did.
-    if (statSync(cgroup).nlink === 2) return [];
-    return withSpare(() => readdirSync(cgroup, { withFileTypes: true }))
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => join(cgroup, name));
-  } catch (error) {
-    errnoOf(error);
-    return [];
-  }
+  // The names of thirty control files are dear to list; kernfs counts directories as links, as Unix always did.
+  const entries = attempted(() =>
+    statSync(cgroup).nlink === 2 ? [] : readdirSync(cgroup, { withFileTypes: true }),
+  );
+  if ('errno' in entries) return [];
+  return entries.value.filter((entry) => entry.isDirectory()).map(({ name }) => join(cgroup, name));
 }
 
 /** Living processes of this cgroup and of all below it. */

@@ -39,8 +39,8 @@ export function readsFailed(): number {
   return failures;
 }
 
-/** The result of `read`, and where that fails the name of the errno, which is counted. */
-function attempted<T>(read: () => T): { readonly value: T } | { readonly errno: string } {
+/** The result of `read`; where that fails the name of the errno, which is counted if it says nothing of what is read. */
+export function attempted<T>(read: () => T): { readonly value: T } | { readonly errno: string } {
   try {
     return { value: withSpare(read) };
   } catch (error) {

@@ -82,6 +82,13 @@ for (const [what, form] of [
   });
 }
 
+test('members() that cannot list the processes is unsure of a tree that an earlier daemon began', async (t) => {
+  const tree = { invocationId: 'a1', leaders: [{ pid: process.pid, startTicks: 1 }] };
+  refuseOpens(t, /^\/proc$/, 'ENFILE');
+  assert.deepEqual(processes.members(tree), []);
+  assert.equal(processes.isUnsure(), true);
+});
+
 test('signal() of what cannot be told is unknown, and sends nothing', (t) => {
   const child = spawn('sleep', ['infinity']);
   cleanUp(t, () => void child.kill('SIGKILL'));

@@ -9,14 +9,14 @@ export interface RefusedOpens {
   mend(): void;
 }
 
-/** Opens of a path of this form fail with `code`, the first `times` of them. */
+/** Opens and listings of a path of this form fail with `code`, the first `times` of them. */
 export function refuseOpens(t: TestContext, form: RegExp, code: string, times = Infinity): RefusedOpens {
   let left = times;
   const refuse = (path: fs.PathOrFileDescriptor): void => {
     if (typeof path !== 'string' || !form.test(path) || left-- <= 0) return;
     throw Object.assign(new Error(`${code}: refused, open '${path}'`), { code });
   };
-  const { openSync, readFileSync } = fs;
+  const { openSync, readFileSync, readdirSync } = fs;
   const opening = t.mock.method(fs, 'openSync', (...args: Parameters<typeof openSync>) => {
     refuse(String(args[0]));
     return openSync(...args);
@@ -25,10 +25,15 @@ export function refuseOpens(t: TestContext, form: RegExp, code: string, times = 
     refuse(args[0]);
     return readFileSync(...args);
   });
+  const listing = t.mock.method(fs, 'readdirSync', (...args: Parameters<typeof readdirSync>) => {
+    refuse(String(args[0]));
+    return readdirSync(...args);
+  });
   syncBuiltinESMExports();
   const mend = (): void => {
     opening.mock.restore();
     reading.mock.restore();
+    listing.mock.restore();
     syncBuiltinESMExports();
   };
   cleanUp(t, mend);
