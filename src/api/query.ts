@@ -64,12 +64,15 @@ export const COUNT: Parameter<number | null> = {
   read: ([text]) => (/^\d{1,15}$/.test(text) ? Number(text) : undefined),
 };
 
-/** Repeated or with commas: no unit's name has one. */
+/** Repeated or with commas: no unit's name has one. None at all is no wish for all of them. */
 export const NAMES: Parameter<readonly string[]> = {
   expected: 'names, separated by commas',
   absent: [],
   repeatable: true,
-  read: (texts) => texts.flatMap((text) => text.split(',')).filter((name) => name !== ''),
+  read: (texts) => {
+    const names = texts.flatMap((text) => text.split(',')).filter((name) => name !== '');
+    return names.length === 0 ? undefined : names;
+  },
 };
 
 export function oneOfWords<W extends string>(words: readonly W[]): Parameter<W | null> {
@@ -87,9 +90,9 @@ export function someOfWords<W extends string>(words: readonly W[]): Parameter<re
     absent: [],
     repeatable: true,
     read: (texts) => {
-      const given = NAMES.read(texts) ?? [];
-      const known = words.filter((word) => given.includes(word));
-      return known.length === new Set(given).size ? known : undefined;
+      const given = NAMES.read(texts);
+      const known = words.filter((word) => given?.includes(word));
+      return given !== undefined && known.length === new Set(given).size ? known : undefined;
     },
   };
 }

@@ -115,6 +115,8 @@ test('refusals: each is a problem document that says what was wrong and what was
       /expected an RFC 3339 time/,
     ],
     ['GET /v1/units/web/logs?stream=stdin', '', 400, 'wrong-query', /expected stdout or stderr/],
+    ['GET /v1/events?unit=', '', 400, 'wrong-query', /"unit": "", expected names, separated by commas/],
+    ['GET /v1/events?type=,', '', 400, 'wrong-query', /"type": ",", expected some of state, exit, usage/],
     ['GET /v1/events?type=state&type=lost', '', 400, 'wrong-query', /expected some of state, exit, usage/],
     ['POST /v1/reload', '{', 400, 'malformed-json', /expected a JSON object/],
     ['POST /v1/reload', 'nonsense', 400, 'malformed-json', /expected a JSON object/],
