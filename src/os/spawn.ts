@@ -9,7 +9,7 @@
 // free number is well below the limit. Where it is not, prlimit(1) goes before the command instead.
 import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import type { SpawnFailure, SpawnRequest } from '../model/process.ts';
 import { firstForbidden } from './access.ts';
 import {
@@ -23,6 +23,7 @@ import {
   quote,
   statOf,
 } from './command-path.ts';
+import type { FoundProgram } from './command-path.ts';
 import { execChain, helperPath } from './exec-chain.ts';
 import { type Identity, resolveIdentity } from './identity.ts';
 import {
@@ -106,12 +107,7 @@ function prepareLaunch(request: PrerequisiteRequest): LaunchResult {
   const chain = execChain(request, identityWords);
   if (!chain.ok) return chain;
 
-  const runnable =
-    runsAs === null
-      ? mayExecute
-      : (path: string): boolean => mayExecute(path) && firstForbidden(path, runsAs) === null;
-  const path = request.environment['PATH'] ?? DEFAULT_PATH;
-  const found = findProgram(request.argv[0], path, baseDirectory(request), runnable);
+  const found = programOf(request, runsAs);
   if (!found.ok) return found;
   const [first] = chain.words;
   if (first === undefined) return { ok: true, launch: { program: found.path, words: request.argv, runsAs } };
@@ -122,29 +118,58 @@ function prepareLaunch(request: PrerequisiteRequest): LaunchResult {
   return { ok: true, launch: { program: first, words, runsAs } };
 }
 
+function programOf(request: PrerequisiteRequest, runsAs: Identity['runsAs']): FoundProgram {
+  const runnable =
+    runsAs === null
+      ? mayExecute
+      : (path: string): boolean => mayExecute(path) && firstForbidden(path, runsAs) === null;
+  const path = request.environment['PATH'] ?? DEFAULT_PATH;
+  return findProgram(request.argv[0], path, baseDirectory(request), runnable);
+}
+
+/** What is wrong with the working directory, null when nothing is, or none is set. */
+function placeFailure(request: PrerequisiteRequest, runsAs: Identity['runsAs']): SpawnFailure | null {
+  const { workingDirectory } = request;
+  if (workingDirectory === null) return null;
+  const bad = directoryFailure(workingDirectory);
+  if (bad !== null) return bad;
+  const barrier = runsAs === null ? null : firstForbidden(workingDirectory, runsAs);
+  return barrier === null ? null : barredFailure('directory', barrier, request);
+}
+
 function prerequisiteFailure(
   program: string,
   request: PrerequisiteRequest,
   runsAs: Identity['runsAs'],
 ): SpawnFailure | null {
-  const { workingDirectory } = request;
-  if (workingDirectory !== null) {
-    const bad = directoryFailure(workingDirectory);
-    if (bad !== null) return bad;
-    const barrier = runsAs === null ? null : firstForbidden(workingDirectory, runsAs);
-    if (barrier !== null) return barredFailure('directory', barrier, request);
-  }
-  return programFailure(program, request, runsAs);
+  return placeFailure(request, runsAs) ?? programFailure(program, request, runsAs);
 }
 
-/** What would make a start fail, found without starting anything; null when nothing is known to. */
-export function checkPrerequisites(request: PrerequisiteRequest): SpawnFailure | null {
+/** All that would make a start fail, found without starting anything: as far as one lack does not hide another. */
+export function checkPrerequisites(request: PrerequisiteRequest): readonly SpawnFailure[] {
   const nul = nulFailure(request);
-  if (nul !== null) return nul;
-  const prepared = prepareLaunch(request);
-  if (!prepared.ok) return prepared.failure;
-  const { program, runsAs } = prepared.launch;
-  return prerequisiteFailure(program, request, runsAs);
+  if (nul !== null) return [nul];
+  const resolved = resolveIdentity(request);
+  // What a user who is not there may do, nobody knows: the rest is looked at as by the daemon.
+  const { runsAs, words } = resolved.ok ? resolved.identity : { runsAs: null, words: [] };
+  const chain = execChain(request, words);
+  const place = placeFailure(request, runsAs);
+  const [command] = request.argv;
+  const isBelow = command.includes('/') && !isAbsolute(command);
+  const program = place !== null && isBelow ? null : absentOf({ ...request, ...(place && HERE) }, runsAs);
+  return [
+    ...(resolved.ok ? [] : [resolved.failure]),
+    ...(chain.ok ? [] : [chain.failure]),
+    ...[place, program].filter((failure) => failure !== null),
+  ];
+}
+
+/** Instead of a directory that is not there, which would be told again. */
+const HERE = { workingDirectory: null } as const;
+
+function absentOf(request: PrerequisiteRequest, runsAs: Identity['runsAs']): SpawnFailure | null {
+  const found = programOf(request, runsAs);
+  return found.ok ? programFailure(found.path, request, runsAs) : found.failure;
 }
 
 export interface Spawner {

@@ -107,7 +107,7 @@ test('spawn() and checkPrerequisites() name what is wrong with command and direc
   for (const [wanted, stage, errno, reason] of rows) {
     const expected = { stage, errno, reason };
     assert.deepEqual(spawnFailure(wanted), expected);
-    assert.deepEqual(checkPrerequisites(spawnRequest(wanted)), expected);
+    assert.deepEqual(checkPrerequisites(spawnRequest(wanted)), [expected]);
     // The same through the chain, where only a look beforehand can tell.
     assert.deepEqual(spawnFailure({ ...wanted, umask: 0o022 }), expected);
   }
@@ -138,7 +138,7 @@ test('spawn() and checkPrerequisites() name users and groups that do not exist',
   for (const [wanted, reason] of rows) {
     const expected = { stage: 'user', errno: null, reason };
     assert.deepEqual(spawnFailure({ argv: ['true'], ...wanted }), expected);
-    assert.deepEqual(checkPrerequisites(spawnRequest({ argv: ['true'], ...wanted })), expected);
+    assert.deepEqual(checkPrerequisites(spawnRequest({ argv: ['true'], ...wanted })), [expected]);
   }
 });
 
@@ -190,6 +190,22 @@ test('spawn() of a child that /proc does not show fails and leaves no child behi
   await reports.first(({ process, status }) => process === null && status.signal === 'SIGKILL');
 });
 
+test('checkPrerequisites() goes on after the first lack, as far as it does not hide the next', () => {
+  const reasons = (wanted: Wanted): readonly string[] =>
+    checkPrerequisites(spawnRequest({ user: 'no-such-user', workingDirectory: '/opt/none', ...wanted })).map(
+      ({ reason }) => reason,
+    );
+  const first = ['user "no-such-user" does not exist', '"/opt/none" does not exist'];
+  assert.deepEqual(reasons({ argv: ['/opt/other/x'] }), [...first, '"/opt/other/x" does not exist']);
+  assert.deepEqual(reasons({ argv: ['no-such-command'], environment: { PATH: '/bin' } }), [
+    ...first,
+    '"no-such-command" is not on the PATH "/bin"',
+  ]);
+  // Whether there is one of a directory that there is not is no question.
+  assert.deepEqual(reasons({ argv: ['./x'] }), first);
+  assert.deepEqual(reasons({ argv: ['true'] }), first);
+});
+
 test('checkPrerequisites() finds nothing wrong with a good request', () => {
   const request = spawnRequest({
     argv: ['true'],
@@ -197,7 +213,7 @@ test('checkPrerequisites() finds nothing wrong with a good request', () => {
     workingDirectory: '/',
     limits: { core: { soft: 0, hard: 0 } },
   });
-  assert.equal(checkPrerequisites(request), null);
+  assert.deepEqual(checkPrerequisites(request), []);
 });
 
 test('checkPrerequisites() of an unprivileged daemon names what only root may do', asRoot, () => {
@@ -215,7 +231,7 @@ test('checkPrerequisites() of an unprivileged daemon names what only root may do
   const script = `
     const { checkPrerequisites } = await import(${JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../src/os/spawn.js')).href)});
     process.setgroups([]); process.setgid('nogroup'); process.setuid('nobody');
-    const answers = JSON.parse(process.argv[1]).map((request) => checkPrerequisites(request));
+    const answers = JSON.parse(process.argv[1]).map((request) => checkPrerequisites(request)[0]);
     process.stdout.write(JSON.stringify(answers.map((failure) => failure && [failure.stage, failure.errno, failure.reason])));`;
   const requests = JSON.stringify(wanted.map((fields) => ({ ...request, ...fields })));
   const answers: unknown = JSON.parse(

@@ -109,7 +109,7 @@ function wantingHere(spec: UnitSpec | undefined, file: string): readonly Problem
   const environment = { ...environmentHere(), ...spec.environment };
   const reasons = commands.flatMap((command) => {
     if (command === null || command.argv[0].includes('$')) return [];
-    return checkPrerequisites({ ...spec, argv: command.argv, environment })?.reason ?? [];
+    return checkPrerequisites({ ...spec, argv: command.argv, environment }).map(({ reason }) => reason);
   });
   const files = spec.environmentFiles.flatMap(({ path, optional }) =>
     optional || existsSync(path) ? [] : `environment file ${JSON.stringify(path)} does not exist`,
