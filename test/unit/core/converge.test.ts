@@ -279,7 +279,7 @@ describe('converge: shutdown', () => {
         .filter((unit) => unit.state.phase.at === 'stopping')
         .map((unit) => unit.spec.name);
     world.shutDown(on);
-    assert.deepEqual(stopping(), ['web', 'log']);
+    assert.deepEqual(stopping(), ['log', 'web']);
     tellAll(on);
     assert.deepEqual(
       [...on.fleet.units.values()].map((unit) => unit.state.phase.at),
