@@ -1,16 +1,18 @@
 // What stopPost is told of how the run ended, in the variables of systemd.exec(5). Pure.
+import type { ExitRecord } from '../model/state.ts';
 import type { Variables } from './draft.ts';
 import type { Ending } from './restart.ts';
 
-/** null: it was stopped before anything went wrong. */
-export function resultVariables(ending: Ending | null): Variables {
-  if (ending === null) return { SERVICE_RESULT: 'success' };
-  const result = { SERVICE_RESULT: serviceResult(ending) };
-  if (ending.signal !== null) {
-    const how = ending.cause === 'core' ? 'dumped' : 'killed';
-    return { ...result, EXIT_CODE: how, EXIT_STATUS: ending.signal.replace(/^SIG/, '') };
+/** `ending` null: it was stopped before anything went wrong; `completed`: as a oneshot, whose command ended like this. */
+export function resultVariables(ending: Ending | null, completed: ExitRecord | null): Variables {
+  const how = ending ?? completed;
+  const result = { SERVICE_RESULT: ending === null ? 'success' : serviceResult(ending) };
+  if (how === null) return result;
+  if (how.signal !== null) {
+    const code = how.cause === 'core' ? 'dumped' : 'killed';
+    return { ...result, EXIT_CODE: code, EXIT_STATUS: how.signal.replace(/^SIG/, '') };
   }
-  return ending.code === null ? result : { ...result, EXIT_CODE: 'exited', EXIT_STATUS: String(ending.code) };
+  return how.code === null ? result : { ...result, EXIT_CODE: 'exited', EXIT_STATUS: String(how.code) };
 }
 
 function serviceResult(ending: Ending): string {

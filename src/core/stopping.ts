@@ -101,7 +101,9 @@ function postNext(draft: Draft, from: Stopping, index: number): void {
     enter(draft, last);
     settle(draft, last);
   } else {
-    const helper = spawnHelper(draft, 'stopPost', index, command, resultVariables(from.ending));
+    const completed = from.wasUp && spec.type === 'oneshot' ? (draft.state.history.at(-1) ?? null) : null;
+    const variables = resultVariables(from.ending, completed);
+    const helper = spawnHelper(draft, 'stopPost', index, command, variables);
     enter(draft, { ...phase, step: 'post', helper });
   }
 }

@@ -638,6 +638,17 @@ table('stopPost', [
     effects: ['spawn 2 stopPost /bin/post SERVICE_RESULT=resources'],
   },
   {
+    name: 'of a oneshot that had completed is told how its command had ended',
+    given: {
+      type: 'oneshot',
+      stopPost: [command('/bin/post')],
+      successExitStatus: { codes: [2], signals: [] },
+    },
+    events: [...UP, 'exit 1 2', 'stop', 'tree empty'],
+    phase: 'stopping post',
+    effects: ['spawn 2 stopPost /bin/post SERVICE_RESULT=success EXIT_CODE=exited EXIT_STATUS=2'],
+  },
+  {
     name: 'one that fails is the last',
     given: { stopPost: [command('/bin/a'), command('/bin/b')] },
     events: [...UP, 'stop', 'exit 1 0', 'tree empty', 'there 2', 'exit 2 1'],
