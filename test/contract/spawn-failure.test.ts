@@ -164,7 +164,7 @@ test('spawn() with a umask refuses a variable that no shell would pass on as it 
       failure.reason,
       `the variable "${name}" does not pass through /bin/sh, which sets the umask`,
     );
-    assert.equal(checkPrerequisites(spawnRequest(wanted)), null);
+    assert.deepEqual(checkPrerequisites(spawnRequest(wanted)), []);
   }
 });
 
