@@ -92,9 +92,14 @@ interface Owner {
 function ownerOf(spec: UnitSpec): Owner {
   if (process.geteuid?.() !== 0) return { uid: null, gid: null };
   return {
-    uid: spec.user === null ? null : (lookupUser(spec.user)?.uid ?? null),
-    gid: spec.group === null ? null : (lookupGroup(spec.group)?.gid ?? null),
+    uid: spec.user === null ? null : (lookupUser(spec.user)?.uid ?? numberIn(spec.user)),
+    gid: spec.group === null ? null : (lookupGroup(spec.group)?.gid ?? numberIn(spec.group)),
   };
+}
+
+/** Numbers need no entry in the user database. */
+function numberIn(name: string): number | null {
+  return /^\d+$/.test(name) ? Number(name) : null;
 }
 
 class CapturedOutput implements Output {

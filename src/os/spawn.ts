@@ -7,7 +7,7 @@
 // the child has the right one at its first instruction. Limits belong to all threads, but open descriptors are
 // never touched and new ones take the lowest free number, so libuv's threads notice nothing as long as the lowest
 // free number is well below the limit. Where it is not, prlimit(1) goes before the command instead.
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, constants as fileConstants, fstatSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import type { SpawnFailure, SpawnRequest } from '../model/process.ts';
@@ -172,6 +172,19 @@ function absentOf(request: PrerequisiteRequest, runsAs: Identity['runsAs']): Spa
   return found.ok ? programFailure(found.path, request, runsAs) : found.failure;
 }
 
+/**
+ * Opens a pipe once more: O_NONBLOCK is a flag of the open file description, and a program that is killed while it has
+ * set it (node does, for a pipe) would leave it to whoever is spawned next. null: it is no pipe, or there is no
+ * descriptor to spare.
+ */
+function ownDescription(fd: number): number | null {
+  try {
+    return fstatSync(fd).isFIFO() ? openSync(`/proc/self/fd/${fd}`, fileConstants.O_RDWR) : null;
+  } catch {
+    return null;
+  }
+}
+
 export interface Spawner {
   spawn(request: SpawnRequest): SpawnResult;
   close(): void;
@@ -221,16 +234,19 @@ export function createSpawner(): Spawner {
       program = prlimit;
     }
 
+    const own1 = ownDescription(stdoutFd);
+    const own2 = ownDescription(stderrFd);
     const { pid, errno } = posixSpawn(
       {
         path: program,
         argv: words,
         environment: Object.entries(request.environment).map(([name, value]) => `${name}=${value}`),
         directory: request.workingDirectory,
-        fds: [nullFd, stdoutFd, stderrFd],
+        fds: [nullFd, own1 ?? stdoutFd, own2 ?? stderrFd],
       },
       lowers && prlimit === null ? withChildLimit : (call) => call(),
     );
+    for (const fd of [own1, own2]) if (fd !== null) closeSync(fd);
     if (errno !== 0) {
       return { ok: false, failure: explainSpawnError(errnoName(errno), program, request.workingDirectory) };
     }

@@ -1,6 +1,6 @@
 // What a unit's process finds when its file asks for nothing: descriptors, signals, limits, directory, environment.
 import assert from 'node:assert/strict';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { constants, readFileSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { child, openChannel } from '../support/child.ts';
 import { startUnitd } from '../support/unitd.ts';
@@ -68,6 +68,22 @@ test('a child has a soft limit on open files of 1024, though the daemon has rais
   assert.deepEqual(openFiles(pid), [String(Math.min(1024, Number(hard))), hard]);
 });
 
+test('a child finds its output as the first one did, also after one that was killed in non-blocking mode', async (t) => {
+  const script = "process.stdout.write('on', () => process.kill(process.pid, 'SIGKILL'))";
+  const flags = '/bin/sh -c "cat /proc/self/fdinfo/1; echo told"';
+  const unitd = await startUnitd(t, {
+    'node.yaml': `
+      command: ['${process.execPath}', -e, "${script}"]
+      restart: { policy: "no" }
+      stopPost: ['${flags}']
+      logs: { format: raw }`,
+  });
+  const told = await unitd.untilLog('node', /told/);
+  const [, octal = ''] = /^.*flags:\D*(\d+)$/m.exec(told) ?? [];
+  assert.notEqual(octal, '', told);
+  assert.equal(Number.parseInt(octal, 8) & constants.O_NONBLOCK, 0, told);
+});
+
 test('a child can open /dev/stdout and /dev/stderr, as the user that it runs as', async (t) => {
   const script = 'echo to stdout >/dev/stdout; echo to stderr >/dev/stderr';
   const unitd = await startUnitd(t, {
@@ -79,6 +95,11 @@ test('a child can open /dev/stdout and /dev/stderr, as the user that it runs as'
         type: oneshot
         command: [/bin/sh, -c, '${script}']
         user: nobody`,
+      'number.yaml': `
+        type: oneshot
+        command: [/bin/sh, -c, '${script}']
+        user: 54321
+        group: 54321`,
     }),
   });
   for (const { name } of (await unitd.status()).units) {
