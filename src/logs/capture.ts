@@ -78,9 +78,9 @@ export interface Capture {
    */
   settle(): Promise<void>;
   /**
-   * Writes what the pipes hold and ends the log. Of a line whose end has not come the beginning is written as a piece:
-   * its writer may live on, and the next capture of the same pipe writes the rest. `forget`: the spool's path may
-   * belong to another capture from now on.
+   * Writes what the pipes hold and ends the log. Of a line whose end has not come the beginning stays in the spool for
+   * the next capture of the same pipe, since its writer may live on; without a spool it is written as a piece. `forget`:
+   * the spool's path may belong to another capture from now on.
    */
   close(forget: boolean): Promise<void>;
 }
@@ -178,7 +178,8 @@ class OutputCapture implements Capture {
       if (this.#closed) return;
       this.#closed = true;
       await this.#takeIn();
-      for (const input of this.#inputs) this.#takeRest(input, false);
+      // Else the next capture has the beginning of the line from the spool, and ends it with the run.
+      if (!this.#spool.isKept) for (const input of this.#inputs) this.#takeRest(input, false);
       await this.#written();
       // The last chance to leave word in the log of what is not in it.
       if (this.#outage !== null) await this.#retry(this.#outage);

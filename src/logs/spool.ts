@@ -152,6 +152,11 @@ export class Spool {
     else this.#record();
   }
 
+  /** What is not in the log at close() is there for another daemon. */
+  get isKept(): boolean {
+    return this.#fd !== null && !this.#isAbandoned;
+  }
+
   /** The path may belong to another spool from now on. */
   abandon(): void {
     if (!this.#isAbandoned) remove(this.#options.path);

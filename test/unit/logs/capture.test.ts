@@ -88,7 +88,7 @@ for (const format of ['cri', 'raw', 'json'] as const) {
     const { capture, log, run } = captured(t, { format, maxSizeBytes: 60_000, compress: true });
     const copy = join(temporaryDirectory(t), 'copy');
     await run(process.execPath, '-e', BINARY, copy);
-    await capture.close(false);
+    await capture.close(true);
     const written = readFileSync(copy);
     const stored = Buffer.concat(filesOf(log).map(({ bytes }) => bytes));
     assert.deepEqual(format === 'raw' ? stored : outputIn(format, stored), written);
@@ -111,7 +111,7 @@ function outputIn(format: 'cri' | 'json', stored: Buffer): Buffer {
       return [Buffer.from(text, encoding ?? 'utf8'), Buffer.from(partial === true ? '' : '\n')];
     });
   const all = Buffer.concat(parts);
-  // close() leaves a line that has not ended as a piece; nothing was added to it.
+  // A close() that forgets leaves a line that has not ended as a piece; nothing was added to it.
   return all;
 }
 
@@ -173,7 +173,7 @@ test('capture: a file has lines of one format only; a change of format rotates i
   assert.deepEqual([second?.name, second?.bytes.toString()], ['current', 'b\n']);
 });
 
-test('capture: what close() cuts, the next capture of the same pipe carries on, as one line', async (t) => {
+test('capture: a line that is not over at close() is written by the next capture of the same pipe, and ends with its run', async (t) => {
   const directory = temporaryDirectory(t);
   const log = join(directory, 'log');
   const ends = pipes(t, directory);
@@ -196,14 +196,19 @@ test('capture: what close() cuts, the next capture of the same pipe carries on, 
   const first = make(ends.stdoutFd, ends.stderrFd);
   await ends.run('printf', 'begun, ');
   await first.close(false);
-  assert.match(readFileSync(join(log, 'current'), 'utf8'), / stdout P begun, \n$/);
+  assert.equal(existsSync(join(log, 'current')), false, 'it waits in the spool');
   const second = make(again.stdoutFd, again.stderrFd);
-  await again.run('echo', 'ended');
-  await second.settle();
+  await again.run('printf', 'ended\\nbegun once more');
   await second.close(false);
+  const [left, right] = [pipes(t, temporaryDirectory(t)), pipes(t, temporaryDirectory(t))];
+  const third = make(left.stdoutFd, right.stderrFd);
+  await third.settle();
+  await left.run('echo', 'of the next run');
+  await third.settle();
+  await third.close(false);
   assert.deepEqual(
     (await entries(log)).map(({ text }) => text),
-    ['begun, ended'],
+    ['begun, ended', 'begun once more', 'of the next run'],
   );
 });
 
