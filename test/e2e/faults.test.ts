@@ -204,6 +204,8 @@ for (const user of USERS) {
       const web = `command: ${child.announce} ${channel.path}\nrestart: { delay: 10ms, maxDelay: 10ms }`;
       const unitd = await startUnitd(t, { 'web.yaml': web }, options);
       const { pid } = await channel.next('up');
+      // Else it might not have written down what it had spawned.
+      await unitd.until({ web: 'running' });
       await unitd.kill('SIGKILL');
       faults.fail({ call: 'read-open', below: `/proc/${pid}/stat`, error: 'ENOMEM' });
       await unitd.start();
