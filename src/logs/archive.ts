@@ -1,7 +1,7 @@
 // The rotated files of one log directory: names for new ones, compression, removal of the old and the too many, and
 // the repair of what a killed process left. Never touches `current`.
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, stat, unlink, utimes } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -36,7 +36,11 @@ export class Archive {
   /** Wall time at which the next rotated file will be too old; null: none will. */
   #expiryMs: number | null = null;
   #proposed: { readonly stampMs: number; readonly sequence: number } | null = null;
-  readonly #compressing = new Map<string, Promise<void>>();
+  /** Files whose compression has been asked for and has not ended. */
+  readonly #compressing = new Set<string>();
+  /** The compression that was begun last; rejects never. */
+  #compression: Promise<void> = Promise.resolve();
+  readonly #ending = new AbortController();
   /** A tidy() that has not begun. */
   #waiting: Promise<void> | null = null;
 
@@ -94,7 +98,7 @@ export class Archive {
         const kept = await this.#removeOld();
         if (!this.#spec.compress) return;
         for (const { name, plain } of kept) {
-          if (plain) void this.#compressLater(name);
+          if (plain) this.#compressLater(name);
         }
       } catch {
         // A directory that cannot be read or changed is the writer's to report; the next rotation tries again.
@@ -103,22 +107,27 @@ export class Archive {
     return this.#waiting;
   }
 
-  /** Waits for what tidy() began. */
+  /**
+   * Waits for removals that have begun, and gives compressions up: a large one takes minutes, which nobody has who ends
+   * a daemon. The next archive of the directory begins them anew.
+   */
   async close(): Promise<void> {
+    this.#ending.abort();
     await this.#turns.idle();
-    await Promise.all(this.#compressing.values());
+    await this.#compression;
   }
 
-  #compressLater(name: string): Promise<void> {
-    const already = this.#compressing.get(name);
-    if (already !== undefined) return already;
-    const compression = compressions
-      .take(() => compress(join(this.#directory, name)))
+  #compressLater(name: string): void {
+    if (this.#compressing.has(name)) return;
+    this.#compressing.add(name);
+    void compressions.take(async () => {
+      const { signal } = this.#ending;
       // Without space for the compressed form the plain one stays, and the next tidy() tries again.
-      .catch(() => undefined)
-      .finally(() => this.#compressing.delete(name));
-    this.#compressing.set(name, compression);
-    return compression;
+      if (!signal.aborted)
+        this.#compression = compress(join(this.#directory, name), signal).catch(() => undefined);
+      await this.#compression;
+      this.#compressing.delete(name);
+    });
   }
 
   async #removeOld(): Promise<readonly RotatedFile[]> {
@@ -148,18 +157,26 @@ export class Archive {
  * Replaces `path` by `path.gz` so that at every moment one of the two is there and complete. The compressed file keeps
  * the time of the last line as its modification time: age and readers go by it.
  */
-async function compress(path: string): Promise<void> {
+async function compress(path: string, signal: AbortSignal): Promise<void> {
   const part = path + UNFINISHED;
   try {
     const { atime, mtime } = await stat(path);
-    // On disk before the rename: after a power cut a name must not stand for a file without its bytes.
-    const target = createWriteStream(part, { mode: LOG_FILE_MODE, flush: true });
-    await pipeline(
-      createReadStream(path, { highWaterMark: 256 * 1024 }),
-      createGzip({ level: GZIP_LEVEL }),
-      target,
-    );
-    await utimes(part, atime, mtime);
+    const target = await open(part, 'w', LOG_FILE_MODE);
+    try {
+      await pipeline(
+        createReadStream(path, { highWaterMark: 256 * 1024 }),
+        createGzip({ level: GZIP_LEVEL }),
+        async (packed: AsyncIterable<Buffer>) => {
+          for await (const bytes of packed) await target.writeFile(bytes);
+        },
+        { signal },
+      );
+      // On disk before the rename: after a power cut a name must not stand for a file without its bytes.
+      await target.sync();
+      await target.utimes(atime, mtime);
+    } finally {
+      await target.close();
+    }
   } catch (error) {
     await removed(part);
     if (codeOf(error) === 'ENOENT') return;

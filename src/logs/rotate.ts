@@ -92,7 +92,7 @@ export class LogWriter {
     if (this.#recovered) this.#tidy();
   }
 
-  /** Resolves when everything written is in its file, compressions have ended and no descriptor or timer is left. */
+  /** Resolves when everything written is in its file, compressions are given up and no descriptor or timer is left. */
   async close(): Promise<void> {
     await this.#turns.take(() => this.#closeStream());
     await this.#archive.close();

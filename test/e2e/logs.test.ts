@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { LogLine } from '../../src/wire/v1.ts';
-import { filesOf, numbers } from '../fixtures/log-setup.ts';
+import { compressed, filesOf, numbers } from '../fixtures/log-setup.ts';
 import { child, openChannel, openGate } from '../support/child.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
 
@@ -183,6 +183,7 @@ test('the log rotates by size between lines, compresses, keeps maxFiles, and rea
     wanted.slice(-3000),
   );
   assert.deepEqual((await unitd.unit('all')).logs.lines, count);
+  await compressed(join(unitd.logs, 'all'));
   await unitd.stop();
 
   const files = filesOf(join(unitd.logs, 'all'));

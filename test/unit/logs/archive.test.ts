@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Archive } from '../../../src/logs/archive.ts';
-import { SPEC, temporaryDirectory } from '../../fixtures/log-setup.ts';
+import { SPEC, compressed, temporaryDirectory } from '../../fixtures/log-setup.ts';
 
 test('Archive.tidy(): those that are asked for before one has begun are that one, and what comes later is seen to', async (t) => {
   const directory = temporaryDirectory(t);
@@ -40,4 +41,34 @@ test('Archive.tidy(): those that are asked for before one has begun are that one
     [existsSync(join(directory, names.at(-1) ?? '')), existsSync(join(directory, next))],
     [false, true],
   );
+});
+
+test('Archive.close(): gives up a compression under way, and those that wait for one of another; the next archive begins anew', async (t) => {
+  const archiveIn = (directory: string): Archive =>
+    new Archive(
+      { directory, wallMs: () => 0, settled: () => Promise.resolve() },
+      { ...SPEC, compress: true },
+    );
+  const name = '20261122T185151.123Z-0001.raw';
+  const large = temporaryDirectory(t);
+  writeFileSync(join(large, name), '');
+  // Sparse: takes no space, but many seconds to compress.
+  truncateSync(join(large, name), 8 * 2 ** 30);
+  const other = temporaryDirectory(t);
+  writeFileSync(join(other, name), 'a line\n');
+  const busy = archiveIn(large);
+  const waiting = archiveIn(other);
+  await busy.tidy();
+  await waiting.tidy();
+  while (!existsSync(join(large, `${name}.gz.part`))) await access(large);
+  await waiting.close();
+  assert.deepEqual(readdirSync(other), [name]);
+  assert.equal(existsSync(join(large, `${name}.gz.part`)), true);
+  await busy.close();
+  assert.deepEqual(readdirSync(large), [name]);
+  const next = archiveIn(other);
+  await next.tidy();
+  await compressed(other);
+  await next.close();
+  assert.deepEqual(readdirSync(other), [`${name}.gz`]);
 });

@@ -7,6 +7,7 @@ import { cleanUp } from '../../support/cleanup.ts';
 import {
   SPEC,
   captured,
+  compressed,
   entries,
   filesOf,
   handClock,
@@ -120,6 +121,7 @@ for (const compress of [false, true]) {
     const { capture, log, run } = captured(t, { maxSizeBytes: 200_000, compress });
     await run('seq', '1', '100000');
     await capture.settle();
+    if (compress) await compressed(log);
     await capture.close(false);
     const files = filesOf(log);
     const lines = files.flatMap(({ bytes }) => bytes.toString().split('\n').slice(0, -1));

@@ -8,7 +8,15 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { LogWriter } from '../../../src/logs/rotate.ts';
 import type { LogSpec } from '../../../src/model/unit.ts';
-import { SPEC, entries, filesOf, handClock, numbers, temporaryDirectory } from '../../fixtures/log-setup.ts';
+import {
+  SPEC,
+  compressed,
+  entries,
+  filesOf,
+  handClock,
+  numbers,
+  temporaryDirectory,
+} from '../../fixtures/log-setup.ts';
 import { cleanUp } from '../../support/cleanup.ts';
 
 const CHILD = fileURLToPath(new URL('../../fixtures/log-writing-child.js', import.meta.url));
@@ -40,6 +48,7 @@ test('LogWriter: kill -9 in the middle of rotations and compressions loses nothi
     await exited;
     const { writer } = writerOf(directory, { format: 'raw', maxSizeBytes: 5000, compress: true });
     assert.deepEqual(await writer.write(Buffer.from('again\n'), 'raw'), { ok: true });
+    await compressed(directory);
     await writer.close();
     assert.deepEqual(
       readdirSync(directory).filter((name) => !/^(current|\d{8}T\d{6}\.\d{3}Z-\d{4}\.raw\.gz)$/.test(name)),
@@ -66,6 +75,7 @@ test('LogWriter: finishes what a killed process left between rotation and compre
   put('20261103T000000.000Z-0003.raw', '');
   const { writer } = writerOf(directory, { format: 'raw', compress: true, maxSizeBytes: 6 });
   assert.deepEqual(await writer.write(Buffer.from('three\nfour\n'), 'raw'), { ok: true });
+  await compressed(directory);
   await writer.close();
   const files = filesOf(directory);
   assert.deepEqual(
@@ -93,6 +103,7 @@ test('LogWriter: a file that was full when its writer was killed is rotated and 
   writeFileSync(join(directory, 'current'), 'full\n');
   const { writer } = writerOf(directory, { format: 'raw', maxSizeBytes: 5, compress: true });
   await writer.write(Buffer.from('new\n'), 'raw');
+  await compressed(directory);
   await writer.close();
   const files = filesOf(directory);
   assert.deepEqual(
