@@ -75,15 +75,15 @@ export class Archive {
 
   /** Repairs what a killed process left and learns the last name; to be awaited before the first nextName(). */
   async recover(): Promise<void> {
-    for (const path of await unfinishedFiles(this.#directory)) await removed(path);
+    for (const path of await unfinishedFiles(this.#directory)) await discard(path);
     for (const file of await rotatedFiles(this.#directory)) {
       this.#lastStampMs = Math.max(this.#lastStampMs, file.stampMs);
       this.#lastSequence = Math.max(this.#lastSequence, file.sequence);
       const path = join(this.#directory, file.name);
       // The compressed form gets its name only when it is complete.
-      if (file.plain && file.compressed) await removed(path);
+      if (file.plain && file.compressed) await discard(path);
       // rotating-file-stream tries the new name with an empty file before it renames.
-      else if (file.plain && (await stat(path)).size === 0) await removed(path);
+      else if (file.plain && (await isEmpty(path))) await discard(path);
     }
   }
 
@@ -196,6 +196,16 @@ async function modifiedMs(path: string): Promise<number | null> {
     }
   }
   return null;
+}
+
+async function isEmpty(path: string): Promise<boolean> {
+  const status = await stat(path).catch(() => null);
+  return status?.size === 0;
+}
+
+/** Rejects never: what somebody else put there and cannot be removed does not keep the rest from being seen to. */
+async function discard(path: string): Promise<void> {
+  await removed(path).catch(() => undefined);
 }
 
 async function removed(path: string): Promise<boolean> {

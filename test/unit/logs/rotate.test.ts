@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
@@ -84,6 +84,30 @@ test('LogWriter: finishes what a killed process left between rotation and compre
   );
   assert.match(files[2]?.name ?? '', /^\d{8}T\d{6}\.\d{3}Z-0004\.raw\.gz$/);
 });
+
+for (const [what, put] of [
+  [
+    'a dangling link',
+    (directory) => symlinkSync('/nonexistent', join(directory, '20261101T000000.000Z-0001.raw')),
+  ],
+  ['a directory named like an unfinished file', (directory) => mkdirSync(join(directory, 'x.gz.part'))],
+  [
+    'a directory named like a file that is compressed',
+    (directory) => {
+      mkdirSync(join(directory, '20261101T000000.000Z-0001.raw'));
+      writeFileSync(join(directory, '20261101T000000.000Z-0001.raw.gz'), '');
+    },
+  ],
+] satisfies readonly (readonly [string, (directory: string) => void])[]) {
+  test(`LogWriter: ${what} among its files stops no logging`, async (t) => {
+    const directory = temporaryDirectory(t);
+    put(directory);
+    const { writer } = writerOf(directory, { format: 'raw' });
+    assert.deepEqual(await writer.write(Buffer.from('a line\n'), 'raw'), { ok: true });
+    await writer.close();
+    assert.equal(readFileSync(join(directory, 'current'), 'utf8'), 'a line\n');
+  });
+}
 
 test('LogWriter: a cri line torn by the death of its writer does not swallow the next one', async (t) => {
   const directory = temporaryDirectory(t);
