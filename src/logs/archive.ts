@@ -142,8 +142,8 @@ export class Archive {
       const lastLineMs = maxAgeMs === null ? null : await modifiedMs(join(this.#directory, file.name));
       const expiryMs = lastLineMs === null || maxAgeMs === null ? Infinity : lastLineMs + maxAgeMs;
       if (index < files.length - maxFiles || expiryMs <= now) {
-        await removed(join(this.#directory, file.name));
-        await removed(join(this.#directory, file.name + COMPRESSED));
+        await discard(join(this.#directory, file.name));
+        await discard(join(this.#directory, file.name + COMPRESSED));
         continue;
       }
       kept.push(file);
@@ -187,15 +187,10 @@ async function compress(path: string, signal: AbortSignal): Promise<void> {
   if (!(await removed(path))) await removed(path + COMPRESSED);
 }
 
+/** null: it is gone, or cannot be looked at. */
 async function modifiedMs(path: string): Promise<number | null> {
-  for (const candidate of [path, path + COMPRESSED]) {
-    try {
-      return (await stat(candidate)).mtimeMs;
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error;
-    }
-  }
-  return null;
+  const status = await stat(path).catch(() => stat(path + COMPRESSED).catch(() => null));
+  return status?.mtimeMs ?? null;
 }
 
 async function isEmpty(path: string): Promise<boolean> {

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -71,4 +79,31 @@ test('Archive.close(): gives up a compression under way, and those that wait for
   await compressed(other);
   await next.close();
   assert.deepEqual(readdirSync(other), [`${name}.gz`]);
+});
+
+test('Archive.tidy(): what cannot be removed or looked at keeps nothing else from being removed and compressed', async (t) => {
+  const directory = temporaryDirectory(t);
+  mkdirSync(join(directory, '20261101T000000.000Z-0001.raw', 'not empty'), { recursive: true });
+  const link = '20261102T000000.000Z-0003.raw';
+  symlinkSync(link, join(directory, link));
+  for (const [name, seconds] of [
+    ['20261101T000000.000Z-0002.raw', 50],
+    ['20261103T000000.000Z-0004.raw', 10],
+    ['20261104T000000.000Z-0005.raw', 50],
+  ] as const) {
+    writeFileSync(join(directory, name), 'a line\n');
+    utimesSync(join(directory, name), seconds, seconds);
+  }
+  const spec = { ...SPEC, maxFiles: 3, maxAgeMs: 40_000 };
+  const archive = new Archive({ directory, wallMs: () => 60_000, settled: () => Promise.resolve() }, spec);
+  await archive.tidy();
+  assert.deepEqual(readdirSync(directory).toSorted(), [
+    '20261101T000000.000Z-0001.raw',
+    link,
+    '20261104T000000.000Z-0005.raw',
+  ]);
+  archive.update({ ...spec, compress: true });
+  await archive.tidy();
+  while (!existsSync(join(directory, '20261104T000000.000Z-0005.raw.gz'))) await access(directory);
+  await archive.close();
 });
