@@ -27,7 +27,7 @@ export async function statusOf(path: string): Promise<Stats | null> {
 
 export interface FirstLine {
   readonly format: LogFormat;
-  /** When it was written: by its own time, for raw lines by that of the file's creation. */
+  /** When it was written: by its own time, where it has none that there can be by that of the file's creation. */
   readonly atMs: number;
   readonly endsWithNewline: boolean;
 }
@@ -44,11 +44,11 @@ export async function firstLineOf(path: string): Promise<FirstLine | null> {
     const last = Buffer.alloc(1);
     await file.read(last, 0, 1, status.size - 1);
     const format = formatOf(head.subarray(0, bytesRead));
-    const time = timeOf(format, head.subarray(0, bytesRead));
+    const writtenMs = Date.parse(timeOf(format, head.subarray(0, bytesRead)) ?? '');
     const createdMs = status.birthtimeMs > 0 ? status.birthtimeMs : status.mtimeMs;
     return {
       format,
-      atMs: time === null ? createdMs : Date.parse(time),
+      atMs: Number.isNaN(writtenMs) ? createdMs : writtenMs,
       endsWithNewline: last[0] === NEWLINE,
     };
   } finally {
