@@ -88,8 +88,10 @@ export class LogWriter {
   /** From the next write on; what is too much or too old by the new spec goes at once. */
   update(spec: LogSpec): void {
     this.#spec = spec;
-    this.#archive.update(spec);
-    if (this.#recovered) this.#tidy();
+    // Nothing is compressed before the first write: of a compressed file nobody could tell any more whether it has the
+    // append that an earlier process had begun.
+    this.#archive.update(this.#recovered ? spec : { ...spec, compress: false });
+    this.#tidy();
   }
 
   /** Resolves when everything written is in its file, compressions are given up and no descriptor or timer is left. */
@@ -216,6 +218,7 @@ export class LogWriter {
     if (!this.#recovered) {
       await this.#archive.recover();
       this.#recovered = true;
+      this.#archive.update(this.#spec);
       this.#tidy();
     }
     const first = await firstLineOf(this.#path);

@@ -156,6 +156,29 @@ test('LogWriter: keeps maxFiles rotated files, the newest, and fewer at once whe
   );
 });
 
+test('LogWriter: a changed spec applies to the files of a unit that has written nothing yet, and makes none', async (t) => {
+  const directory = temporaryDirectory(t);
+  const log = join(directory, 'log');
+  const { writer } = writerOf(log, { format: 'raw' });
+  writer.update({ ...SPEC, format: 'raw', maxFiles: 2 });
+  await writer.close();
+  assert.deepEqual(readdirSync(directory), []);
+  mkdirSync(log);
+  for (const name of ['1', '2', '3'].map((number) => `2026110${number}T000000.000Z-000${number}.raw`))
+    writeFileSync(join(log, name), 'a line\n');
+  const again = writerOf(log, { format: 'raw' }).writer;
+  const spec = { ...SPEC, format: 'raw' as const, maxFiles: 1, compress: true };
+  again.update(spec);
+  await again.close();
+  assert.deepEqual(readdirSync(log), ['20261103T000000.000Z-0003.raw']);
+  const third = writerOf(log, spec).writer;
+  third.update({ ...spec, maxFiles: 2 });
+  await third.write(Buffer.from('new\n'), 'raw');
+  await compressed(log);
+  await third.close();
+  assert.deepEqual(readdirSync(log).toSorted(), ['20261103T000000.000Z-0003.raw.gz', 'current']);
+});
+
 test('LogWriter: a smaller maxSize rotates a file that has passed it before the next line', async (t) => {
   const directory = temporaryDirectory(t);
   const { writer } = writerOf(directory, { format: 'raw' });
