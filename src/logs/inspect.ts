@@ -1,11 +1,15 @@
 // Looks at a log file from outside: which file it is, how its lines are formed, how old it is. Changes nothing.
 import { open, stat } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
+import { PIECE_BYTES } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
 import { codeOf } from './fault.ts';
+import { endsWholeLine } from './format.ts';
 import { formatOf, timeOf } from './parse.ts';
 
 const HEAD_BYTES = 64;
+/** More than a cri line of ours has. */
+const TAIL_BYTES = 2 * PIECE_BYTES;
 const NEWLINE = 10;
 
 /** Device and inode: stays the same through a rename, and is not reused while the file is open. */
@@ -51,6 +55,20 @@ export async function firstLineOf(path: string): Promise<FirstLine | null> {
       atMs: Number.isNaN(writtenMs) ? createdMs : writtenMs,
       endsWithNewline: last[0] === NEWLINE,
     };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Whether what is written next begins a line of the unit's, and does not go on with one. */
+export async function endsBetweenLines(path: string, format: LogFormat): Promise<boolean> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const from = Math.max(0, size - TAIL_BYTES);
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
+    const tail = buffer.subarray(0, bytesRead);
+    return tail.length === 0 || (tail.at(-1) === NEWLINE && endsWholeLine(format, tail, tail.length - 1));
   } finally {
     await file.close();
   }

@@ -12,7 +12,7 @@ import type { Clock, Timer } from '../os/ports.ts';
 import { Archive } from './archive.ts';
 import { phraseOf } from './fault.ts';
 import { endsWholeLine } from './format.ts';
-import { firstLineOf, holdsAt, identityOf, statusOf } from './inspect.ts';
+import { endsBetweenLines, firstLineOf, holdsAt, identityOf, statusOf } from './inspect.ts';
 import type { FileIdentity } from './inspect.ts';
 import { CURRENT } from './names.ts';
 import { endedStream, openedStream } from './rotating.ts';
@@ -66,6 +66,8 @@ export class LogWriter {
   #identity: FileIdentity | null = null;
   #format: LogFormat;
   #firstLineMs: number | null = null;
+  /** The file is too old, and waits for the end of its last line. */
+  #overdue = false;
   #rotatedTo: string | null = null;
   #checkedAtMs = 0;
   #ageTimer: Timer | null = null;
@@ -121,6 +123,8 @@ export class LogWriter {
         fruitless = written === 0 ? fruitless + 1 : 0;
         if (fruitless > 2) throw new Error(`${CURRENT} is being replaced or cut while it is written`);
       }
+      // The next write meets the same fault and reports it.
+      if (this.#overdue) await this.#rotateOld().catch(() => undefined);
       return { ok: true };
     } catch (error) {
       await this.#closeStream();
@@ -229,9 +233,10 @@ export class LogWriter {
       this.#mended = true;
     }
     this.#firstLineMs = first?.atMs ?? null;
-    if (first !== null && (this.#isTooOld() || first.format !== format)) {
+    if (first !== null) {
       this.#format = first.format;
-      await this.#rotateNow();
+      if (first.format === format) await this.#rotateOld();
+      else await this.#rotateNow();
     }
     this.#format = format;
     await this.#start(this.#spec.maxSizeBytes);
@@ -258,6 +263,7 @@ export class LogWriter {
       onRotated: (path) => {
         this.#rotatedTo = path;
         this.#firstLineMs = null;
+        this.#overdue = false;
         this.#archive.named();
       },
     });
@@ -298,7 +304,7 @@ export class LogWriter {
     this.#ageTimer = null;
     const { maxAgeMs } = this.#spec;
     if (maxAgeMs === null || this.#closed) return;
-    const currentMs = this.#firstLineMs === null ? Infinity : this.#firstLineMs + maxAgeMs;
+    const currentMs = this.#firstLineMs === null || this.#overdue ? Infinity : this.#firstLineMs + maxAgeMs;
     const dueMs = Math.min(currentMs, this.#archive.expiryMs ?? Infinity);
     if (dueMs === Infinity) return;
     // Whole seconds apart at least: the wall clock may be behind the monotonic one that the deadline is kept by.
@@ -306,18 +312,24 @@ export class LogWriter {
     this.#ageTimer = this.#clock.arm(this.#clock.monotonicMs() + delayMs, () => void this.#age());
   }
 
-  /** Rotates a file whose first line is too old, so that it can go when its last line is. */
   #age(): Promise<void> {
     return this.#turns.take(async () => {
-      try {
-        if (this.#isTooOld()) {
-          if ((await firstLineOf(this.#path)) !== null) await this.#rotateNow();
-          this.#firstLineMs = null;
-        }
-      } catch {
-        // The next write meets the same fault and reports it.
-      }
+      // The next write meets the same fault and reports it.
+      await this.#rotateOld().catch(() => undefined);
       this.#tidy();
     });
+  }
+
+  /** Rotates a file whose first line is too old, so that it can go when its last line is; not within a line. */
+  async #rotateOld(): Promise<void> {
+    this.#overdue = false;
+    if (!this.#isTooOld()) return;
+    const first = await firstLineOf(this.#path);
+    if (first !== null) {
+      this.#overdue = !(await endsBetweenLines(this.#path, first.format));
+      if (this.#overdue) return;
+      await this.#rotateNow();
+    }
+    this.#firstLineMs = null;
   }
 }

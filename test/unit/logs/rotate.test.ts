@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
@@ -242,6 +243,50 @@ test('LogWriter: a current file whose first line is older than maxAge is rotated
   assert.deepEqual(
     filesOf(directory).map(({ bytes }) => bytes.toString().split('\n').length - 1),
     [2, 1],
+  );
+});
+
+const STAMP = `${new Date(Date.now() - 2 * DAY_MS).toISOString().slice(0, -1)}000000Z`;
+for (const [format, begun, ended] of [
+  ['cri', `${STAMP} stdout P begun\n`, `${STAMP} stdout F ended\n`],
+  [
+    'json',
+    `{"time":"${STAMP}","stream":"stdout","text":"begun","partial":true}\n`,
+    `{"time":"${STAMP}","stream":"stdout","text":"ended"}\n`,
+  ],
+  ['raw', 'begun', 'ended\n'],
+] as const) {
+  test(`LogWriter ${format}: a file that grows too old within a line is rotated when the line has ended`, async (t) => {
+    const directory = temporaryDirectory(t);
+    let agoMs = 2 * DAY_MS;
+    const clock = { ...handClock(), wallMs: () => Date.now() - agoMs };
+    const writer = new LogWriter({ directory, spec: { ...SPEC, format, maxAgeMs: DAY_MS }, clock });
+    await writer.write(Buffer.from(begun), format);
+    while (clock.armed.size === 0) await access(directory);
+    agoMs = DAY_MS / 2;
+    clock.fire();
+    await writer.write(Buffer.from(begun), format);
+    assert.deepEqual(readdirSync(directory), ['current']);
+    await writer.write(Buffer.from(ended), format);
+    await writer.write(Buffer.from('next\n'), format);
+    await writer.close();
+    assert.deepEqual(
+      filesOf(directory).map(({ bytes }) => bytes.toString()),
+      [begun + begun + ended, 'next\n'],
+    );
+  });
+}
+
+test('LogWriter: a file that is found too old, and within a line, is rotated when the line has ended', async (t) => {
+  const directory = temporaryDirectory(t);
+  const [begun, ended] = [`${STAMP} stdout P begun\n`, `${STAMP} stdout F ended\n`];
+  writeFileSync(join(directory, 'current'), begun);
+  const { writer } = writerOf(directory, { maxAgeMs: DAY_MS });
+  await writer.write(Buffer.from(ended), 'cri');
+  await writer.close();
+  assert.deepEqual(
+    filesOf(directory).map(({ bytes }) => bytes.toString()),
+    [begun + ended, ''],
   );
 });
 
