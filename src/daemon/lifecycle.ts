@@ -138,9 +138,9 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   const { fence } = fenced;
   const spawnsSinceTicks = handOver?.spawnsSinceTicks ?? ticksSinceBoot();
   const groupId = group?.gid ?? null;
-  // A version that takes over from itself, since the exec failed, has replaced none.
-  let replaceFailure: ReplaceFailure | null = null;
+  // Once for all: a version that takes over from itself, since the exec failed, has replaced none.
   const replacedWall = handOver === null ? null : clock.wallMs();
+  let replaceFailure: ReplaceFailure | null = null;
   const { lock } = locked;
   const surroundings = { options, clock, log, fence, lock, groupId, spawnsSinceTicks, replacedWall };
   for (;;) {

@@ -178,7 +178,7 @@ class OutputCapture implements Capture {
       if (this.#closed) return;
       this.#closed = true;
       await this.#takeIn();
-      // Else the next capture has the beginning of the line from the spool, and ends it with the run.
+      // From a spool that is kept the next capture has the beginning of the line, and ends it with the run.
       if (!this.#spool.isKept) for (const input of this.#inputs) this.#takeRest(input, false);
       await this.#written();
       // The last chance to leave word in the log of what is not in it.

@@ -234,19 +234,19 @@ export function createSpawner(): Spawner {
       program = prlimit;
     }
 
-    const own1 = ownDescription(stdoutFd);
-    const own2 = ownDescription(stderrFd);
+    const ownStdout = ownDescription(stdoutFd);
+    const ownStderr = ownDescription(stderrFd);
     const { pid, errno } = posixSpawn(
       {
         path: program,
         argv: words,
         environment: Object.entries(request.environment).map(([name, value]) => `${name}=${value}`),
         directory: request.workingDirectory,
-        fds: [nullFd, own1 ?? stdoutFd, own2 ?? stderrFd],
+        fds: [nullFd, ownStdout ?? stdoutFd, ownStderr ?? stderrFd],
       },
       lowers && prlimit === null ? withChildLimit : (call) => call(),
     );
-    for (const fd of [own1, own2]) if (fd !== null) closeSync(fd);
+    for (const fd of [ownStdout, ownStderr]) if (fd !== null) closeSync(fd);
     if (errno !== 0) {
       return { ok: false, failure: explainSpawnError(errnoName(errno), program, request.workingDirectory) };
     }
