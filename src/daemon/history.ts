@@ -47,7 +47,10 @@ export class History {
   #writing: Promise<void> | null = null;
   #bytes = 0;
   #compactedBytes = 0;
+  /** The file does not say all, or has what does not open: it is to be written anew. */
   #isBehind = false;
+  /** A write has failed since the last that went well, which was said. */
+  #isInTrouble = false;
   #isToBeWritten = false;
 
   constructor({ directory, onTrouble }: HistoryOptions) {
@@ -145,9 +148,11 @@ export class History {
           this.#bytes += Buffer.byteLength(text);
         }
         this.#isBehind = false;
+        this.#isInTrouble = false;
       } catch (error) {
-        if (!this.#isBehind)
+        if (!this.#isInTrouble)
           this.#onTrouble(`cannot write restart history "${this.#path}": ${String(error)}`);
+        this.#isInTrouble = true;
         this.#isBehind = true;
       }
     }

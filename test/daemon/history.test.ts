@@ -182,6 +182,17 @@ for (const [what, damage] of [
   });
 }
 
+test('History: that what is left of a damaged file cannot be written anew is said too', async (t) => {
+  const { open, path, troubles } = scratch(t);
+  writeFileSync(path, 'damaged\n');
+  const history = open();
+  assert.equal(history.read().length, 1);
+  mkdirSync(path);
+  await history.written();
+  assert.equal(troubles.length, 1);
+  assert.match(troubles[0] ?? '', /^cannot write restart history ".*": .*EISDIR/);
+});
+
 test('History: a disk that refuses is said once, and made good when it takes writes again', async (t) => {
   const { open, path, troubles } = scratch(t);
   const history = open();
