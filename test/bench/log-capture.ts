@@ -36,6 +36,8 @@ async function oneFlood(scope: Scope, { peer, way, ...rates }: Rates): Promise<v
   const seconds = ((await allWrittenMs(log, LINES)) - atMs) / 1000;
   rates.megabytesPerSecond.push(MEGABYTES / seconds);
   rates.processorMsPerMegabyte.push((running.processorMs(program) - processorMs) / MEGABYTES);
+  // The last file may be rotated behind its last line: its name is another then.
+  await running.end();
   if (peer === unitd) checkLines(log, LINES);
 }
 
