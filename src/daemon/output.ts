@@ -7,11 +7,11 @@ import type { LogSpec, UnitSpec } from '../model/unit.ts';
 import { createCapture } from '../logs/capture.ts';
 import type { Capture, CaptureStats } from '../logs/capture.ts';
 import { openOutputPipe } from '../os/fifo.ts';
-import type { Clock, OutputPipe, Readiness } from '../os/ports.ts';
+import type { Clock, Readiness } from '../os/ports.ts';
 import { lookupGroup, lookupUser } from '../os/users.ts';
 
 export interface Output {
-  /** Descriptors for the child's 1 and 2. */
+  /** Of the two pipes, for the child's 1 and 2; owned here. */
   readonly stdoutFd: number;
   readonly stderrFd: number;
   /** Takes changed log settings in, at once. */
@@ -50,17 +50,18 @@ export function openOutput(spec: UnitSpec, options: OutputOptions): Output {
     join(options.fifoDirectory, `${name}.stdout`),
     join(options.fifoDirectory, `${name}.stderr`),
   ];
-  const pipes: OutputPipe[] = [];
+  const fds: number[] = [];
   try {
-    for (const path of paths) pipes.push(openOutputPipe(path, { uid, gid, sizeBytes: PIPE_BYTES }));
-    const [stdout, stderr] = pipes;
-    if (stdout === undefined || stderr === undefined) throw new Error('unreachable: two pipes were opened');
+    for (const path of paths) fds.push(openOutputPipe(path, { uid, gid, sizeBytes: PIPE_BYTES }));
+    const [stdoutFd, stderrFd] = fds;
+    if (stdoutFd === undefined || stderrFd === undefined)
+      throw new Error('unreachable: two pipes were opened');
     const capture = createCapture({
       unit: name,
       directory: join(options.logDirectory, name),
       spec: spec.logs,
-      stdoutFd: stdout.readFd,
-      stderrFd: stderr.readFd,
+      stdoutFd,
+      stderrFd,
       readiness: options.readiness,
       spoolPath: join(options.fifoDirectory, `${name}.spool`),
       bootId: options.bootId,
@@ -72,13 +73,10 @@ export function openOutput(spec: UnitSpec, options: OutputOptions): Output {
         options.onTrouble(name, message);
       },
     });
-    return new CapturedOutput(spec, stdout, stderr, capture, paths);
+    return new CapturedOutput(spec, stdoutFd, stderrFd, capture, paths);
   } catch (error) {
-    for (const pipe of pipes) {
-      pipe.close();
-      // The capture owns the read ends from its making on, however that went.
-      if (pipes.length < paths.length) closeSync(pipe.readFd);
-    }
+    // The capture owns both from its making on, however that went.
+    if (fds.length < paths.length) for (const fd of fds) closeSync(fd);
     throw error;
   }
 }
@@ -103,32 +101,24 @@ function numberIn(name: string): number | null {
 }
 
 class CapturedOutput implements Output {
-  readonly #stdout: OutputPipe;
-  readonly #stderr: OutputPipe;
+  readonly stdoutFd: number;
+  readonly stderrFd: number;
   readonly #capture: Capture;
   readonly #paths: readonly string[];
   #owner: Pick<UnitSpec, 'user' | 'group'>;
 
   constructor(
     spec: UnitSpec,
-    stdout: OutputPipe,
-    stderr: OutputPipe,
+    stdoutFd: number,
+    stderrFd: number,
     capture: Capture,
     paths: readonly string[],
   ) {
     this.#owner = spec;
-    this.#stdout = stdout;
-    this.#stderr = stderr;
+    this.stdoutFd = stdoutFd;
+    this.stderrFd = stderrFd;
     this.#capture = capture;
     this.#paths = paths;
-  }
-
-  get stdoutFd(): number {
-    return this.#stdout.childFd;
-  }
-
-  get stderrFd(): number {
-    return this.#stderr.childFd;
   }
 
   update(logs: LogSpec): void {
@@ -156,8 +146,6 @@ class CapturedOutput implements Output {
   async close(forget: boolean): Promise<void> {
     // First, while nobody can have made new ones: a unit of this name may come back before the log is written.
     if (forget) for (const path of this.#paths) removePipe(path);
-    this.#stdout.close();
-    this.#stderr.close();
     await this.#capture.close(forget);
   }
 }

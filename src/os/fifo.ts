@@ -13,7 +13,6 @@ import type { Dirent } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { duplicateFd, errnoName, mkfifo, setPipeSize } from './libc.ts';
-import type { OutputPipe } from './ports.ts';
 
 export interface OutputPipeOptions {
   /** The unit's user, so that the child may open /dev/stdout; null: the daemon's own. */
@@ -40,44 +39,30 @@ function failure(path: string, actual: string): Error {
   return new Error(`cannot open output pipe ${JSON.stringify(path)}: ${actual}`);
 }
 
-function open(path: string, flags: number): number {
-  // O_RDWR on a FIFO never blocks and never sees the other end missing (fifo(7), a Linux promise).
-  return raisedFd(openSync(path, fsConstants.O_RDWR | fsConstants.O_NOFOLLOW | flags));
-}
+// On a FIFO O_RDWR never blocks and never sees the other end missing (fifo(7), a Linux promise). O_NONBLOCK: whatever
+// else lies there, opening it must not wait.
+const OPEN_FLAGS = fsConstants.O_RDWR | fsConstants.O_NOFOLLOW | fsConstants.O_NONBLOCK;
 
 /**
- * Makes the FIFO with mode 0600, or takes up the one that an earlier daemon left with all that is unread in it.
- * Throws when something else lies at the path or the file system refuses.
+ * Makes the FIFO with mode 0600, or takes up the one that an earlier daemon left with all that is unread in it. The
+ * descriptor is the caller's: for reading without waiting, and to open the pipe anew from, for its writer. Throws when
+ * something else lies at the path or the file system refuses.
  */
-export function openOutputPipe(path: string, options: OutputPipeOptions): OutputPipe {
+export function openOutputPipe(path: string, options: OutputPipeOptions): number {
   const errno = mkfifo(path, 0o600);
   if (errno !== 0 && errno !== constants.errno.EEXIST) throw failure(path, errnoName(errno));
-  const opened: number[] = [];
+  const fd = raisedFd(openSync(path, OPEN_FLAGS));
   try {
-    // O_NONBLOCK first: whatever else lies there, opening it must not wait.
-    const readFd = open(path, fsConstants.O_NONBLOCK);
-    opened.push(readFd);
-    const stat = fstatSync(readFd);
+    const stat = fstatSync(fd);
     if (!stat.isFIFO()) throw failure(path, 'something else lies there, expected a named pipe');
-    fchmodSync(readFd, 0o600);
+    fchmodSync(fd, 0o600);
     if (options.uid !== null || options.gid !== null) {
-      fchownSync(readFd, options.uid ?? stat.uid, options.gid ?? stat.gid);
+      fchownSync(fd, options.uid ?? stat.uid, options.gid ?? stat.gid);
     }
-    setPipeSize(readFd, options.sizeBytes);
-    const childFd = open(path, 0);
-    opened.push(childFd);
-    let closed = false;
-    return {
-      childFd,
-      readFd,
-      close: () => {
-        if (closed) return;
-        closed = true;
-        closeSync(childFd);
-      },
-    };
+    setPipeSize(fd, options.sizeBytes);
+    return fd;
   } catch (error) {
-    for (const fd of opened) closeSync(fd);
+    closeSync(fd);
     throw error;
   }
 }

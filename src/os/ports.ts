@@ -104,16 +104,6 @@ export interface Processes {
   close(): void;
 }
 
-/** One named pipe for one stream of one unit; it outlives both its writer and its reader. */
-export interface OutputPipe {
-  /** Blocking, read-write: dup it into the child as 1 or 2. The writer never sees SIGPIPE. */
-  readonly childFd: number;
-  /** Non-blocking, its own open description. */
-  readonly readFd: number;
-  /** Closes childFd; the pipe stays readable. readFd belongs to whoever reads it. */
-  close(): void;
-}
-
 /** Says when something can be read, and reads nothing. */
 export interface Readiness {
   /** Calls back once, from the event loop, when `fd` can be read, now or later; then again after each arm(). */

@@ -1,5 +1,6 @@
 // Descriptors kept for when no other is to be had (EMFILE): what a daemon must be able to do even then is to look at
-// processes and to end them, for whom it cannot see it would take for gone. Opens nothing else.
+// processes and to end them, for whom it cannot see it would take for gone, and to start again what has ended. Opens
+// nothing else.
 //
 // What is given up here is anybody's for a moment, and a thread of libuv that opens a file may be quicker to take it. It
 // keeps it until the event loop has had its turn, so there is no waiting for it here; hence more than one, and more than
@@ -10,7 +11,10 @@ const MOST = 6;
 
 const spares: number[] = [];
 
-/** Runs `call`, which opens and closes what it needs one after the other; again with room for one if there was none. */
+/**
+ * Runs `call`, which opens and closes what it needs one after the other; again with room for one if there was none. What
+ * it opens and leaves open takes a spare along until a later call.
+ */
 export function withSpare<T>(call: () => T): T {
   if (spares.length < MOST) keepMore();
   try {

@@ -12,6 +12,7 @@ import { constants } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import type { SpawnFailure, SpawnRequest } from '../model/process.ts';
 import { firstForbidden } from './access.ts';
+import { errnoOf } from './cgroup.ts';
 import {
   DEFAULT_PATH,
   directoryFailure,
@@ -38,6 +39,7 @@ import {
 } from './libc.ts';
 import type { SpawnResult } from './ports.ts';
 import { processStat } from './procfs.ts';
+import { withSpare } from './spare-descriptor.ts';
 
 const CONVENTIONAL_OPEN_FILES = 1024;
 /** Descriptors that other threads can have opened before posix_spawn returns, with a wide margin. */
@@ -173,15 +175,28 @@ function absentOf(request: PrerequisiteRequest, runsAs: Identity['runsAs']): Spa
 }
 
 /**
- * Opens a pipe once more: O_NONBLOCK is a flag of the open file description, and a program that is killed while it has
- * set it (node does, for a pipe) would leave it to whoever is spawned next. null: it is no pipe, or there is no
- * descriptor to spare.
+ * Runs `use` with descriptors of open file descriptions that are the child's alone: O_NONBLOCK is a flag of these. The
+ * daemon reads the pipes with it, and a program that is killed while it has set it (node does, for a pipe) would leave it
+ * to whoever is spawned next. What is no pipe is passed on as it is. Gives an errno's name where one cannot be opened.
  */
-function ownDescription(fd: number): number | null {
+function withOwnDescriptions<T>(
+  stdoutFd: number,
+  stderrFd: number,
+  use: (stdoutFd: number, stderrFd: number) => T,
+): T | string {
+  const opened: number[] = [];
+  const own = (fd: number): number => {
+    if (!fstatSync(fd).isFIFO()) return fd;
+    const anew = withSpare(() => openSync(`/proc/self/fd/${fd}`, fileConstants.O_RDWR));
+    opened.push(anew);
+    return anew;
+  };
   try {
-    return fstatSync(fd).isFIFO() ? openSync(`/proc/self/fd/${fd}`, fileConstants.O_RDWR) : null;
-  } catch {
-    return null;
+    return use(own(stdoutFd), own(stderrFd));
+  } catch (error) {
+    return errnoOf(error);
+  } finally {
+    for (const fd of opened) closeSync(fd);
   }
 }
 
@@ -234,19 +249,23 @@ export function createSpawner(): Spawner {
       program = prlimit;
     }
 
-    const ownStdout = ownDescription(stdoutFd);
-    const ownStderr = ownDescription(stderrFd);
-    const { pid, errno } = posixSpawn(
-      {
-        path: program,
-        argv: words,
-        environment: Object.entries(request.environment).map(([name, value]) => `${name}=${value}`),
-        directory: request.workingDirectory,
-        fds: [nullFd, ownStdout ?? stdoutFd, ownStderr ?? stderrFd],
-      },
-      lowers && prlimit === null ? withChildLimit : (call) => call(),
+    const spawned = withOwnDescriptions(stdoutFd, stderrFd, (stdout, stderr) =>
+      posixSpawn(
+        {
+          path: program,
+          argv: words,
+          environment: Object.entries(request.environment).map(([name, value]) => `${name}=${value}`),
+          directory: request.workingDirectory,
+          fds: [nullFd, stdout, stderr],
+        },
+        lowers && prlimit === null ? withChildLimit : (call) => call(),
+      ),
     );
-    for (const fd of [ownStdout, ownStderr]) if (fd !== null) closeSync(fd);
+    if (typeof spawned === 'string') {
+      const reason = `its output pipes cannot be opened (${spawned})`;
+      return { ok: false, failure: { stage: 'resources', errno: spawned, reason } };
+    }
+    const { pid, errno } = spawned;
     if (errno !== 0) {
       return { ok: false, failure: explainSpawnError(errnoName(errno), program, request.workingDirectory) };
     }
