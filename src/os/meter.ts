@@ -83,8 +83,14 @@ function readingOf(
 }
 
 export interface PidMeter {
-  /** Sums the living among the members, keyed so that CPU is measured against that key's last sample. */
-  sample(trees: ReadonlyMap<string, readonly Member[]>): Promise<ReadonlyMap<string, Figures>>;
+  /**
+   * Sums the living among the members, keyed so that CPU is measured against that key's last sample; `sinceMs`: against
+   * when it is measured of a key that has none, since nothing of that lived then. null: nobody knows.
+   */
+  sample(
+    trees: ReadonlyMap<string, readonly Member[]>,
+    sinceMs: number | null,
+  ): Promise<ReadonlyMap<string, Figures>>;
   forget(key: string): void;
 }
 
@@ -98,9 +104,7 @@ export function createPidMeter(monotonicMs: () => number): PidMeter {
   // Units do not inherit it, see daemon/environment.ts.
   process.env['PIDUSAGE_SILENT'] = '1';
 
-  const sample = async (
-    trees: ReadonlyMap<string, readonly Member[]>,
-  ): Promise<ReadonlyMap<string, Figures>> => {
+  const sample: PidMeter['sample'] = async (trees, sinceMs) => {
     const moved = new Set<number>();
     for (const [key, members] of trees) {
       const last = samples.get(key)?.readings;
@@ -128,7 +132,7 @@ export function createPidMeter(monotonicMs: () => number): PidMeter {
         memoryBytes += reading.residentPages * bytesOfPage;
         tasks += member.threads;
       }
-      const spanMs = last === undefined ? 0 : atMs - last.atMs;
+      const spanMs = atMs - (last?.atMs ?? sinceMs ?? atMs);
       samples.set(key, { atMs, readings });
       usages.set(key, { cpuPercent: spanMs > 0 ? (usedMs / spanMs) * 100 : 0, memoryBytes, tasks });
     }

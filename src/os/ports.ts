@@ -119,7 +119,7 @@ export interface Watched {
 }
 
 export interface Figures {
-  /** Of one core, over the time since the last sample; 0 at the first. */
+  /** Of one core, over the time since the last sample, whoever was there then; 0 at the first. */
   readonly cpuPercent: number;
   readonly memoryBytes: number;
   readonly tasks: number;

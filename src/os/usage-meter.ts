@@ -17,14 +17,15 @@ import { procText } from './procfs.ts';
 
 const BY_PROCESS: UsageSources = { cpu: 'pidusage', memory: 'pidusage', tasks: 'pidusage' };
 
-/** Counts begin anew with each activation. */
+/** Of one activation: counts begin anew with the next. */
 interface Reading {
   readonly invocationId: string;
   readonly usedUs: number | null;
   /** When the processor time was read last, and when all the rest was. */
   atMs: number;
   readonly wholeAtMs: number;
-  usage: Usage;
+  /** null: nothing of it lived when it was looked for last. */
+  usage: Usage | null;
 }
 
 /** How long a tree that does nothing keeps the rest of its figures. */
@@ -55,6 +56,13 @@ export interface MeterOptions {
 
 export function createMeter({ monotonicMs, byProcess, counting }: MeterOptions): Meter {
   const readings = new Map<string, Reading>();
+  /** Of the last sample; null if there was nothing in it, since nobody knows how long ago that was. */
+  let lastAtMs: number | null = null;
+
+  const forget = (key: string): void => {
+    readings.delete(key);
+    byProcess.forget(key);
+  };
 
   const usedUsOf = (cgroup: string | undefined): number | null =>
     cgroup === undefined ? null : flatValue(procText(`${cgroup}/cpu.stat`, true), 'usage_usec');
@@ -71,17 +79,10 @@ export function createMeter({ monotonicMs, byProcess, counting }: MeterOptions):
     };
   };
 
-  /** Per cent of a processor since the last reading of this unit; all that a new activation has used is new. */
-  const percentOf = (
-    last: Reading | undefined,
-    invocationId: string,
-    usedUs: number,
-    atMs: number,
-  ): number => {
-    if (last === undefined) return 0;
-    const spentUs = usedUs - (last.invocationId === invocationId ? (last.usedUs ?? 0) : 0);
-    const spanMs = atMs - last.atMs;
-    return spanMs > 0 ? Math.max(0, spentUs / 10 / spanMs) : 0;
+  /** Per cent of a processor since the last reading; what is new has used all of it since the last sample. */
+  const percentOf = (last: Reading | undefined, usedUs: number, atMs: number): number => {
+    const spanMs = atMs - (last?.atMs ?? lastAtMs ?? atMs);
+    return spanMs > 0 ? Math.max(0, (usedUs - (last?.usedUs ?? 0)) / 10 / spanMs) : 0;
   };
 
   const sample: Meter['sample'] = async (trees, membersOf) => {
@@ -89,11 +90,15 @@ export function createMeter({ monotonicMs, byProcess, counting }: MeterOptions):
     const usages = new Map<string, Usage>();
     const counts = new Map<string, Counted & { readonly invocationId: string }>();
     const asked = new Map<string, readonly Member[]>();
+    // The time at rest must not be spread over what comes of it next.
+    for (const [key, { invocationId }] of readings) {
+      if (trees.get(key)?.invocationId !== invocationId) forget(key);
+    }
     for (const [key, { invocationId, cgroup }] of trees) {
       const usedUs = usedUsOf(cgroup);
       const last = readings.get(key);
-      const hasRested = last?.invocationId === invocationId && usedUs !== null && usedUs === last.usedUs;
-      if (hasRested && atMs - last.wholeAtMs < STANDS_MS) {
+      const hasRested = usedUs !== null && usedUs === last?.usedUs;
+      if (hasRested && last?.usage && atMs - last.wholeAtMs < STANDS_MS) {
         last.atMs = atMs;
         if (last.usage.cpuPercent !== 0) last.usage = { ...last.usage, cpuPercent: 0 };
         usages.set(key, last.usage);
@@ -107,15 +112,14 @@ export function createMeter({ monotonicMs, byProcess, counting }: MeterOptions):
         if (isThere) asked.set(key, living);
       }
       if (isThere) counts.set(key, { invocationId, ...counted });
-      else readings.delete(key);
+      else if (last !== undefined) last.usage = null;
     }
-    const summed = await byProcess.sample(asked);
+    const summed = await byProcess.sample(asked, lastAtMs);
 
     for (const [key, { invocationId, usedUs, memoryBytes, memoryPeakBytes, tasks }] of counts) {
       const sum = summed.get(key) ?? NOTHING;
       const usage: Usage = {
-        cpuPercent:
-          usedUs === null ? sum.cpuPercent : percentOf(readings.get(key), invocationId, usedUs, atMs),
+        cpuPercent: usedUs === null ? sum.cpuPercent : percentOf(readings.get(key), usedUs, atMs),
         memoryBytes: memoryBytes ?? sum.memoryBytes,
         tasks: tasks ?? sum.tasks,
         memoryPeakBytes,
@@ -128,6 +132,7 @@ export function createMeter({ monotonicMs, byProcess, counting }: MeterOptions):
       readings.set(key, { invocationId, usedUs, atMs, wholeAtMs: atMs, usage });
       usages.set(key, usage);
     }
+    lastAtMs = usages.size > 0 ? atMs : null;
     return usages;
   };
 
@@ -141,9 +146,6 @@ export function createMeter({ monotonicMs, byProcess, counting }: MeterOptions):
             tasks: counting.has('pids') ? 'cgroup' : 'pidusage',
           },
     sample,
-    forget: (key) => {
-      readings.delete(key);
-      byProcess.forget(key);
-    },
+    forget,
   };
 }

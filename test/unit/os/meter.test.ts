@@ -41,13 +41,13 @@ test('PidMeter.sample() sums memory and threads, and measures processor time fro
   // Node starts threads when it needs them: what is counted lies between a look before and one after.
   const threads = (): number => processStat(process.pid)?.threads ?? 0;
   const before = threads();
-  const first = (await meter.sample(self())).get('self');
+  const first = (await meter.sample(self(), null)).get('self');
   assert.equal(first?.cpuPercent, 0);
   assert.ok(first.memoryBytes > 10e6 && first.memoryBytes < 2e9);
   assert.ok(first.tasks >= before && first.tasks <= threads(), `${first.tasks} of ${before} to ${threads()}`);
   burn(100);
   nowMs = 1000;
-  const second = (await meter.sample(self())).get('self');
+  const second = (await meter.sample(self(), null)).get('self');
   assert.ok(
     second !== undefined && second.cpuPercent >= 8 && second.cpuPercent < 100,
     String(second?.cpuPercent),
@@ -62,14 +62,15 @@ test('PidMeter.sample() is all zero for the dead and for nobody', async () => {
       ['dead', [{ pid: 2 ** 22 + 1, startTicks: 1, cpuTicks: 1, residentPages: 1, threads: 1 }]],
       ['empty', []],
     ]),
+    null,
   );
   assert.deepEqual(Object.fromEntries(usages), { dead: nothing, empty: nothing });
-  assert.equal((await meter.sample(new Map())).size, 0);
+  assert.equal((await meter.sample(new Map(), null)).size, 0);
 });
 
 test('PidMeter.sample() measures the living beside one that has ended since it was found', async () => {
   const dead = { pid: 2 ** 22 + 1, startTicks: 1, cpuTicks: 1, residentPages: 1, threads: 1 };
-  const usages = await createPidMeter(() => 0).sample(new Map([...self(), ['dead', [dead]]]));
+  const usages = await createPidMeter(() => 0).sample(new Map([...self(), ['dead', [dead]]]), null);
   assert.ok((usages.get('self')?.memoryBytes ?? 0) > 10e6);
   assert.equal(usages.get('dead')?.tasks, 0);
 });
@@ -77,11 +78,17 @@ test('PidMeter.sample() measures the living beside one that has ended since it w
 test('Meter.forget() makes the next sample a first one', async () => {
   let nowMs = 0;
   const meter = createPidMeter(() => nowMs);
-  await meter.sample(self());
+  await meter.sample(self(), null);
   burn(30);
   meter.forget('self');
   nowMs = 1000;
-  assert.equal((await meter.sample(self())).get('self')?.cpuPercent, 0);
+  assert.equal((await meter.sample(self(), null)).get('self')?.cpuPercent, 0);
+});
+
+test('PidMeter.sample() measures what is new from the moment at which it was not there yet', async () => {
+  const used = (processStat(process.pid)?.cpuTicks ?? 0) * 10;
+  const { cpuPercent } = (await createPidMeter(() => 3000).sample(self(), 1000)).get('self') ?? {};
+  assert.ok(cpuPercent !== undefined && cpuPercent >= used / 20, `${cpuPercent} of ${used} ms`);
 });
 
 test('PidMeter.sample() keeps the figures of a process that has not moved since', async (t) => {
@@ -97,9 +104,9 @@ test('PidMeter.sample() keeps the figures of a process that has not moved since'
   let nowMs = 0;
   const meter = createPidMeter(() => nowMs);
   const trees = new Map([['cat', [stat]]]);
-  const first = (await meter.sample(trees)).get('cat');
+  const first = (await meter.sample(trees, null)).get('cat');
   nowMs = 1000;
-  const second = (await meter.sample(trees)).get('cat');
+  const second = (await meter.sample(trees, null)).get('cat');
   assert.ok(first !== undefined && first.memoryBytes > 0);
   assert.deepEqual(second, { ...first, cpuPercent: 0, tasks: 1 });
 });
@@ -112,7 +119,7 @@ test('PidMeter.sample() knows the size of a page and writes nothing, whatever ge
     import { createPidMeter } from ${JSON.stringify(meter)};
     import { processStat } from ${JSON.stringify(procfs)};
     const stat = processStat(process.pid);
-    const usages = await createPidMeter(() => 0).sample(new Map([['self', [stat]]]));
+    const usages = await createPidMeter(() => 0).sample(new Map([['self', [stat]]]), null);
     console.log(usages.get('self').memoryBytes / stat.residentPages);`;
   const pageBytes = execFileSync('getconf', ['PAGESIZE'], { encoding: 'utf8' });
   for (const answer of ['echo 1000', 'exit 1']) {
@@ -148,7 +155,7 @@ test('PidMeter.sample() leaves no descriptor open of a process that ends while p
         cat.kill('SIGKILL');
       }),
   );
-  await createPidMeter(() => 0).sample(new Map([['cat', [stat]]]));
+  await createPidMeter(() => 0).sample(new Map([['cat', [stat]]]), null);
   assert.equal(opened, 1);
   assert.equal(openStats(pid), 0);
 });
@@ -168,7 +175,7 @@ test('PidMeter.sample() leaves to pidusage the descriptor of a process that ends
     cat.kill('SIGKILL');
     return undefined;
   });
-  await createPidMeter(() => 0).sample(new Map([['cat', [stat]]]));
+  await createPidMeter(() => 0).sample(new Map([['cat', [stat]]]), null);
   assert.equal(reads, 2);
   assert.equal(openStats(pid), 1);
 });
@@ -179,10 +186,10 @@ test('PidMeter.sample() leaves to pidusage the descriptor of a process that it h
   const stat = processStat(pid);
   assert.ok(stat !== null);
   const meter = createPidMeter(() => 0);
-  await meter.sample(new Map([['cat', [stat]]]));
+  await meter.sample(new Map([['cat', [stat]]]), null);
   assert.equal(openStats(pid), 1);
   cat.kill('SIGKILL');
   await once(cat, 'exit');
-  await meter.sample(new Map([['cat', [{ ...stat, cpuTicks: stat.cpuTicks + 1 }]]]));
+  await meter.sample(new Map([['cat', [{ ...stat, cpuTicks: stat.cpuTicks + 1 }]]]), null);
   assert.equal(openStats(pid), 1);
 });

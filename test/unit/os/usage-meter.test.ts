@@ -17,6 +17,8 @@ interface Bench {
   readonly cgroup: string;
   /** How often processes were asked for. */
   readonly asked: () => number;
+  /** What the meter by process was told to forget. */
+  readonly forgotten: readonly string[];
   /** Of "web", an activation in the cgroup. */
   sample(tree?: Measurable): Promise<Usage | undefined>;
   write(file: string, text: string): void;
@@ -30,9 +32,10 @@ function createBench(
 ): Bench {
   const cgroup = temporaryDirectory(t);
   let asked = 0;
+  const forgotten: string[] = [];
   const byProcess: PidMeter = {
     sample: async (trees) => await Promise.resolve(new Map([...trees.keys()].map((key) => [key, SUM]))),
-    forget: () => undefined,
+    forget: (key) => void forgotten.push(key),
   };
   const bench: Bench = {
     meter: createMeter({
@@ -42,6 +45,7 @@ function createBench(
     }),
     cgroup,
     asked: () => asked,
+    forgotten,
     sample: async (tree = { invocationId: 'one', cgroup }) => {
       const usages = await bench.meter.sample(new Map([['web', tree]]), () => {
         asked += 1;
@@ -86,6 +90,51 @@ test('the counts of a new activation begin anew', async (t) => {
   bench.write('memory.peak', '9000\n');
   const usage = await bench.sample({ invocationId: 'two', cgroup: bench.cgroup });
   assert.deepEqual([usage?.cpuPercent, usage?.memoryPeakBytes], [10, 9000]);
+});
+
+test('over what comes after a rest the rest is not spread: it is measured from the last sample', async (t) => {
+  const bench = createBench(t, ['memory', 'pids']);
+  const db = temporaryDirectory(t);
+  writeFileSync(join(db, 'cpu.stat'), 'usage_usec 0\n');
+  writeFileSync(join(db, 'memory.current'), '1\n');
+  writeFileSync(join(db, 'pids.current'), '1\n');
+  const percent = async (atMs: number, web: string | null): Promise<number | undefined> => {
+    bench.nowMs = atMs;
+    const trees = new Map([['db', { invocationId: 'of db', cgroup: db }]]);
+    if (web !== null) trees.set('web', { invocationId: web, cgroup: bench.cgroup });
+    return (await bench.meter.sample(trees, () => [])).get('web')?.cpuPercent;
+  };
+  assert.equal(await percent(1_000, 'one'), 0);
+  assert.equal(await percent(2_000, null), undefined);
+  assert.deepEqual(bench.forgotten, ['web']);
+  assert.equal(await percent(12_000, null), undefined);
+  bench.write('cpu.stat', 'usage_usec 970000\n');
+  assert.equal(await percent(13_000, 'two'), 97);
+  // Of a oneshot nothing lives when it has completed, and it may be started again without a rest.
+  bench.write('pids.current', '0\n');
+  assert.equal(await percent(14_000, 'two'), 0);
+  bench.write('cpu.stat', 'usage_usec 980000\n');
+  assert.equal(await percent(15_000, 'two'), undefined);
+  assert.equal(await percent(16_000, 'two'), undefined);
+  bench.write('pids.current', '1\n');
+  bench.write('cpu.stat', 'usage_usec 500000\n');
+  assert.equal(await percent(17_000, 'three'), 50);
+});
+
+test('what was there before the first sample, or began while nobody looked, has used 0 at first', async (t) => {
+  const bench = createBench(t, ['memory', 'pids']);
+  const { meter, cgroup } = bench;
+  const percent = async (trees: ReadonlyMap<string, Measurable>): Promise<number | undefined> => {
+    bench.nowMs += 1000;
+    return (await meter.sample(trees, () => [])).get('web')?.cpuPercent;
+  };
+  const web = new Map([['web', { invocationId: 'one', cgroup }]]);
+  assert.equal(await percent(web), 0);
+  assert.equal(await percent(new Map()), undefined);
+  assert.equal(await percent(web), 0);
+  assert.equal(await percent(web), 0);
+  bench.write('cpu.stat', 'usage_usec 5600000\n');
+  assert.equal(await percent(web), 60);
 });
 
 test('memory.peak is read again of what has run, the memory be the same or not; null where there is none', async (t) => {
