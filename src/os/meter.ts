@@ -3,7 +3,8 @@
 // pidusage reads the times. The memory is reckoned here, from the pages that a process was found with: pidusage asks
 // getconf(1) for their size, and takes it for 4096 bytes where that is not on the PATH. So is the percentage: its own is
 // kept by bare pid, and its memory of one pid cannot be dropped without leaking descriptors (clear() forgets them open).
-// It is asked for the processes that have moved since: of one whose line in /proc, as it was found, says the same as last
+// It tells nothing of children that have ended: their time is that of their parents' lines, as they were found. It is
+// asked for the processes that have moved since: of one whose line in /proc, as it was found, says the same as last
 // time, it would say the same too. What it would write to the daemon's log, with a stack trace, is of no use to anybody.
 //
 // pidusage opens a process's `stat` at the first question, reads it twice, and closes it when nobody has asked for a
@@ -16,13 +17,16 @@ import history from 'pidusage/lib/history.js';
 import { keyOf } from '../model/process.ts';
 import { pageBytes } from './libc.ts';
 import type { Figures, Member } from './ports.ts';
+import { processStat, TICK_MS } from './procfs.ts';
+import { spentBetween } from './spent-time.ts';
+import type { ProcessTime } from './spent-time.ts';
 import { withSpare } from './spare-descriptor.ts';
 
 /** What pidusage said of a process, and the line in /proc that it said it of. */
-interface Reading {
+interface Reading extends ProcessTime {
+  readonly startTicks: number;
   readonly cpuTicks: number;
   readonly residentPages: number;
-  readonly cpuMs: number;
 }
 
 interface Sample {
@@ -30,6 +34,8 @@ interface Sample {
   /** By process. */
   readonly readings: ReadonlyMap<string, Reading>;
 }
+
+const NOBODY: ReadonlyMap<string, Reading> = new Map();
 
 /** How long pidusage keeps the descriptor of a process that is not asked for any more. */
 const PIDUSAGE_MEMORY_MS = 20_000;
@@ -77,9 +83,24 @@ function readingOf(
   fresh: pidusage.Status | undefined,
   before: Reading | undefined,
 ): Reading | undefined {
-  if (fresh === undefined) return stillHolds(before, member) ? before : undefined;
-  const { cpuTicks, residentPages } = member;
-  return { cpuTicks, residentPages, cpuMs: fresh.ctime };
+  const { pid, startTicks, parentPid, cpuTicks, reapedTicks, residentPages } = member;
+  const ownMs = fresh?.ctime ?? (stillHolds(before, member) ? before?.ownMs : undefined);
+  if (ownMs === undefined) return undefined;
+  return {
+    pid,
+    startTicks,
+    parentPid,
+    cpuTicks,
+    residentPages,
+    ownMs,
+    reapedMs: reapedTicks * TICK_MS,
+    owedMs: 0,
+  };
+}
+
+/** It is a zombie, or was not seen this time. */
+function isStillThere({ pid, startTicks }: Reading): boolean {
+  return processStat(pid)?.startTicks === startTicks;
 }
 
 export interface PidMeter {
@@ -96,7 +117,8 @@ export interface PidMeter {
 
 /**
  * `tasks` counts threads, as systemd does. Resident memory counts pages that processes share once for each.
- * A process that is new in a tree brings all the time it has used: it was started since the last sample.
+ * A process that is new in a tree brings all the time it has used: it was started since the last sample. What its
+ * children that have ended had used counts as spent-time.ts says.
  */
 export function createPidMeter(monotonicMs: () => number): PidMeter {
   const samples = new Map<string, Sample>();
@@ -119,22 +141,23 @@ export function createPidMeter(monotonicMs: () => number): PidMeter {
     const usages = new Map<string, Figures>();
     for (const [key, members] of trees) {
       const last = samples.get(key);
-      const readings = new Map<string, Reading>();
-      let [usedMs, memoryBytes, tasks] = [0, 0, 0];
+      const before = last?.readings ?? NOBODY;
+      const now = new Map<string, Reading>();
+      let [memoryBytes, tasks] = [0, 0];
       for (const member of members) {
         const id = keyOf(member);
-        const before = last?.readings.get(id);
-        const reading = readingOf(member, read.get(member.pid), before);
+        const reading = readingOf(member, read.get(member.pid), before.get(id));
         // pidusage leaves out those that ended before it came to them.
         if (reading === undefined) continue;
-        readings.set(id, reading);
-        usedMs += reading.cpuMs - (before?.cpuMs ?? 0);
+        now.set(id, reading);
         memoryBytes += reading.residentPages * bytesOfPage;
         tasks += member.threads;
       }
+      for (const [id, reading] of before) if (!now.has(id) && isStillThere(reading)) now.set(id, reading);
+      const { spentMs, times: readings } = spentBetween(before, now);
       const spanMs = atMs - (last?.atMs ?? sinceMs ?? atMs);
       samples.set(key, { atMs, readings });
-      usages.set(key, { cpuPercent: spanMs > 0 ? (usedMs / spanMs) * 100 : 0, memoryBytes, tasks });
+      usages.set(key, { cpuPercent: spanMs > 0 ? (spentMs / spanMs) * 100 : 0, memoryBytes, tasks });
     }
     return usages;
   };

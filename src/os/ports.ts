@@ -36,7 +36,10 @@ export const RUN_VARIABLE = 'UNITD_RUN';
 
 /** A living process of a tree, and what it has used as of the moment it was found. */
 export interface Member extends ProcessId {
+  readonly parentPid: number;
   readonly cpuTicks: number;
+  /** Of children that it has waited for, and theirs. */
+  readonly reapedTicks: number;
   readonly residentPages: number;
   readonly threads: number;
 }

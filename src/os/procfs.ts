@@ -19,6 +19,8 @@ export interface ProcessStat {
   readonly startTicks: number;
   /** Processor time used, user and system. */
   readonly cpuTicks: number;
+  /** The same of children that it has waited for, and theirs. */
+  readonly reapedTicks: number;
   readonly residentPages: number;
 }
 
@@ -94,7 +96,8 @@ export function parseStat(text: string): ProcessStat | null {
   const [parentPid, group, session] = [number(), number(), number()];
   skip(7);
   const cpuTicks = number() + number();
-  skip(4);
+  const reapedTicks = number() + number();
+  skip(2);
   const threads = number();
   skip(1);
   const startTicks = number();
@@ -110,6 +113,7 @@ export function parseStat(text: string): ProcessStat | null {
     threads,
     startTicks,
     cpuTicks,
+    reapedTicks,
     residentPages,
   };
 }
@@ -159,8 +163,11 @@ function mayTrace(pid: number): boolean {
   }
 }
 
+/** USER_HZ is 100 everywhere. */
+export const TICK_MS = 10;
+
 /**
- * What the start time of a process that starts now would be: USER_HZ is 100 everywhere. By the kernel's clock, since in
+ * What the start time of a process that starts now would be. By the kernel's clock, since in
  * a container of LXC /proc/uptime is the container's (lxcfs), and the start times of processes are not.
  */
 export function ticksSinceBoot(): number {

@@ -174,7 +174,14 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
   };
 
   /** None of them has used anything. */
-  const memberOf = ({ process }: Row): Member => ({ ...process, cpuTicks: 0, residentPages: 0, threads: 1 });
+  const memberOf = ({ process, parent }: Row): Member => ({
+    ...process,
+    parentPid: parent?.pid ?? 1,
+    cpuTicks: 0,
+    reapedTicks: 0,
+    residentPages: 0,
+    threads: 1,
+  });
 
   const membersOfCgroup = (cgroup: string): readonly Member[] =>
     [...rows.values()].filter((row) => row.cgroup === cgroup).map(memberOf);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createPidMeter } from '../../../src/os/meter.ts';
 import type { Member } from '../../../src/os/ports.ts';
 import { processStat } from '../../../src/os/procfs.ts';
@@ -15,6 +16,16 @@ function self(): ReadonlyMap<string, readonly Member[]> {
   assert.ok(stat !== null);
   return new Map([['self', [stat]]]);
 }
+
+const DEAD: Member = {
+  pid: 2 ** 22 + 1,
+  startTicks: 1,
+  parentPid: 1,
+  cpuTicks: 1,
+  reapedTicks: 0,
+  residentPages: 1,
+  threads: 1,
+};
 
 /** Where a descriptor of this process leads; null for what is closed by now. */
 function linkOf(fd: string): string | null {
@@ -59,7 +70,7 @@ test('PidMeter.sample() is all zero for the dead and for nobody', async () => {
   const nothing = { cpuPercent: 0, memoryBytes: 0, tasks: 0 };
   const usages = await meter.sample(
     new Map([
-      ['dead', [{ pid: 2 ** 22 + 1, startTicks: 1, cpuTicks: 1, residentPages: 1, threads: 1 }]],
+      ['dead', [DEAD]],
       ['empty', []],
     ]),
     null,
@@ -69,8 +80,7 @@ test('PidMeter.sample() is all zero for the dead and for nobody', async () => {
 });
 
 test('PidMeter.sample() measures the living beside one that has ended since it was found', async () => {
-  const dead = { pid: 2 ** 22 + 1, startTicks: 1, cpuTicks: 1, residentPages: 1, threads: 1 };
-  const usages = await createPidMeter(() => 0).sample(new Map([...self(), ['dead', [dead]]]), null);
+  const usages = await createPidMeter(() => 0).sample(new Map([...self(), ['dead', [DEAD]]]), null);
   assert.ok((usages.get('self')?.memoryBytes ?? 0) > 10e6);
   assert.equal(usages.get('dead')?.tasks, 0);
 });
@@ -89,6 +99,73 @@ test('PidMeter.sample() measures what is new from the moment at which it was not
   const used = (processStat(process.pid)?.cpuTicks ?? 0) * 10;
   const { cpuPercent } = (await createPidMeter(() => 3000).sample(self(), 1000)).get('self') ?? {};
   assert.ok(cpuPercent !== undefined && cpuPercent >= used / 20, `${cpuPercent} of ${used} ms`);
+});
+
+test('PidMeter.sample() counts the time of children that have ended and were waited for', async (t) => {
+  const busy = 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done';
+  // Each line that it reads has it wait for a busy child, and say so.
+  const loop = spawn('sh', ['-c', `while read line; do sh -c '${busy}'; echo done; done`], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  t.after(() => loop.kill('SIGKILL'));
+  const round = async (): Promise<Member> => {
+    loop.stdin.write('\n');
+    await once(loop.stdout, 'data');
+    const stat = processStat(loop.pid ?? 0);
+    assert.ok(stat !== null);
+    return stat;
+  };
+  let nowMs = 0;
+  const meter = createPidMeter(() => nowMs);
+  const percent = async (member: Member): Promise<number> => {
+    nowMs += 100;
+    return (await meter.sample(new Map([['loop', [member]]]), null)).get('loop')?.cpuPercent ?? -1;
+  };
+  const first = await round();
+  assert.equal(await percent(first), 0);
+  const second = await round();
+  const usedMs = (second.reapedTicks - first.reapedTicks) * 10;
+  assert.ok(usedMs > 0);
+  const spent = await percent(second);
+  assert.ok(spent >= usedMs && spent <= usedMs + 50, `${spent} of ${usedMs}`);
+});
+
+test('PidMeter.sample() counts what a zombie had used once, also when it is waited for at last', async (t) => {
+  const busy = 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done';
+  // The child has used its time and waits; its parent waits for it when it is told to.
+  const script = `(${busy}; echo of $(exec sh -c 'echo $PPID'); exec sleep 60) & read line; wait; echo waited; read line`;
+  const shell = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'] });
+  t.after(() => shell.kill('SIGKILL'));
+  let said = '';
+  shell.stdout.on('data', (part: Buffer) => (said += part.toString()));
+  const heard = async (pattern: RegExp): Promise<string> => {
+    while (!pattern.test(said)) await once(shell.stdout, 'data');
+    return pattern.exec(said)?.[1] ?? '';
+  };
+  const pid = Number(await heard(/of (\d+)\n/));
+  const looked = (): Member => {
+    const stat = processStat(shell.pid ?? 0);
+    assert.ok(stat !== null);
+    return stat;
+  };
+  const child = processStat(pid);
+  assert.ok(child !== null && child.cpuTicks > 2, `${child?.cpuTicks} ticks`);
+  let nowMs = 0;
+  const meter = createPidMeter(() => nowMs);
+  const percent = async (...members: readonly Member[]): Promise<number> => {
+    nowMs += 100;
+    return (await meter.sample(new Map([['shell', members]]), null)).get('shell')?.cpuPercent ?? -1;
+  };
+  assert.equal(await percent(looked(), child), 0);
+  process.kill(pid, 'SIGKILL');
+  while (processStat(pid)?.state !== 'Z') await nextTurn();
+  assert.ok((await percent(looked())) < child.cpuTicks * 10);
+  assert.ok((await percent(looked())) < child.cpuTicks * 10);
+  shell.stdin.write('\n');
+  await heard(/(waited)/);
+  const parent = looked();
+  assert.ok(parent.reapedTicks >= child.cpuTicks);
+  assert.ok((await percent(parent)) < child.cpuTicks * 10);
 });
 
 test('PidMeter.sample() keeps the figures of a process that has not moved since', async (t) => {

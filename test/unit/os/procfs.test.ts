@@ -25,6 +25,7 @@ test('parseStat() reads past a name that looks like the rest of the line', () =>
     threads: 3,
     startTicks: 987654,
     cpuTicks: 11,
+    reapedTicks: 15,
     residentPages: 2,
   });
 });

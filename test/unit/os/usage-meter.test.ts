@@ -9,7 +9,15 @@ import type { Measurable, Member, Meter, Usage } from '../../../src/os/ports.ts'
 import { createMeter } from '../../../src/os/usage-meter.ts';
 import { temporaryDirectory } from '../../support/child.ts';
 
-const MEMBER: Member = { pid: 7, startTicks: 1, cpuTicks: 0, residentPages: 0, threads: 1 };
+const MEMBER: Member = {
+  pid: 7,
+  startTicks: 1,
+  parentPid: 1,
+  cpuTicks: 0,
+  reapedTicks: 0,
+  residentPages: 0,
+  threads: 1,
+};
 const SUM = { cpuPercent: 42, memoryBytes: 1000, tasks: 1 };
 
 interface Bench {
