@@ -6,7 +6,6 @@ import type { Unit } from '../core/fleet.ts';
 import { operate } from '../core/operate.ts';
 import type { Verb } from '../core/operate.ts';
 import { publicState } from '../core/view.ts';
-import type { FenceKind } from '../model/process.ts';
 import { followLog } from '../logs/follow.ts';
 import { readLog } from '../logs/read.ts';
 import { processFacts } from '../os/process-nodes.ts';
@@ -47,6 +46,7 @@ import {
   timestamp,
   unitStatus,
 } from './documents.ts';
+import type { Now } from './documents.ts';
 import type { Effects } from './effects.ts';
 import type { EventHub } from './event-hub.ts';
 import { goalOf } from './goals.ts';
@@ -98,9 +98,7 @@ export class Answers implements Control {
   status(): StatusDocument {
     const { paths, version, clock, replaceFailure } = this.#parts;
     const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
-    const units = [...this.#parts.supervisor.fleet.units.values()].map((unit) =>
-      unitStatus(unit, now, usageOf(this.#parts.sampler, unit), this.#fenceOf(unit)),
-    );
+    const units = [...this.#parts.supervisor.fleet.units.values()].map((unit) => this.#statusOf(unit, now));
     return {
       apiVersion: API_VERSION,
       daemon: {
@@ -132,7 +130,7 @@ export class Answers implements Control {
     const stats = this.#parts.outputs.stats(name);
     const document: UnitDocument = {
       apiVersion: API_VERSION,
-      unit: unitStatus(unit, now, usageOf(this.#parts.sampler, unit), this.#fenceOf(unit)),
+      unit: this.#statusOf(unit, now),
       file: this.#parts.reloader.fileOf(name) ?? join(paths.units, `${name}.yaml`),
       effective: effectiveUnit(unit.spec),
       processes: processFacts(this.#parts.effects.members(name)),
@@ -295,8 +293,14 @@ export class Answers implements Control {
     return goalOf(verb, unit, supervisor.fleet.units.get(name));
   }
 
-  #fenceOf({ spec }: Unit): FenceKind {
-    return this.#parts.effects.treeOf(spec.name).cgroup === undefined ? 'session' : 'cgroup';
+  #statusOf(unit: Unit, now: Now): UnitStatus {
+    const { effects, sampler } = this.#parts;
+    const { name } = unit.spec;
+    const { cgroup, invocationId } = effects.treeOf(name);
+    const fence = cgroup === undefined ? 'session' : 'cgroup';
+    const measured = sampler.of(name);
+    // Figures of an earlier activation say nothing of this one.
+    return unitStatus(unit, now, measured?.invocationId === invocationId ? measured.latest : null, fence);
   }
 
   #signal(unit: Unit, request: UnitRequest): Goal | { readonly error: ProblemDetails } {
@@ -329,14 +333,6 @@ export class Answers implements Control {
     }
     return { name, want: 'there', afterActivation: 0, isThere: false };
   }
-}
-
-/** Figures of an earlier run say nothing of this one. */
-function usageOf(sampler: Sampler, { spec, state }: Unit): UnitStatus['usage'] {
-  const latest = sampler.of(spec.name)?.latest;
-  if (latest === undefined || latest.at < timestamp(state.startedWall ?? 0)) return null;
-  const { cpuPercent, memoryBytes, tasks } = latest;
-  return { cpuPercent, memoryBytes, tasks };
 }
 
 /** It was failing before the reload. */

@@ -45,9 +45,14 @@ export function unitStatus(unit: Unit, now: Now, usage: UsageFigures | null, fen
       last === undefined
         ? null
         : { code: last.code, signal: last.signal, at: timestamp(last.atWall), cause: last.cause },
-    usage: isThere ? usage : null,
+    usage: isThere && usage !== null ? figuresIn(usage) : null,
     fence: isThere && spec.type !== 'target' ? fence : null,
   };
+}
+
+/** Without what else a sample says. */
+function figuresIn({ cpuPercent, memoryBytes, tasks }: UsageFigures): UsageFigures {
+  return { cpuPercent, memoryBytes, tasks };
 }
 
 export function historyEntry(exit: ExitRecord): HistoryEntry {

@@ -9,6 +9,8 @@ import { timestamp } from './documents.ts';
 const HISTORY_LENGTH = 60;
 
 export interface Measured {
+  /** The activation that the latest figures are of. */
+  readonly invocationId: string;
   /** Of the latest figures. */
   readonly sources: UsageSources;
   readonly latest: UsageSample;
@@ -21,6 +23,7 @@ export interface Measured {
 
 /** The same as it is kept: changed in place, since there is one for each unit at each sample. */
 interface Kept {
+  invocationId: string;
   sources: UsageSources;
   latest: UsageSample;
   peakMemoryBytes: number;
@@ -108,24 +111,26 @@ export class Sampler {
     const usages = await meter.sample(living, members);
     const at = timestamp(clock.wallMs());
     for (const [unit, usage] of usages) {
-      if (this.#isClosed || this.#forgotten.has(unit)) {
+      const tree = living.get(unit);
+      if (tree === undefined || this.#isClosed || this.#forgotten.has(unit)) {
         meter.forget(unit);
         continue;
       }
       const { cpuPercent, memoryBytes, tasks } = usage;
-      this.#keep(unit, { cpuPercent, memoryBytes, tasks, at }, usage);
+      this.#keep(unit, tree.invocationId, { cpuPercent, memoryBytes, tasks, at }, usage);
       onSample(unit, usage);
     }
     return usages.size;
   }
 
-  #keep(unit: string, sample: UsageSample, { memoryPeakBytes, sources }: Usage): void {
+  #keep(unit: string, invocationId: string, sample: UsageSample, { memoryPeakBytes, sources }: Usage): void {
     const kept = this.#measured.get(unit);
     const { cpuPercent: peakCpuPercent, tasks: peakTasks } = sample;
     const peakMemoryBytes = Math.max(sample.memoryBytes, memoryPeakBytes ?? 0);
     if (kept === undefined) {
       const samples = [sample];
       this.#measured.set(unit, {
+        invocationId,
         latest: sample,
         sources,
         peakMemoryBytes,
@@ -135,6 +140,7 @@ export class Sampler {
       });
       return;
     }
+    kept.invocationId = invocationId;
     kept.latest = sample;
     kept.sources = sources;
     kept.peakMemoryBytes = Math.max(kept.peakMemoryBytes, peakMemoryBytes);

@@ -26,11 +26,15 @@ import type {
   UnitRequest,
   UnitVerb,
 } from '../../src/wire/v1.ts';
+import type { Usage } from '../../src/os/ports.ts';
 import { createReadiness } from '../../src/os/readiness.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { dedent } from '../support/dedent.ts';
 import { createRig } from './rig.ts';
 import type { Rig } from './rig.ts';
+
+/** From a word to the sampler until it measures. */
+export const MEASURED_MS = 5_000;
 
 class CountingDirectory extends UnitDirectory {
   loads = 0;
@@ -59,6 +63,8 @@ export interface ControlRig extends Rig {
   readonly directory: CountingDirectory;
   readonly reloader: Reloader;
   readonly store: Store;
+  /** Measures when it is woken. */
+  readonly sampler: Sampler;
   readonly paths: { readonly units: string; readonly state: string };
   readonly troubles: readonly string[];
   /** Writes units.d/NAME.yaml; `sh` of the text stands for a command. */
@@ -118,16 +124,31 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     onProblem: ignore,
     onTrouble: ignore,
   });
+  const sources = { cpu: 'pidusage', memory: 'pidusage', tasks: 'pidusage' } as const;
   const sampler = new Sampler({
     clock,
     meter: {
-      sources: { cpu: 'pidusage', memory: 'pidusage', tasks: 'pidusage' },
-      sample: async () => await Promise.resolve(new Map()),
+      sources,
+      sample: async (trees, membersOf) => {
+        const usages = new Map<string, Usage>();
+        for (const key of trees.keys()) {
+          const tasks = membersOf(key).length;
+          if (tasks === 0) continue;
+          usages.set(key, {
+            cpuPercent: 1,
+            memoryBytes: 4096 * tasks,
+            tasks,
+            memoryPeakBytes: null,
+            sources,
+          });
+        }
+        return await Promise.resolve(usages);
+      },
       forget: ignore,
     },
-    intervalMs: null,
-    trees: () => new Map(),
-    members: () => [],
+    intervalMs: MEASURED_MS,
+    trees: () => new Map([...supervisor.fleet.units.keys()].map((name) => [name, effects.treeOf(name)])),
+    members: (name) => effects.members(name),
     onSample: ignore,
     onTrouble: ignore,
   });
@@ -188,6 +209,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     directory,
     reloader,
     store,
+    sampler,
     paths,
     troubles,
     write: (name, yaml) => writeFileSync(join(paths.units, `${name}.yaml`), dedent(yaml)),

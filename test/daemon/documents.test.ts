@@ -8,7 +8,7 @@ import { API_VERSION } from '../../src/wire/v1.ts';
 import type { UnitStatus } from '../../src/wire/v1.ts';
 import { schemaComplaints } from '../support/wire-schemas.ts';
 import { command, unitSpec } from '../unit/core/unit-spec.ts';
-import { createControlRig } from './control-rig.ts';
+import { createControlRig, MEASURED_MS, valueOf } from './control-rig.ts';
 import { FAILURE, SUCCESS, createRig } from './rig.ts';
 import type { Rig } from './rig.ts';
 
@@ -122,6 +122,32 @@ test('status: units by name, whole document fits the schema', async (t) => {
     ['db', 'web'],
   );
   assert.deepEqual(schemaComplaints('status', document), []);
+});
+
+test('status: usage is of this activation, whatever the wall clock was set to, and null until that was measured', async (t) => {
+  const rig = createControlRig(t);
+  rig.write('web', 'command: /bin/web\n');
+  await rig.boot();
+  const tasks = (): number | undefined => rig.control.status().units[0]?.usage?.tasks;
+  const measure = async (): Promise<void> => {
+    rig.sampler.wake();
+    rig.clock.advance(MEASURED_MS);
+    await rig.rest();
+  };
+  assert.equal(tasks(), undefined);
+  await measure();
+  assert.equal(tasks(), 1);
+  rig.clock.setWall(rig.clock.wallMs() - 3_600_000);
+  await measure();
+  assert.equal(tasks(), 1);
+  assert.equal(valueOf(await rig.control.unit('web')).unit.usage?.tasks, 1);
+  rig.operate('web', 'restart');
+  await rig.rest();
+  assert.equal(rig.spawns('web'), 2);
+  assert.equal(tasks(), undefined);
+  await measure();
+  assert.equal(tasks(), 1);
+  rig.sampler.close();
 });
 
 test('graphDocument, dependenciesOf, dependentsOf: both directions, and the schema', async () => {

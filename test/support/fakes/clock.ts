@@ -9,6 +9,8 @@ interface Armed {
 export interface FakeClock extends Clock {
   /** Moves both times on; timers armed on the way fire too when they fall due on the way. */
   advance(ms: number): void;
+  /** Sets the wall clock alone, forth or back. */
+  setWall(ms: number): void;
   /** When the next timer is due; null when none is armed. */
   readonly nextDueMs: number | null;
   readonly armedCount: number;
@@ -16,6 +18,8 @@ export interface FakeClock extends Clock {
 
 export function createFakeClock(startMs = 1_000_000, wallStartMs = Date.UTC(2026, 0, 1)): FakeClock {
   let nowMs = startMs;
+  /** The wall clock's, when the other one says 0. */
+  let wallZeroMs = wallStartMs - startMs;
   const timers = new Set<Armed>();
 
   const nextDue = (): Armed | null => {
@@ -43,9 +47,12 @@ export function createFakeClock(startMs = 1_000_000, wallStartMs = Date.UTC(2026
 
   return {
     monotonicMs: () => nowMs,
-    wallMs: () => wallStartMs + (nowMs - startMs),
+    wallMs: () => wallZeroMs + nowMs,
     arm,
     advance,
+    setWall: (ms) => {
+      wallZeroMs = ms - nowMs;
+    },
     get nextDueMs() {
       return nextDue()?.atMs ?? null;
     },
