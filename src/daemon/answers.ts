@@ -2,6 +2,7 @@
 // what comes of them. It owns nothing.
 import { join } from 'node:path';
 import { effectiveUnit } from '../config/effective.ts';
+import { needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
 import { operate } from '../core/operate.ts';
 import type { Verb } from '../core/operate.ts';
@@ -300,7 +301,9 @@ export class Answers implements Control {
     const fence = cgroup === undefined ? 'session' : 'cgroup';
     const measured = sampler.of(name);
     // Figures of an earlier activation say nothing of this one.
-    return unitStatus(unit, now, measured?.invocationId === invocationId ? measured.latest : null, fence);
+    const usage = measured?.invocationId === invocationId ? measured.latest : null;
+    const isCompleted = unit.state.phase.at === 'completed' && needsStop(unit);
+    return unitStatus(unit, now, { fence, usage, isLeft: isCompleted && effects.members(name).length > 0 });
   }
 
   #signal(unit: Unit, request: UnitRequest): Goal | { readonly error: ProblemDetails } {

@@ -22,8 +22,15 @@ export function timestamp(wallMs: number): string {
   return new Date(wallMs).toISOString();
 }
 
-/** `fence`: what holds the processes that it has, if it has any. */
-export function unitStatus(unit: Unit, now: Now, usage: UsageFigures | null, fence: FenceKind): UnitStatus {
+/** Of the processes of a unit, if it has any. */
+export interface Held {
+  readonly fence: FenceKind;
+  readonly usage: UsageFigures | null;
+  /** It is a oneshot that has completed, and something of it lives. */
+  readonly isLeft: boolean;
+}
+
+export function unitStatus(unit: Unit, now: Now, { fence, usage, isLeft }: Held): UnitStatus {
   const { spec, state, verdict } = unit;
   const { phase } = state;
   const last = state.history.at(-1);
@@ -45,8 +52,8 @@ export function unitStatus(unit: Unit, now: Now, usage: UsageFigures | null, fen
       last === undefined
         ? null
         : { code: last.code, signal: last.signal, at: timestamp(last.atWall), cause: last.cause },
-    usage: isThere && usage !== null ? figuresIn(usage) : null,
-    fence: isThere && spec.type !== 'target' ? fence : null,
+    usage: (isThere || isLeft) && usage !== null ? figuresIn(usage) : null,
+    fence: (isThere || isLeft) && spec.type !== 'target' ? fence : null,
   };
 }
 

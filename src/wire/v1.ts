@@ -42,7 +42,7 @@ export interface UnitStatus {
   readonly lastExit: LastExit | null;
   /** null until it was measured, and while nothing runs. */
   readonly usage: UsageFigures | null;
-  /** What holds its processes together; null for a unit at rest, and for a target. */
+  /** What holds its processes together; null for a target, and at rest, but for a oneshot of which something runs on. */
   readonly fence: FenceKind | null;
 }
 

@@ -17,7 +17,8 @@ const USAGE = { cpuPercent: 1.5, memoryBytes: 4096, tasks: 2 };
 function statusOf(rig: Rig, name: string): UnitStatus {
   const unit = rig.supervisor.fleet.units.get(name);
   assert.ok(unit);
-  return unitStatus(unit, { nowMs: rig.clock.monotonicMs(), wallMs: rig.clock.wallMs() }, USAGE, 'session');
+  const now = { nowMs: rig.clock.monotonicMs(), wallMs: rig.clock.wallMs() };
+  return unitStatus(unit, now, { fence: 'session', usage: USAGE, isLeft: false });
 }
 
 function complaintsAbout(unit: UnitStatus): readonly string[] {
@@ -147,6 +148,29 @@ test('status: usage is of this activation, whatever the wall clock was set to, a
   assert.equal(tasks(), undefined);
   await measure();
   assert.equal(tasks(), 1);
+  rig.sampler.close();
+});
+
+test('status: a oneshot that has completed has usage and a fence while something of it runs', async (t) => {
+  const rig = createControlRig(t);
+  rig.processes.define('/bin/job', { children: 1 });
+  rig.write('job', 'command: /bin/job\ntype: oneshot\n');
+  await rig.boot();
+  rig.exit('job', SUCCESS);
+  rig.sampler.wake();
+  rig.clock.advance(MEASURED_MS);
+  await rig.rest();
+  const look = (): unknown => {
+    const document = rig.control.status();
+    assert.deepEqual(schemaComplaints('status', document), []);
+    return document.units.map(({ state, fence, usage }) => [state, fence, usage?.tasks]);
+  };
+  assert.deepEqual(look(), [['completed', 'session', 1]]);
+  const [orphan] = rig.effects.members('job');
+  assert.ok(orphan);
+  rig.processes.signal(orphan, 'SIGKILL');
+  await rig.rest();
+  assert.deepEqual(look(), [['completed', null, undefined]]);
   rig.sampler.close();
 });
 
