@@ -235,8 +235,8 @@ export class Answers implements Control {
     if (unknown !== undefined) return unknownUnit(unknown);
     if (query.after !== null) for (const line of this.#parts.hub.since(query.after, query)) listener(line);
     if (query.snapshot && (query.types.length === 0 || query.types.includes('state'))) {
-      const names =
-        query.units.length > 0 ? query.units : [...this.#parts.supervisor.fleet.units.keys()].sort();
+      const { units } = this.#parts.supervisor.fleet;
+      const names = query.units.length > 0 ? new Set(query.units) : [...units.keys()].sort();
       for (const unit of names) {
         const look = this.#parts.supervisor.look(unit);
         if (look !== null) listener(this.#parts.hub.numbered(stateEvent(unit, null, look)));

@@ -37,7 +37,7 @@ export interface LogQuery {
 }
 
 export interface EventQuery {
-  /** Empty: all units. */
+  /** Empty: all units, and what is of none. */
   readonly units: readonly string[];
   /** Empty: all types. */
   readonly types: readonly EventLine['type'][];

@@ -115,6 +115,6 @@ export class EventHub {
 function concerns({ units, types }: EventQuery, line: EventLine): boolean {
   // Whoever listens has to know from where to go on listening.
   if (line.type === 'daemon' && line.phase === 'replacing') return true;
-  if ('unit' in line && units.length > 0 && !units.includes(line.unit)) return false;
+  if (units.length > 0 && !('unit' in line && units.includes(line.unit))) return false;
   return types.length === 0 || types.includes(line.type);
 }

@@ -38,8 +38,9 @@ test('publish: an empty query gets everything, in order, numbered from 1', () =>
   assert.deepEqual(seenBy(ALL), ['1 state', '2 removed', '3 daemon', '4 log']);
 });
 
-test('publish: units filters what is about a unit, and keeps what is about the daemon', () => {
-  assert.deepEqual(seenBy({ ...ALL, units: ['db'] }), ['2 removed', '3 daemon']);
+test('publish: units filters all, also what is about the daemon', () => {
+  assert.deepEqual(seenBy({ ...ALL, units: ['db'] }), ['2 removed']);
+  assert.deepEqual(seenBy({ ...ALL, units: ['web', 'db'], types: ['daemon', 'log'] }), ['4 log']);
 });
 
 test('publish: types filters all', () => {
@@ -128,6 +129,20 @@ test('events snapshot: only where events of state are asked for', async (t) => {
   };
   assert.deepEqual(opening(['exit']), []);
   assert.deepEqual(opening(['exit', 'state']), ['state']);
+});
+
+test('events snapshot: a unit that is named twice has one line', async (t) => {
+  const rig = createControlRig(t);
+  rig.write('web', 'command: /bin/web\n');
+  rig.write('db', 'command: /bin/db\n');
+  await rig.boot();
+  const lines: EventLine[] = [];
+  const query = { ...ALL, snapshot: true, units: ['web', 'db', 'web'] };
+  valueOf(rig.control.events(query, (line) => lines.push(line))).close();
+  assert.deepEqual(
+    lines.map((line) => line.type === 'state' && line.unit),
+    ['web', 'db'],
+  );
 });
 
 test('events: a unit that is not there is refused', async (t) => {

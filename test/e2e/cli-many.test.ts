@@ -78,9 +78,10 @@ test('unitd wait and events take more names than a request line does, and pass o
   assert.deepEqual([wait.code, wait.stderr], [0, '']);
   const [first = ''] = names;
   const options = names.flatMap((name) => ['--unit', name]);
-  const events = followed('events', ...options, '--type', 'state');
+  const events = followed('events', ...options, '--type', 'state,daemon');
   while (control.openSubscriptions() === 0) await new Promise((resolve) => setImmediate(resolve));
   control.move('other', { state: 'stopped' });
+  control.emit({ type: 'daemon', phase: 'ready' });
   control.move(first, { state: 'stopped' });
   await events.line(first);
   assert.equal(events.lines.length, 1);

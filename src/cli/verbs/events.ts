@@ -45,7 +45,7 @@ export async function runEvents(context: Context): Promise<ExitCode> {
       `/v1/events?${query.toString()}${ofUnits}`,
       (event) => {
         if (event.type === 'daemon' && event.phase === 'replacing') replacedAfter = event.seq;
-        if (ofUnits === '' && names.length > 0 && 'unit' in event && !names.includes(event.unit)) return;
+        if (ofUnits === '' && names.length > 0 && !isFor(names, event)) return;
         context.print(`${asJson ? JSON.stringify(event) : eventText(event, out)}\n`);
       },
       new AbortController().signal,
@@ -57,4 +57,10 @@ export async function runEvents(context: Context): Promise<ExitCode> {
     return failed(context, { exitCode: EXIT.unreachable, message, hints: [], details: null });
   }
   return failed(context, connectionFailure(context.paths.socket, 'ECONNRESET'));
+}
+
+/** As the daemon judges where it is told the names. */
+function isFor(names: readonly string[], event: EventLine): boolean {
+  if ('unit' in event) return names.includes(event.unit);
+  return event.type === 'lost' || (event.type === 'daemon' && event.phase === 'replacing');
 }
