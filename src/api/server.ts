@@ -14,7 +14,7 @@ import type { ApiContext } from './exchange.ts';
 import { replyTo } from './routes.ts';
 import { listeningSocket } from './socket-file.ts';
 import type { ListenFailure } from './socket-file.ts';
-import { bodyTooLarge, rawResponse, receivedBody, sendReply } from './transfer.ts';
+import { rawResponse, receivedBody, sendReply } from './transfer.ts';
 
 export interface ListenOptions {
   /** In a directory that nobody else may enter. */
@@ -66,7 +66,7 @@ export type ListenResult =
 /** The caller owns the server and must close it. */
 export async function listen(options: ListenOptions): Promise<ListenResult> {
   const limits = { ...LIMITS, ...options.limits };
-  const clients = connections(limits.maxConnections);
+  const clients = connections(limits.maxConnections, turnAway);
   const context: ApiContext = {
     control: options.control,
     onBug: options.onBug,
@@ -94,8 +94,7 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
     if (!clients.admit(socket)) turnAway(socket, busy(limits.maxConnections));
   });
   server.on('clientError', (error, socket) => {
-    if (socket instanceof Socket && socket.writable && !clients.isServing(socket))
-      turnAway(socket, malformed(error));
+    if (socket instanceof Socket) clients.refuse(socket, malformed(error));
     else socket.destroy();
   });
 
@@ -136,10 +135,13 @@ async function serve(
   response.on('error', () => {});
   response.once('close', () => exchange.end(response.writableFinished));
   try {
-    const body = request.method === 'POST' ? await receivedBody(request) : new Uint8Array();
-    if (body === null) {
+    const body =
+      request.method === 'POST'
+        ? await Promise.race([receivedBody(request), exchange.refused(() => request.complete)])
+        : new Uint8Array();
+    if (!(body instanceof Uint8Array)) {
       response.setHeader('Connection', 'close');
-      return await sendReply(response, problemReply(bodyTooLarge()));
+      return await sendReply(response, problemReply(body));
     }
     const reply = await replyTo(
       {

@@ -14,21 +14,21 @@ export const BODY_BYTES = 64 * 1024;
 const DISCARDED_BYTES = 1024 * 1024;
 const BATCH_CHARACTERS = 64 * 1024;
 
-/** null when the body is too large. Rejects when the client goes away in the middle. */
-export async function receivedBody(request: IncomingMessage): Promise<Uint8Array | null> {
+/** Or why there is none: it is too large. Rejects when the client goes away in the middle. */
+export async function receivedBody(request: IncomingMessage): Promise<Uint8Array | ProblemDetails> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  if (Number(request.headers['content-length'] ?? 0) > DISCARDED_BYTES) return null;
+  if (Number(request.headers['content-length'] ?? 0) > DISCARDED_BYTES) return bodyTooLarge();
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     if (!(chunk instanceof Uint8Array)) throw new TypeError('the body of a request came as text');
     bytes += chunk.length;
     if (bytes > DISCARDED_BYTES) break;
     if (bytes <= BODY_BYTES) chunks.push(chunk);
   }
-  return bytes <= BODY_BYTES ? Buffer.concat(chunks) : null;
+  return bytes <= BODY_BYTES ? Buffer.concat(chunks) : bodyTooLarge();
 }
 
-export function bodyTooLarge(): ProblemDetails {
+function bodyTooLarge(): ProblemDetails {
   const detail = `cannot read the body: larger than ${BODY_BYTES} bytes, expected at most that`;
   return refusal(413, 'body-too-large', 'Body too large', detail);
 }

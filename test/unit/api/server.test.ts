@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { Agent, get } from 'node:http';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fakeControl } from '../../support/fake-control.ts';
 import { sampleUnit } from '../../support/sample-documents.ts';
 import { fetched, rawClient, served } from './wire-tap.ts';
@@ -63,6 +64,70 @@ test('listen: bytes that are no HTTP get 400 and the door; the server goes on', 
   assert.deepEqual(bugs, []);
 });
 
+test('listen: a body that is no HTTP gets 400, once, and does nothing; also one that ends too early', async (t) => {
+  const { path, control, bugs } = await served(t);
+  const head = 'POST /v1/units/web/stop HTTP/1.1\r\n';
+  for (const [body, isEnded] of [
+    ['Transfer-Encoding: chunked\r\n\r\nzz\r\n', false],
+    ['Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\nzz\r\n', false],
+    ['Content-Length: 20\r\n\r\n{"wait"', true],
+  ] as const) {
+    const client = await rawClient(t, path);
+    if (isEnded) client.socket.end(head + body);
+    else client.socket.write(head + body);
+    const text = await client.closed;
+    assert.match(text, /^HTTP\/1\.1 400 .*malformed-request/s, body);
+    assert.equal(text.match(/^HTTP\/1\.1 /gm)?.length, 1);
+  }
+  assert.deepEqual(control.calls, []);
+  assert.deepEqual(bugs, []);
+});
+
+test('listen: what is no request costs those before it on the connection no answer', async (t) => {
+  const { path, control } = await served(t, { requestTimeoutMs: 200 });
+  const stop = 'POST /v1/units/db/stop HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}';
+  for (const [requests, statuses, code] of [
+    [`${STATUS}GARBAGE\r\n\r\n`, ['200', '400'], 'malformed-request'],
+    [`${STATUS}${stop}GARBAGE\r\n\r\n`, ['200', '200', '400'], 'malformed-request'],
+    [`${stop}GET /v1/st`, ['200', '408'], 'request-timeout'],
+    [`${STATUS}${stop.slice(0, -1)}`, ['200', '408'], 'request-timeout'],
+    [
+      `${stop}POST /v1/reload HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+      ['200', '400'],
+      'malformed-request',
+    ],
+  ] as const) {
+    const client = await rawClient(t, path);
+    client.socket.write(requests);
+    const text = await client.closed;
+    assert.deepEqual(
+      [...text.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => status),
+      statuses,
+      requests,
+    );
+    assert.ok(text.includes(code), requests);
+  }
+  assert.equal(control.calls.filter(({ method }) => method === 'reload').length, 0);
+});
+
+test('listen: a wait and a stream go on before half a request and garbage, and end when the client goes', async (t) => {
+  const { path, control } = await served(t, { requestTimeoutMs: 200 });
+  for (const behind of ['GET /v1/st', 'GARBAGE\r\n\r\n']) {
+    const [client, late] = [await rawClient(t, path), await rawClient(t, path)];
+    client.socket.write(`GET /v1/events HTTP/1.1\r\n\r\n${behind}`);
+    await client.until(/\r\n\r\n/);
+    // Dropped at the end of the time, which is the stream's too.
+    late.socket.write('GET /');
+    await late.closed;
+    client.socket.write('MORE\r\n\r\n');
+    control.emit({ type: 'daemon', phase: 'ready' });
+    await client.until(/"phase":"ready"/);
+    assert.equal(control.openSubscriptions(), 1);
+    client.socket.destroy();
+    while (control.openSubscriptions() > 0) await nextTurn();
+  }
+});
+
 test('listen: a head over 16 KiB gets 431', async (t) => {
   const { path } = await served(t);
   const client = await rawClient(t, path);
@@ -70,16 +135,20 @@ test('listen: a head over 16 KiB gets 431', async (t) => {
   assert.match(await client.closed, /^HTTP\/1\.1 431 .*head-too-large/s);
 });
 
-test('listen: half a head, half a body and silence are dropped after the time for a request', async (t) => {
+test('listen: half a head, half a body and silence get 408 after the time for a request', async (t) => {
   const { path, bugs, control } = await served(t, { requestTimeoutMs: 200 });
   for (const half of ['', 'GET /v1/sta', 'GET /v1/status HTTP/1.1\r\nX: ']) {
     const client = await rawClient(t, path);
     client.socket.write(half);
     assert.match(await client.closed, /^HTTP\/1\.1 408 .*request-timeout/s, JSON.stringify(half));
   }
-  const client = await rawClient(t, path);
-  client.socket.write('POST /v1/units/web/stop HTTP/1.1\r\nContent-Length: 100\r\n\r\n{"wait":');
-  assert.equal(await client.closed, '');
+  for (const half of ['Content-Length: 100\r\n\r\n{"wait":', 'Transfer-Encoding: chunked\r\n\r\n2\r\n{']) {
+    const client = await rawClient(t, path);
+    client.socket.write(`POST /v1/units/web/stop HTTP/1.1\r\n${half}`);
+    const text = await client.closed;
+    assert.match(text, /^HTTP\/1\.1 408 .*request-timeout/s, half);
+    assert.equal(text.match(/^HTTP\/1\.1 /gm)?.length, 1);
+  }
   assert.deepEqual(control.calls, []);
   assert.deepEqual(bugs, []);
 });
