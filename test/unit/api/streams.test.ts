@@ -109,6 +109,23 @@ test('hangup: it reaches an operation that waits, as a document and as lines', a
   await turnUntil(() => hungUp === 2);
 });
 
+test('hangup: a client that shuts down its side alone has gone away, and is told nothing', async (t) => {
+  let [begun, hungUp] = [false, false];
+  const control = fakeControl({
+    operate: (_name, _verb, _request, _progress, hangup) => {
+      begun = true;
+      return new Promise(() => hangup.addEventListener('abort', () => (hungUp = true)));
+    },
+  });
+  const { path } = await served(t, {}, control);
+  const client = await rawClient(t, path);
+  client.socket.write('POST /v1/units/web/start HTTP/1.1\r\nContent-Length: 0\r\n\r\n');
+  await turnUntil(() => begun);
+  client.socket.end();
+  await turnUntil(() => hungUp);
+  assert.equal(await client.closed, '');
+});
+
 test('hangup: it does not fire while the client stays', async (t) => {
   const signals: AbortSignal[] = [];
   let answer = (): void => {};
