@@ -35,6 +35,12 @@ export function isKeptDown(fleet: Fleet, unit: Unit): boolean {
   return downReason(fleet, unit)?.cycle === false;
 }
 
+/** Once it is down nothing keeps it there: it is wanted up, and whatever says down is for the moment of a restart only. */
+export function comesBack(fleet: Fleet, unit: Unit): boolean {
+  if (wantedOf(fleet, unit) === 'down') return false;
+  return downReason(fleet, { ...unit, cycle: null })?.cycle !== false;
+}
+
 export function downReason(fleet: Fleet, unit: Unit): DownReason | null {
   const own = ownDownReason(fleet, unit);
   if (own !== null) return own;

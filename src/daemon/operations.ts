@@ -1,5 +1,7 @@
 // Waits until the units that somebody moved are where they were asked to be, or will not get there by themselves.
-// Decides nothing about units; it only reads the fleet whenever that has settled.
+// Decides nothing about units; it only reads the fleet whenever that has settled. A unit that was to go down and is
+// wanted up again before it is there will not be seen down: whoever waits for that has failed.
+import { comesBack } from '../core/down-reason.ts';
 import { isUp, needsStop } from '../core/fleet.ts';
 import type { Fleet, Unit } from '../core/fleet.ts';
 import { each } from '../core/steps.ts';
@@ -127,7 +129,7 @@ export class Operations {
     for (const name of names) {
       const goal = operation.open.get(name);
       if (goal === undefined) continue;
-      const outcome = outcomeOf(goal, this.#fleet().units.get(name));
+      const outcome = this.#outcomeOf(goal);
       if (outcome === 'pending') continue;
       operation.open.delete(name);
       // How it stands at the end is all that is to be told of one that was asked for nothing: of thousands, row by row.
@@ -141,18 +143,24 @@ export class Operations {
     const { name } = goal;
     if (unit === undefined)
       return { name, state: 'stopped', ready: false, outcome, reason: 'its file was removed' };
-    return { name, state: publicState(unit), ready: isUp(unit), outcome, reason: reasonOf(unit) };
+    const isOverruled = goal.want === 'down' && outcome === 'failed' && !isDown(unit);
+    const reason = isOverruled ? 'wanted up again before it was down' : reasonOf(unit);
+    return { name, state: publicState(unit), ready: isUp(unit), outcome, reason };
+  }
+
+  #outcomeOf(goal: Goal): MovedUnit['outcome'] {
+    const unit = this.#fleet().units.get(goal.name);
+    if (goal.want === 'there') return good(goal);
+    if (goal.want === 'up') return unit === undefined || unit.removed ? 'failed' : outcomeOfStart(goal, unit);
+    if (unit === undefined) return good(goal);
+    // It may go down and come up in one slice, unseen.
+    if (!isDown(unit)) return comesBack(this.#fleet(), unit) ? 'failed' : 'pending';
+    return unit.state.phase.at === 'failed' ? 'failed' : good(goal);
   }
 }
 
-function outcomeOf(goal: Goal, unit: Unit | undefined): MovedUnit['outcome'] {
-  if (goal.want === 'there') return good(goal);
-  if (goal.want === 'down') {
-    if (unit === undefined) return good(goal);
-    if (needsStop(unit) || unit.state.phase.at === 'backoff') return 'pending';
-    return unit.state.phase.at === 'failed' ? 'failed' : good(goal);
-  }
-  return unit === undefined || unit.removed ? 'failed' : outcomeOfStart(goal, unit);
+function isDown(unit: Unit): boolean {
+  return !needsStop(unit) && unit.state.phase.at !== 'backoff';
 }
 
 function good({ isThere }: Goal): 'done' | 'unchanged' {

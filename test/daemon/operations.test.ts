@@ -7,6 +7,7 @@ import { unitSpec } from '../unit/core/unit-spec.ts';
 import { createRig, FAILURE, SUCCESS } from './rig.ts';
 import type { Rig } from './rig.ts';
 import { createControlRig, refusalOf, valueOf } from './control-rig.ts';
+import type { Asked } from './control-rig.ts';
 
 const WEB = 'command: /bin/web\n';
 
@@ -40,6 +41,74 @@ test('stop: done only when every process has gone; unchanged when it is stopped 
 
   const [again] = await rig.ask('web', 'stop').rows();
   assert.equal(again?.outcome, 'unchanged');
+});
+
+for (const verb of ['start', 'release', 'restart'] as const) {
+  test(`stop: fails when a ${verb} wants the unit up again before it is down, and says so`, async (t) => {
+    const rig = createControlRig(t);
+    rig.processes.define('/bin/web', { ignores: ['SIGTERM'] });
+    rig.write('web', WEB);
+    await rig.boot();
+    const stop = rig.ask('web', 'stop');
+    await stop.taken();
+    const back = rig.ask('web', verb);
+    await back.taken();
+    rig.clock.advance(10_000);
+    const [row] = await back.rows();
+    assert.deepEqual([row?.outcome, row?.state], ['done', 'running']);
+    const document = valueOf(await stop.answer());
+    assert.equal(document.ok, false);
+    const [stopped] = document.units;
+    assert.deepEqual([stopped?.outcome, stopped?.reason], ['failed', 'wanted up again before it was down']);
+  });
+}
+
+test('stop: fails when a start overrules it before anything was decided', async (t) => {
+  const rig = createControlRig(t);
+  rig.write('web', WEB);
+  await rig.boot();
+  const words = ['stop', 'start'] as const;
+  const asked: Asked[] = [];
+  rig.supervisor.change(() => {
+    for (const verb of words) asked.push(rig.ask('web', verb));
+  });
+  const outcomes: (string | undefined)[] = [];
+  for (const one of asked) outcomes.push((await one.rows())[0]?.outcome);
+  assert.deepEqual(outcomes, ['failed', 'unchanged']);
+});
+
+test('reload: fails when a unit whose file it found gone is back before it is down', async (t) => {
+  const rig = createControlRig(t);
+  rig.processes.define('/bin/web', { ignores: ['SIGTERM'] });
+  rig.write('web', WEB);
+  await rig.boot();
+  rig.remove('web');
+  const removal = rig.reload();
+  await removal.taken();
+  rig.write('web', WEB);
+  const back = rig.reload();
+  await back.taken();
+  rig.clock.advance(10_000);
+  const [row] = await back.rows();
+  assert.deepEqual([row?.outcome, row?.state], ['done', 'running']);
+  const [removed] = await removal.rows();
+  assert.deepEqual([removed?.outcome, removed?.reason], ['failed', 'wanted up again before it was down']);
+});
+
+test('reload: a unit that a conflict stops is done once it is down, though its file wants it up', async (t) => {
+  const rig = createControlRig(t);
+  rig.processes.define('/bin/web', { ignores: ['SIGTERM'] });
+  rig.write('web', WEB);
+  rig.write('night', 'enabled: false\ncommand: /bin/night\n');
+  await rig.boot();
+  await rig.ask('night', 'start').rows();
+  rig.write('web', `conflicts: [night]\n${WEB}`);
+  const reload = rig.reload();
+  await reload.taken();
+  assert.equal(reload.isAnswered(), false);
+  rig.clock.advance(10_000);
+  const [row] = await reload.rows();
+  assert.deepEqual([row?.outcome, row?.reason], ['done', 'conflicts with "night"']);
 });
 
 test('restart: done with another process', async (t) => {

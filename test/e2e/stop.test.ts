@@ -204,6 +204,29 @@ test('a stop is safe to repeat, and two at once both answer', async (t) => {
   assert.equal(channel.said.filter(({ word }) => word === 'stopping').length, 1);
 });
 
+test('a stop that a start overrules before the unit is down ends, fails and says so', async (t) => {
+  const channel = openChannel(t);
+  const gate = openGate(t);
+  const unitd = await startUnitd(t, {
+    'web.yaml': `command: ${child.stopSlowly} ${channel.path} ${gate.path}\nstop: { timeout: 1h }`,
+  });
+  await channel.next('up');
+  await unitd.until({ web: 'running' });
+  const stop = unitd.cli('stop', 'web');
+  await channel.next('stopping');
+  const start = unitd.cli('start', 'web');
+  const { code, stdout, stderr } = await stop;
+  assert.equal(code, 1);
+  assert.match(`${stdout}${stderr}`, /wanted up again before it was down/);
+  gate.open();
+  assert.equal((await start).code, 0);
+  await channel.next('up', 1);
+  const last = unitd.cli('stop', 'web');
+  await channel.next('stopping', 1);
+  gate.open();
+  assert.equal((await last).code, 0);
+});
+
 test('a crash in the middle of forks: what is born as main dies is reached by the stop, however often', async (t) => {
   const channel = openChannel(t);
   const unitd = await startUnitd(t, {
