@@ -8,7 +8,7 @@
 // The cost of an event is that of the units that name, or are named by, those whose verdict it changes.
 import { claimOf, inheritedCycle, isKeptDown, wantedOf } from './down-reason.ts';
 import { amend, conflictsOf, isUp, needsStop } from './fleet.ts';
-import type { Activation, Fleet, Unit } from './fleet.ts';
+import type { Fleet, Unit } from './fleet.ts';
 import { step } from './machine.ts';
 import type { MachineEffect, MachineEvent } from './machine-state.ts';
 import type { Steps } from './steps.ts';
@@ -77,7 +77,7 @@ function ended(
   for (const name of spec[field]) {
     // A refusal takes no time: units that lack a requisite and name each other in onFailure would never be done.
     const isEcho = isRefusal && fleet.units.get(name)?.state.phase.at === 'failed';
-    if (!isEcho) bringUp(fleet, name, { by: spec.name, field, seq: 0 });
+    if (!isEcho) bringUp(fleet, name, spec.name, field);
   }
   const action = field === 'onFailure' ? spec.failureAction : spec.successAction;
   if (action === 'exit' && !fleet.shuttingDown) {
@@ -88,14 +88,19 @@ function ended(
   }
 }
 
-/** onFailure and onSuccess start their units anew each time, unless these are there already or held down. */
-function bringUp(fleet: Fleet, name: string, activation: Activation): void {
+/**
+ * onFailure and onSuccess start their units anew each time, unless these are there already or held down. It is a start
+ * like an operator's: it comes after all words and starts before it, and so wins a conflict with whoever these brought
+ * up, the unit that has ended for one.
+ */
+function bringUp(fleet: Fleet, name: string, by: string, field: 'onFailure' | 'onSuccess'): void {
   const unit = fleet.units.get(name);
   if (unit === undefined || unit.removed || unit.intent?.wanted === 'down') return;
   const { at } = unit.state.phase;
   if (at === 'running' || at === 'starting') return;
-  const cycle = at === 'completed' || at === 'failed' ? `started by "${activation.by}"` : unit.cycle;
-  amend(fleet, name, { activation, cycle });
+  const cycle = at === 'completed' || at === 'failed' ? `started by "${by}"` : unit.cycle;
+  fleet.seq += 1;
+  amend(fleet, name, { activation: { by, field, seq: fleet.seq }, cycle });
 }
 
 /**

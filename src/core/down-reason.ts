@@ -165,14 +165,14 @@ function unboundReason(fleet: Fleet, unit: Unit): DownReason | null {
   return null;
 }
 
-/** Of two conflicting units that are both wanted, the one that an operator's word brought up last. */
+/** Of two conflicting units that are both wanted, the one that was started last: by an operator's word, or by an end. */
 function beats(fleet: Fleet, other: Unit, unit: Unit): boolean {
   if (wantedOf(fleet, other) === 'down' || wantedOf(fleet, unit) === 'down') return false;
   const difference = claimOf(other) - claimOf(unit);
   return difference > 0 || (difference === 0 && other.spec.name < unit.spec.name);
 }
 
-/** The number of the operator's word that wants it up; 0 where none does. */
-export function claimOf(unit: Unit): number {
-  return unit.intent?.seq ?? unit.activation?.seq ?? 0;
+/** The number of the latest start that wants it up; 0 where none does. */
+export function claimOf({ intent, activation }: Unit): number {
+  return Math.max(intent?.seq ?? 0, activation?.seq ?? 0);
 }

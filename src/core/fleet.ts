@@ -22,7 +22,7 @@ export interface Activation {
     DependencyField,
     'requires' | 'wants' | 'bindsTo' | 'upholds' | 'onFailure' | 'onSuccess'
   >;
-  /** Of the operator's start that led here; 0 where none did. */
+  /** Of the operator's start, or of the end by onFailure or onSuccess, that led here; 0 where neither did. */
   readonly seq: number;
 }
 
@@ -62,7 +62,7 @@ export interface Fleet {
   /** Per unit, where among its predecessors and its successors the last look found one that is in its way. */
   readonly found: { readonly before: Map<string, number>; readonly after: Map<string, number> };
   shuttingDown: boolean;
-  /** Counts operators' words. */
+  /** Counts operators' words, and the starts that follow from ends. */
   seq: number;
   /** The highest run id of any unit that was forgotten: one that comes back under its name begins above it. */
   retiredRuns: number;

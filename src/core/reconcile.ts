@@ -16,9 +16,10 @@
 // Planning takes steps, on a fleet that nobody changes meanwhile: a snapshot, for a set so large that exits come in the
 // meantime. A plan is of the moment of its snapshot. commit() takes it in later, in one go, and whatever hangs on what
 // a unit does (whether there is something to restart, to clear, to stop) it reads from the fleet as it is then: an end
-// in between is a fact that stands, and that the plan finds. An operator's word in between could contradict the plan,
-// so the caller plans anew when one was said (`seq` tells). Between commit() and commitAlone() of a unit anything may
-// be said and happen: whoever is started meanwhile with what the old file says restarts if that takes a new process.
+// in between is a fact that stands, and that the plan finds. An operator's word in between, or an end that starts
+// another unit, could contradict the plan, so the caller plans anew when there was one (`seq` tells). Between commit()
+// and commitAlone() of a unit anything may be said and happen: whoever is started meanwhile with what the old file says
+// restarts if that takes a new process.
 import type { FieldChange, PlanAction, PlannedUnit } from '../model/plan.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { deliver, settlingVerdicts } from './converge.ts';

@@ -29,6 +29,27 @@ describe('converge: upholds', () => {
   });
 });
 
+describe('converge: onSuccess', () => {
+  test('starts its unit though that conflicts with the oneshot that completed, whatever their names', () => {
+    for (const [first, second] of [
+      ['a-setup', 'b-serve'],
+      ['setup', 'serve'],
+    ] as const) {
+      const on = settled(unitSpec(second, { ...OFF, conflicts: [first] }));
+      load(
+        on,
+        unitSpec(first, { type: 'oneshot', onSuccess: [second] }),
+        unitSpec(second, { ...OFF, conflicts: [first] }),
+      );
+      crash(on, first, 0);
+      assert.deepEqual(
+        [standing(on, first), standing(on, second)],
+        [`waiting: conflicts with "${second}"`, 'running'],
+      );
+    }
+  });
+});
+
 describe('converge: onFailure', () => {
   test('starts its unit each time anew', () => {
     const on = settled(
@@ -39,6 +60,92 @@ describe('converge: onFailure', () => {
     operate(on, 'web', 'start');
     crash(on, 'web');
     assert.equal(on.fleet.units.get('alert')?.state.activation, 2);
+  });
+  for (const [failing, rescuing] of [
+    ['app', 'rescue'],
+    ['zapp', 'rescue'],
+  ] as const) {
+    test(`starts its unit though that conflicts with the one that failed: ${failing}, ${rescuing}`, () => {
+      const on = settled(
+        unitSpec(failing, { ...ONCE, onFailure: [rescuing] }),
+        unitSpec(rescuing, { ...OFF, conflicts: [failing] }),
+      );
+      crash(on, failing);
+      assert.equal(standing(on, rescuing), 'running');
+      operate(on, rescuing, 'stop');
+      assert.equal(standing(on, failing), 'failed: exited with code 1');
+      operate(on, failing, 'start');
+      crash(on, failing);
+      assert.equal(standing(on, rescuing), 'stopped: stopped by the operator');
+      operate(on, rescuing, 'release');
+      operate(on, failing, 'start');
+      crash(on, failing);
+      assert.equal(standing(on, rescuing), 'running');
+    });
+  }
+  test('goes before the word that started the unit that failed', () => {
+    const on = settled(
+      unitSpec('f1', { ...OFF, conflicts: ['f2'] }),
+      unitSpec('f2', { ...OFF, ...ONCE, onFailure: ['f1'] }),
+    );
+    operate(on, 'f1', 'start');
+    operate(on, 'f2', 'start');
+    assert.equal(standing(on, 'f2'), 'running');
+    crash(on, 'f2');
+    assert.equal(standing(on, 'f1'), 'running');
+    operate(on, 'f2', 'start');
+    assert.deepEqual([standing(on, 'f1'), standing(on, 'f2')], ['stopped: not enabled', 'running']);
+  });
+  test('stops whom its unit conflicts with, and who needs that; they are back when it is stopped', () => {
+    const on = settled(
+      unitSpec('backup', { ...ONCE, onFailure: ['maintenance'] }),
+      unitSpec('maintenance', { ...OFF, requires: ['tools'] }),
+      unitSpec('tools', { ...OFF, conflicts: ['serve'] }),
+      unitSpec('serve'),
+      unitSpec('web', { requires: ['serve'] }),
+    );
+    crash(on, 'backup');
+    assert.deepEqual(
+      ['maintenance', 'tools', 'serve', 'web'].map((name) => standing(on, name)),
+      [
+        'running',
+        'running',
+        'waiting: conflicts with "tools"',
+        'waiting: requires "serve": conflicts with "tools"',
+      ],
+    );
+    operate(on, 'tools', 'stop');
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('goes before an earlier word for its own unit, which a later end had overruled', () => {
+    const on = settled(
+      unitSpec('job', { ...OFF, ...ONCE, onFailure: ['serve'] }),
+      unitSpec('serve', { ...OFF, ...ONCE, conflicts: ['rescue'], onFailure: ['rescue'] }),
+      unitSpec('rescue', OFF),
+    );
+    operate(on, 'rescue', 'start');
+    operate(on, 'job', 'start');
+    crash(on, 'job');
+    assert.deepEqual(
+      [standing(on, 'serve'), standing(on, 'rescue')],
+      ['running', 'waiting: conflicts with "serve"'],
+    );
+    crash(on, 'serve');
+    assert.equal(standing(on, 'rescue'), 'running');
+  });
+  test('a plan after it finds nothing to do', () => {
+    const units = [
+      unitSpec('app', { ...ONCE, onFailure: ['rescue'] }),
+      unitSpec('rescue', { ...OFF, conflicts: ['app'] }),
+    ];
+    const on = settled(...units);
+    crash(on, 'app');
+    assert.deepEqual(load(on, ...units), []);
+    assert.deepEqual(load(on, ...units.map((spec) => ({ ...spec, description: 'x' }))), [
+      'update app: description changed',
+      'update rescue: description changed',
+    ]);
+    assert.equal(standing(on, 'rescue'), 'running');
   });
   test('does not start a unit that the operator stopped', () => {
     const on = settled(unitSpec('alert', OFF), unitSpec('web', { ...ONCE, onFailure: ['alert'] }));
