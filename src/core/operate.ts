@@ -1,7 +1,7 @@
 // What an operator's word changes in the fleet. Pure but for the Fleet it amends; converge does the rest.
 //
-// start    The unit is wanted up until stop or release says otherwise; what it requires and has failed, or is in
-//          backoff, is tried again at once; of conflicting units it wins. A unit that is up is left alone; one that has
+// start    The unit is wanted up until stop or release says otherwise; what it requires, wants or is bound to and has
+//          ended, in failure or cleanly, or is in backoff, is tried again at once; of conflicting units it wins. A unit that is up is left alone; one that has
 //          ended and is being tidied up comes back without a pause.
 // stop     Wanted down, whatever files and other units say, until start or release; it survives reloads and restarts.
 // restart  As start; what is there goes down once, with all that requires it or is part of it, and comes back.
@@ -56,19 +56,25 @@ function bringUp(fleet: Fleet, unit: Unit, instant: Instant, outputs: Outputs): 
   }
   const isContested = conflictsOf(fleet, unit).length > 0;
   amend(fleet, name, { intent: enabled && !isContested ? null : { wanted: 'up', seq } });
-  for (const other of requirementsToRetry(fleet, unit)) {
-    deliver(fleet, other, { type: 'cleared', counts: 'attempts' }, instant, outputs);
-  }
-  if (needsStop(unit) && unit.state.phase.at !== 'stopping') return;
-  if (unit.state.phase.at === 'completed' && !isUp(unit)) {
-    deliver(fleet, name, { type: 'stop-requested' }, instant, outputs);
-  }
+  for (const other of requirementsToRetry(fleet, unit)) retry(fleet, other, instant, outputs);
+  if (!needsStop(unit) || unit.state.phase.at === 'stopping') retry(fleet, unit, instant, outputs);
+}
+
+/** One that is not up, and does not move but to its end, is due at once. */
+function retry(fleet: Fleet, unit: Unit, instant: Instant, outputs: Outputs): void {
+  const { name } = unit.spec;
+  if (hasEndedCleanly(unit)) deliver(fleet, name, { type: 'stop-requested' }, instant, outputs);
   deliver(fleet, name, { type: 'cleared', counts: 'attempts' }, instant, outputs);
 }
 
+/** And is not up for that, as a oneshot would be, nor is still to be stopped, as one that was a oneshot. */
+function hasEndedCleanly(unit: Unit): boolean {
+  return unit.state.phase.at === 'completed' && !isUp(unit) && !needsStop(unit);
+}
+
 /** All that the unit needs or wants, however far up, that has ended and is not tried again, or not at once. */
-function requirementsToRetry(fleet: Fleet, unit: Unit): readonly string[] {
-  const ended: string[] = [];
+function requirementsToRetry(fleet: Fleet, unit: Unit): readonly Unit[] {
+  const ended: Unit[] = [];
   const seen = new Set([unit.spec.name]);
   const queue = [unit];
   for (const { spec } of queue) {
@@ -78,7 +84,8 @@ function requirementsToRetry(fleet: Fleet, unit: Unit): readonly string[] {
       seen.add(name);
       queue.push(other);
       const { at } = other.state.phase;
-      if (at === 'failed' || at === 'backoff' || at === 'stopping') ended.push(name);
+      const isOut = at === 'failed' || at === 'backoff' || at === 'stopping';
+      if (isOut || hasEndedCleanly(other)) ended.push(other);
     }
   }
   return ended;

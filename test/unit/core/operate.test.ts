@@ -146,6 +146,51 @@ describe('operate: start', () => {
       ['running', 'running', 'running'],
     );
   });
+  for (const field of ['requires', 'wants', 'bindsTo'] as const) {
+    test(`runs again what it ${field} and has ended cleanly, however far up; so does restart`, () => {
+      const on = settled(
+        unitSpec('disk', { ...OFF, ...ONCE }),
+        unitSpec('db', { ...OFF, [field]: ['disk'] }),
+        unitSpec('web', { ...OFF, [field]: ['db'] }),
+      );
+      const all = (): readonly string[] => ['disk', 'db', 'web'].map((name) => standing(on, name));
+      operate(on, 'web', 'start');
+      for (const verb of ['start', 'restart'] as const) {
+        crash(on, 'disk', 0);
+        assert.equal(standing(on, 'disk'), 'completed: exited with code 0');
+        operate(on, 'web', verb);
+        assert.deepEqual(all(), ['running', 'running', 'running']);
+      }
+      operate(on, 'web', 'stop');
+      crash(on, 'disk', 0);
+      operate(on, 'web', 'start');
+      assert.deepEqual(all(), ['running', 'running', 'running']);
+    });
+  }
+  test('runs again what a target requires and has ended cleanly', () => {
+    const on = settled(unitSpec('db', ONCE), unitSpec('all', { type: 'target', requires: ['db'] }));
+    crash(on, 'db', 0);
+    assert.equal(standing(on, 'all'), 'waiting: waiting for "db", which has ended');
+    operate(on, 'all', 'start');
+    assert.equal(standing(on, 'all'), 'running');
+  });
+  test('leaves a completed oneshot that it requires alone', () => {
+    const on = settled(unitSpec('setup', { type: 'oneshot' }), unitSpec('web', { requires: ['setup'] }));
+    crash(on, 'setup', 0);
+    operate(on, 'web', 'restart');
+    assert.equal(standing(on, 'web'), 'running');
+    assert.equal(on.fleet.units.get('setup')?.state.activation, 1);
+  });
+  test('leaves the stop of a oneshot that a reload makes a service to its turn', () => {
+    const setup = unitSpec('setup', { type: 'oneshot' });
+    const web = unitSpec('web', { requires: ['setup'] });
+    const on = settled(setup, web);
+    world.reload(on, [unitSpec('setup'), web]);
+    world.command(on, 'web', 'start');
+    assert.match(standing(on, 'setup'), /^completed: /);
+    tellAll(on);
+    assert.deepEqual([standing(on, 'setup'), standing(on, 'web')], ['running', 'running']);
+  });
   test('runs a service that ended cleanly again', () => {
     const on = settled(unitSpec('web', ONCE));
     crash(on, 'web', 0);
