@@ -38,8 +38,9 @@ export function bound(fromMs: number, lengthMs: number | null): Deadline {
   return lengthMs === null ? null : fromMs + lengthMs;
 }
 
-export function uptime(draft: Draft, readyAt: number | null): number {
-  return readyAt === null ? 0 : draft.facts.nowMs - readyAt;
+/** null: it never was up. */
+export function uptime(draft: Draft, readyAt: number | null): number | null {
+  return readyAt === null ? null : draft.facts.nowMs - readyAt;
 }
 
 export function ended(cause: Ending['cause'], text: string): Ending {
@@ -52,7 +53,7 @@ export function record(draft: Draft, ending: Ending, of: Pick<Stopping, 'request
     signal: ending.signal,
     cause: ending.cause,
     atWall: draft.facts.wallMs,
-    uptimeMs: uptime(draft, of.readyAt),
+    uptimeMs: uptime(draft, of.readyAt) ?? 0,
     attempt: draft.state.tally.attempt,
     requested: of.requested,
     text: ending.text,

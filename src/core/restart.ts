@@ -103,8 +103,8 @@ export type RestartDecision =
 
 export interface RestartFacts {
   readonly ending: Ending;
-  /** How long the run was ready. */
-  readonly uptimeMs: number;
+  /** How long the run was ready; null: it never was. */
+  readonly uptimeMs: number | null;
   /** A unit that is up upholds this one: it is brought back whatever its policy says. */
   readonly upheld: boolean;
   readonly nowMs: number;
@@ -115,6 +115,7 @@ export interface RestartFacts {
 /**
  * systemd's order: preventExitStatus, forceExitStatus, then the policy's row. A run that was up for `resetAfter`
  * begins the count again and is followed at once; any other waits delay * factor^attempt, at most maxDelay, ± jitter.
+ * One that never came up was not up for `resetAfter`, even where that is 0.
  */
 export function afterEnding(restart: RestartSpec, tally: RestartTally, facts: RestartFacts): RestartDecision {
   const { ending, nowMs } = facts;
@@ -127,7 +128,7 @@ export function afterEnding(restart: RestartSpec, tally: RestartTally, facts: Re
   if (restart.limit > 0 && stamps.length >= restart.limit && !facts.upheld) {
     return { action: 'give-up', text: `${ending.text}; gave up after ${count(restart.limit, 'restart')}` };
   }
-  const healthy = facts.uptimeMs >= restart.resetAfterMs;
+  const healthy = facts.uptimeMs !== null && facts.uptimeMs >= restart.resetAfterMs;
   return {
     action: 'restart',
     delayMs: healthy ? 0 : backoffMs(restart, tally.attempt, facts.random),

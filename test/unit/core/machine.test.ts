@@ -789,6 +789,24 @@ table('after the end', [
     phase: 'stopped: exited with code 1',
   },
   {
+    name: 'with resetAfter 0 the next restart after a run that was up is immediate',
+    given: { restart: { resetAfterMs: 0 } },
+    events: [...UP, 'exit 1 1', 'tree empty'],
+    phase: 'stopped: exited with code 1',
+  },
+  {
+    name: 'with resetAfter 0 one that never was up waits',
+    given: { startPre: [command('/bin/pre')], restart: { resetAfterMs: 0 } },
+    events: ['start', 'there 1', 'exit 1 1', 'tree empty'],
+    phase: 'backoff 1s: startPre[0] exited with code 1',
+  },
+  {
+    name: 'with resetAfter 0 one that could not be spawned waits',
+    given: { restart: { resetAfterMs: 0 } },
+    events: ['start', 'lacks 1', 'tree empty'],
+    phase: 'backoff 1s: could not be started: no such file',
+  },
+  {
     name: 'up for less, it waits',
     events: [...UP, 'wait 59s', 'exit 1 1', 'tree empty'],
     phase: 'backoff 1s: exited with code 1',

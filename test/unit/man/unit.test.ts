@@ -43,8 +43,8 @@ function isRestarted(policy: RestartPolicy, kind: ExitKind): boolean {
   };
   const ending = { cause: 'exit', kind, code: 0, signal: null, text: '' } as const;
   return (
-    afterEnding(restart, FRESH_TALLY, { ending, uptimeMs: 0, upheld: false, nowMs: 0, random: 0 }).action ===
-    'restart'
+    afterEnding(restart, FRESH_TALLY, { ending, uptimeMs: null, upheld: false, nowMs: 0, random: 0 })
+      .action === 'restart'
   );
 }
 
