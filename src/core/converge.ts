@@ -98,9 +98,13 @@ function bringUp(fleet: Fleet, name: string, by: string, field: 'onFailure' | 'o
   if (unit === undefined || unit.removed || unit.intent?.wanted === 'down') return;
   const { at } = unit.state.phase;
   if (at === 'running' || at === 'starting') return;
-  const cycle = at === 'completed' || at === 'failed' ? `started by "${by}"` : unit.cycle;
   fleet.seq += 1;
-  amend(fleet, name, { activation: { by, field, seq: fleet.seq }, cycle });
+  const activation = { by, field, seq: fleet.seq };
+  if (at === 'backoff' || at === 'stopping') amend(fleet, name, { activation });
+  else {
+    const cycle = needsStop(unit) ? `started by "${by}"` : unit.cycle;
+    amend(fleet, name, { activation: { ...activation, isDue: true }, cycle });
+  }
 }
 
 /**
@@ -225,6 +229,10 @@ function act(fleet: Fleet, name: string, instant: Instant, outputs: Outputs): vo
       send(phase.at === 'completed' ? { type: 'stop-requested' } : { type: 'cleared', counts: 'attempts' });
     amend(fleet, name, { cycle: null });
     doubtNeighbours(fleet, unit);
+  } else if (unit.activation?.isDue === true && !needsStop(unit)) {
+    const { by, field, seq } = unit.activation;
+    amend(fleet, name, { activation: { by, field, seq } });
+    send({ type: 'activated' });
   } else if (unit.verdict.down !== null) {
     actDown(fleet, unit, send, outputs);
   } else if (phase.at === 'stopped') {

@@ -24,6 +24,8 @@ export interface Activation {
   >;
   /** Of the operator's start, or of the end by onFailure or onSuccess, that led here; 0 where neither did. */
   readonly seq: number;
+  /** An end by onFailure or onSuccess is still to start the unit anew: it was at rest, or has to be stopped first. */
+  readonly isDue?: true;
 }
 
 /** What follows for a unit from its own facts and its neighbours' verdicts. */

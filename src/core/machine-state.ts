@@ -116,6 +116,8 @@ export type MachineEvent =
   | { readonly type: 'stop-requested' }
   /** Whoever stops it will not wait: go on to the final signal; what runs after it is ended. */
   | { readonly type: 'hurried' }
+  /** The end of another unit, by onFailure or onSuccess, starts it anew. */
+  | { readonly type: 'activated' }
   /** A requisite is not up, and will not be by itself. */
   | { readonly type: 'start-refused'; readonly text: string }
   /** Forget failures and attempts, or every count; a unit at rest, or on its way there by itself, becomes plain stopped. */

@@ -10,10 +10,13 @@
 // Deadlines. Each phase has at most one; deadline-passed quotes it, and one that differs is stale. A phase that waits
 // has a deadline unless the unit's file says `infinity`.
 //
-// stopped    At rest. start-requested begins an activation. start-refused makes it failed.
+// stopped    At rest. start-requested begins an activation. start-refused makes it failed. activated, here and in the
+//            next two, makes it stopped and due; or backoff, if it came to rest after a run only lately; or failed, if
+//            that makes too many restarts: so units that start each other by their ends do not go round without a pause.
 // completed  A oneshot that succeeded (it counts as up), or a service that ended cleanly and is not to be restarted.
-//            stop-requested runs a oneshot's stop.command and stopPost and ends what it left running.
-// failed     At rest; only an explicit start (or cleared) leaves it. stop-requested makes it stopped.
+//            stop-requested runs a oneshot's stop.command and stopPost and ends what it left running; activated waits
+//            for that.
+// failed     At rest; only an explicit start (or cleared, or activated) leaves it. stop-requested makes it stopped.
 // backoff    Its deadline makes it stopped, which is to say due: reconcile starts it when nothing is in the way.
 //            stop-requested makes it stopped at once, cleared likewise.
 // starting   startPre in order, then main. A service is running once main is there and startPost is done; a oneshot is
@@ -39,6 +42,7 @@ import type { UnitSpec } from '../model/unit.ts';
 import { bound, clearTally, ended, enter } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { MachineEvent, MachineState, Phase, Step, StepFacts, Stopping } from './machine-state.ts';
+import { activate } from './resting.ts';
 import { endingOf } from './restart.ts';
 import type { Ending } from './restart.ts';
 import { begin, stepStarting } from './starting.ts';
@@ -81,6 +85,9 @@ function stepAtRest(draft: Draft, phase: AtRest, event: MachineEvent): void {
       return;
     case 'start-refused':
       if (phase.at === 'stopped') enter(draft, { at: 'failed', text: event.text });
+      return;
+    case 'activated':
+      if (phase.at !== 'backoff' && (phase.at !== 'completed' || phase.swept)) activate(draft);
       return;
     case 'cleared':
       clearTally(draft, event.counts);
@@ -152,6 +159,7 @@ function stepRunning(draft: Draft, phase: Running, event: MachineEvent): void {
       return;
     case 'start-requested':
     case 'start-refused':
+    case 'activated':
     case 'spawned':
     case 'spawn-failed':
     case 'main-found':

@@ -92,6 +92,8 @@ export interface RestartTally {
   readonly attempt: number;
   /** Monotonic times of the automatic restarts that may still count against `limit`, oldest first. */
   readonly stamps: readonly number[];
+  /** Monotonic time at which it came to rest after a run; a record of an earlier version has no such field. */
+  readonly restedAt?: number;
 }
 
 export const FRESH_TALLY: RestartTally = { restarts: 0, attempt: 0, stamps: [] };
@@ -115,26 +117,62 @@ export interface RestartFacts {
 /**
  * systemd's order: preventExitStatus, forceExitStatus, then the policy's row. A run that was up for `resetAfter`
  * begins the count again and is followed at once; any other waits delay * factor^attempt, at most maxDelay, ± jitter.
- * One that never came up was not up for `resetAfter`, even where that is 0.
  */
 export function afterEnding(restart: RestartSpec, tally: RestartTally, facts: RestartFacts): RestartDecision {
-  const { ending, nowMs } = facts;
+  const { ending } = facts;
   const byPolicy =
     contains(restart.forceExitStatus, ending) || POLICIES[restart.policy].includes(ending.kind);
   const wanted = facts.upheld || (!contains(restart.preventExitStatus, ending) && byPolicy);
   if (!wanted) return { action: 'rest' };
+  const isHealthy = wasHealthy(restart, facts.uptimeMs);
+  return counted(restart, tally, { ...facts, isHealthy, text: ending.text });
+}
+
+/** It was up for `resetAfter`. One that never came up was not, even where that is 0. */
+export function wasHealthy(restart: RestartSpec, uptimeMs: number | null): boolean {
+  return uptimeMs !== null && uptimeMs >= restart.resetAfterMs;
+}
+
+/**
+ * A unit at rest that the end of another starts anew, by onFailure or onSuccess. One that has not run yet, or has rested
+ * for `resetAfter`, is started at once and begins its counts again. Any other may be on a ring of units that start each
+ * other, which would go round as fast as they end: so it is a restart, whatever its policy. It counts, takes its pause,
+ * and is none when `limit` is reached.
+ */
+export function afterActivation(
+  restart: RestartSpec,
+  tally: RestartTally,
+  facts: Omit<RestartFacts, 'ending' | 'uptimeMs'> & {
+    /** How its last run ended. */
+    readonly text: string;
+  },
+): RestartDecision {
+  const { restedAt } = tally;
+  if (restedAt === undefined || facts.nowMs - restedAt >= restart.resetAfterMs) {
+    return { action: 'restart', delayMs: 0, tally: { ...FRESH_TALLY, restarts: tally.restarts } };
+  }
+  return counted(restart, tally, { ...facts, isHealthy: false });
+}
+
+interface CountedFacts extends Omit<RestartFacts, 'ending' | 'uptimeMs'> {
+  readonly isHealthy: boolean;
+  readonly text: string;
+}
+
+/** One more restart, or one too many. */
+function counted(restart: RestartSpec, tally: RestartTally, facts: CountedFacts): RestartDecision {
+  const { isHealthy, nowMs, random, text, upheld } = facts;
   const stamps =
     restart.limit === 0 ? [] : tally.stamps.filter((stamp) => nowMs - stamp < restart.intervalMs);
-  if (restart.limit > 0 && stamps.length >= restart.limit && !facts.upheld) {
-    return { action: 'give-up', text: `${ending.text}; gave up after ${count(restart.limit, 'restart')}` };
+  if (restart.limit > 0 && stamps.length >= restart.limit && !upheld) {
+    return { action: 'give-up', text: `${text}; gave up after ${count(restart.limit, 'restart')}` };
   }
-  const healthy = facts.uptimeMs !== null && facts.uptimeMs >= restart.resetAfterMs;
   return {
     action: 'restart',
-    delayMs: healthy ? 0 : backoffMs(restart, tally.attempt, facts.random),
+    delayMs: isHealthy ? 0 : backoffMs(restart, tally.attempt, random),
     tally: {
       restarts: tally.restarts + 1,
-      attempt: healthy ? 0 : tally.attempt + 1,
+      attempt: isHealthy ? 0 : tally.attempt + 1,
       stamps: restart.limit === 0 ? [] : [...stamps, nowMs],
     },
   };

@@ -4,6 +4,7 @@ import { formatDuration } from '../base/duration.ts';
 import { bound, clearTally, ended, enter, mainPid, record, spawnHelper, spawnRun } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { Helper, MachineEvent, Phase } from './machine-state.ts';
+import { rest } from './resting.ts';
 import { endingOf, statusText } from './restart.ts';
 import type { Ending } from './restart.ts';
 import { beginStop, hurry } from './stopping.ts';
@@ -52,7 +53,7 @@ function startPostNext(draft: Draft, phase: Starting, index: number): void {
   } else if (phase.main === null) {
     if (phase.ending !== null) record(draft, phase.ending, { requested: false, readyAt: null });
     draft.effects.push({ type: 'end' });
-    enter(draft, { at: 'completed', swept: false });
+    rest(draft, { at: 'completed', swept: false });
   } else {
     const deadline = bound(facts.nowMs, spec.runtimeMaxMs);
     enter(draft, { at: 'running', main: phase.main, deadline, readyAt: facts.nowMs });
@@ -137,6 +138,7 @@ export function stepStarting(draft: Draft, phase: Starting, event: MachineEvent)
       return;
     case 'start-requested':
     case 'start-refused':
+    case 'activated':
     case 'surveyed':
       return;
   }

@@ -1,11 +1,12 @@
 // The end of a run: from the first signal to rest, and what the unit is then. machine.ts says the rules of it.
-// Pure. Whether a restart follows is core/restart's answer.
+// Pure. What follows for a run that ended by itself is core/resting's answer.
 import { formatDuration } from '../base/duration.ts';
 import type { ExitStatus } from '../model/process.ts';
 import { bound, clearTally, ended, enter, mainPid, record, spawnHelper, uptime } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { Helper, MachineEvent, Stopping } from './machine-state.ts';
-import { afterEnding, endingOf, statusText } from './restart.ts';
+import { endRun, rest } from './resting.ts';
+import { endingOf, statusText } from './restart.ts';
 import type { Ending } from './restart.ts';
 import { resultVariables } from './result-variables.ts';
 
@@ -141,6 +142,7 @@ export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent)
       return;
     case 'start-requested':
     case 'start-refused':
+    case 'activated':
     case 'main-found':
     case 'main-unknown':
     case 'main-lost':
@@ -280,7 +282,7 @@ function killHelper(draft: Draft, helper: Helper | null): void {
 
 /** The run is over: note how, and decide what the unit is now. */
 function finish(draft: Draft, phase: Stopping): void {
-  const { spec, facts, effects } = draft;
+  const { spec, effects } = draft;
   const timeout = formatDuration(spec.stop.timeoutMs ?? FINAL_TIMEOUT_MS);
   const killedText = `did not stop within ${timeout} of ${spec.stop.signal}`;
   const ending: Ending | null =
@@ -295,7 +297,7 @@ function finish(draft: Draft, phase: Stopping): void {
   if (ending !== null) record(draft, ending, phase);
   effects.push({ type: 'end' });
   if (phase.abandoned && spec.stop.killMode !== 'none') {
-    enter(draft, { at: 'failed', text: `some of its processes outlived ${spec.stop.finalSignal}` });
+    rest(draft, { at: 'failed', text: `some of its processes outlived ${spec.stop.finalSignal}` });
     return;
   }
   if (phase.requested || ending === null) {
@@ -306,27 +308,7 @@ function finish(draft: Draft, phase: Stopping): void {
     enter(draft, { at: 'stopped', text: ending.text });
     return;
   }
-  const uptimeMs = uptime(draft, phase.readyAt);
-  const { tally } = draft.state;
-  const decision = afterEnding(spec.restart, tally, { ...facts, ending, uptimeMs });
-  switch (decision.action) {
-    case 'restart': {
-      draft.state = { ...draft.state, tally: decision.tally };
-      const deadline = facts.nowMs + decision.delayMs;
-      if (decision.delayMs <= 0) enter(draft, { at: 'stopped', text: ending.text });
-      else enter(draft, { at: 'backoff', deadline, ending });
-      return;
-    }
-    case 'give-up':
-      enter(draft, { at: 'failed', text: decision.text });
-      return;
-    case 'rest':
-      enter(
-        draft,
-        ending.kind === 'clean' ? { at: 'completed', swept: true } : { at: 'failed', text: ending.text },
-      );
-      return;
-  }
+  endRun(draft, ending, uptime(draft, phase.readyAt));
 }
 
 /** A run that ended cleanly by itself did not, if its own stop.command or stopPost failed. */

@@ -209,3 +209,28 @@ test('onFailure and onSuccess start their units, after each failure and each suc
     ['alarm', 'alarm', 'cheer', 'cheer'],
   );
 });
+
+for (const [first, second] of [
+  ['app', 'rescue'],
+  ['zapp', 'rescue'],
+] as const) {
+  test(`onFailure of two units that conflict: ${second} takes over from ${first}, and back only after a pause`, async (t) => {
+    const unit = (other: string): string => `
+      type: oneshot
+      enabled: false
+      command: ${child.exit} 3
+      restart: { delay: 1h, maxDelay: 1h }
+      conflicts: [${other}]
+      onFailure: [${other}]`;
+    const unitd = await startUnitd(t, { [`${first}.yaml`]: unit(second), [`${second}.yaml`]: unit(first) });
+    await unitd.cli('start', first, '--no-wait');
+    await unitd.until({ [first]: 'backoff', [second]: 'failed' });
+    for (const [name, restarts] of [
+      [first, 1],
+      [second, 0],
+    ] as const) {
+      const { history, unit: now } = await unitd.unit(name);
+      assert.deepEqual([history.length, now.restarts], [1, restarts]);
+    }
+  });
+}

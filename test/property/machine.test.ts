@@ -28,6 +28,7 @@ function eventsFor(state: MachineState, status: number): readonly MachineEvent[]
     { type: 'cleared', counts: 'attempts' },
     { type: 'cleared', counts: 'all' },
     { type: 'respecified' },
+    { type: 'activated' },
     { type: 'surveyed', survivors: true },
     { type: 'surveyed', survivors: false },
     { type: 'deadline-passed', deadline: deadlineOf(phase) ?? 0 },

@@ -29,6 +29,69 @@ describe('converge: upholds', () => {
   });
 });
 
+/** Tells what there is to tell, up to so many pauses; gives when each of them was over. More than is possible throws. */
+function passPauses(on: world.World, pauses: number): readonly number[] {
+  const over: number[] = [];
+  for (let left = 500; left > 0; left -= 1) {
+    if (world.tellNews(on, 0)) continue;
+    if (over.length === pauses || !world.passDeadline(on, (unit) => unit.state.phase.at === 'backoff'))
+      return over;
+    over.push(on.nowMs);
+  }
+  throw new Error('they go round without a pause');
+}
+
+describe('converge: units that start each other by their ends', () => {
+  const activations = (on: world.World, ...names: readonly string[]): readonly (number | undefined)[] =>
+    names.map((name) => on.fleet.units.get(name)?.state.activation);
+  /** Two oneshots that name each other in `field`; the first is started. */
+  const ring = (field: 'onFailure' | 'onSuccess', conflicts: boolean, limit = 0): world.World => {
+    const on = world.newWorld(1, world.NO_FAULTS);
+    if (field === 'onFailure') for (const name of ['ping', 'pong']) on.broken.add(name);
+    const job = { ...OFF, type: 'oneshot', restart: { policy: 'no', limit } } as const;
+    world.reload(on, [
+      unitSpec('ping', { ...job, [field]: ['pong'] }),
+      unitSpec('pong', { ...job, [field]: ['ping'], conflicts: conflicts ? ['ping'] : [] }),
+    ]);
+    world.command(on, 'ping', 'start');
+    return on;
+  };
+  for (const field of ['onFailure', 'onSuccess'] as const) {
+    for (const conflicts of [false, true]) {
+      const beside = conflicts ? ', and conflict' : '';
+      test(`${field}${beside}: each takes its own pauses, which grow`, () => {
+        const on = ring(field, conflicts);
+        const sinceMs = on.nowMs;
+        const pauses = passPauses(on, 6).map((overMs) => overMs - sinceMs);
+        assert.deepEqual(pauses, [1_000, 2_000, 4_000, 6_000, 10_000, 14_000]);
+        assert.deepEqual(activations(on, 'ping', 'pong'), [4, 4]);
+        assert.equal(on.fleet.units.get('ping')?.state.tally.restarts, 4);
+      });
+      test(`${field}${beside}: they give up when restart.limit is reached`, () => {
+        const on = ring(field, conflicts, 2);
+        assert.equal(passPauses(on, 99).length, 4);
+        assert.deepEqual(activations(on, 'ping', 'pong'), [3, 3]);
+        assert.match(standing(on, 'ping'), /^failed: .*; gave up after 2 restarts/);
+      });
+    }
+  }
+  test('a pair that fails over, each after a long run, does so at once', () => {
+    const on = settled(
+      unitSpec('a', { ...ONCE, onFailure: ['b'] }),
+      unitSpec('b', { ...OFF, ...ONCE, onFailure: ['a'], conflicts: ['a'] }),
+    );
+    for (const [down, up] of [
+      ['a', 'b'],
+      ['b', 'a'],
+      ['a', 'b'],
+    ] as const) {
+      on.nowMs += 60_000;
+      crash(on, down);
+      assert.equal(standing(on, up), 'running');
+    }
+  });
+});
+
 describe('converge: onSuccess', () => {
   test('starts its unit though that conflicts with the oneshot that completed, whatever their names', () => {
     for (const [first, second] of [
@@ -57,9 +120,37 @@ describe('converge: onFailure', () => {
       unitSpec('web', { ...ONCE, onFailure: ['alert'] }),
     );
     crash(on, 'web');
+    on.nowMs += 60_000;
     operate(on, 'web', 'start');
     crash(on, 'web');
     assert.equal(on.fleet.units.get('alert')?.state.activation, 2);
+  });
+  test('starts its unit after a pause when that has come to rest only lately', () => {
+    const on = settled(
+      unitSpec('alert', { ...OFF, type: 'oneshot' }),
+      unitSpec('web', { ...ONCE, onFailure: ['alert'] }),
+    );
+    crash(on, 'web');
+    operate(on, 'web', 'start');
+    crash(on, 'web');
+    assert.equal(standing(on, 'alert'), 'backoff: exited with code 0; attempt 2 is due');
+    passPauses(on, 1);
+    assert.equal(on.fleet.units.get('alert')?.state.activation, 2);
+  });
+  test('is no restart for those that depend on its unit, where that is at rest', () => {
+    const on = settled(
+      unitSpec('alert', { ...OFF, ...ONCE }),
+      unitSpec('page', { partOf: ['alert'] }),
+      unitSpec('web', { ...ONCE, onFailure: ['alert'] }),
+    );
+    for (let times = 0; times < 2; times += 1) {
+      operate(on, 'web', 'start');
+      crash(on, 'web');
+      passPauses(on, 1);
+      assert.equal(standing(on, 'alert'), 'running');
+      crash(on, 'alert');
+    }
+    assert.equal(on.fleet.units.get('page')?.state.activation, 1);
   });
   for (const [failing, rescuing] of [
     ['app', 'rescue'],

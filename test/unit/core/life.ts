@@ -15,7 +15,7 @@ export interface Life {
 }
 
 /**
- * The words: `start`, `stop`, `hurry`, `clear`, `respecify`, `refuse TEXT`, `wait 5s` (the clock goes on), `deadline`
+ * The words: `start`, `stop`, `hurry`, `clear`, `activate`, `respecify`, `refuse TEXT`, `wait 5s` (the clock goes on), `deadline`
  * (to the armed one, which passes), `deadline 123` (that number passes), `there N`, `lacks N` (run N could not be
  * spawned), `exit N CODE`, `exit N SIGNAL`, `exit N SIGNAL core`, `exit N unknown`, `tree empty`, `tree alive`; of a
  * forking unit's main process `main N` (found), `unknown N TEXT` and `lost N`.
@@ -49,6 +49,8 @@ function eventOf(line: string, state: MachineState): MachineEvent {
       return { type: 'hurried' };
     case 'clear':
       return { type: 'cleared', counts: 'attempts' };
+    case 'activate':
+      return { type: 'activated' };
     case 'respecify':
       return { type: 'respecified' };
     case 'refuse':

@@ -703,6 +703,11 @@ table('stopPost', [
   },
 ]);
 
+/** It crashes, is activated, and comes up as the next run. */
+function crashedAnew(run: number): readonly string[] {
+  return [`exit ${run} 1`, 'tree empty', 'activate', 'deadline', 'start', `there ${run + 1}`];
+}
+
 table('after the end', [
   {
     name: 'a crash waits for its backoff',
@@ -816,6 +821,64 @@ table('after the end', [
     given: { restart: { limit: 1 } },
     events: [...UP, 'exit 1 1', 'tree empty', 'deadline', 'start', 'there 2', 'exit 2 1', 'tree empty'],
     phase: 'failed: exited with code 1; gave up after 1 restart',
+  },
+  {
+    name: 'activated lately after its end, it takes the pause that its policy does not',
+    given: { restart: { policy: 'no' } },
+    events: [...UP, 'exit 1 1', 'tree empty', 'wait 59s', 'activate'],
+    phase: 'backoff 1s: exited with code 1',
+  },
+  {
+    name: 'activated after resetAfter at rest, it is due',
+    given: { restart: { policy: 'no' } },
+    events: [...UP, 'exit 1 1', 'tree empty', 'wait 60s', 'activate'],
+    phase: 'stopped',
+  },
+  {
+    name: 'activated again and again, its pauses grow',
+    given: { restart: { policy: 'no' } },
+    events: [...UP, ...crashedAnew(1), ...crashedAnew(2), 'exit 3 0', 'tree empty', 'activate'],
+    phase: 'backoff 4s: exited with code 0',
+  },
+  {
+    name: 'activated too often, it gives up',
+    given: { restart: { policy: 'no', limit: 2 } },
+    events: [...UP, ...crashedAnew(1), ...crashedAnew(2), 'exit 3 1', 'tree empty', 'activate', 'activate'],
+    phase: 'failed: exited with code 1; gave up after 2 restarts',
+  },
+  {
+    name: 'activated again after a run that was up for resetAfter, its pauses begin again',
+    given: { restart: { policy: 'no' } },
+    events: [...UP, ...crashedAnew(1), 'wait 60s', 'exit 2 1', 'tree empty', 'activate'],
+    phase: 'backoff 1s: exited with code 1',
+  },
+  {
+    name: 'activated after it was cleared, it is due',
+    given: { restart: { policy: 'no' } },
+    events: [...UP, 'exit 1 1', 'tree empty', 'clear', 'activate'],
+    phase: 'stopped',
+  },
+  {
+    name: 'activated before it has run, it is due',
+    events: ['activate'],
+    phase: 'stopped',
+  },
+  {
+    name: 'activated in backoff, it goes on waiting',
+    events: [...UP, 'exit 1 1', 'tree empty', 'wait 300ms', 'activate'],
+    phase: 'backoff 700ms: exited with code 1',
+  },
+  {
+    name: 'activated with zero delay, it is due at once',
+    given: { restart: { policy: 'no', delayMs: 0 } },
+    events: [...UP, 'exit 1 1', 'tree empty', 'activate'],
+    phase: 'stopped',
+  },
+  {
+    name: 'activated, a oneshot that has completed has to be stopped first, and then takes its pause',
+    given: { type: 'oneshot' },
+    events: ['start', 'there 1', 'exit 1 0', 'activate', 'stop', 'tree empty', 'activate'],
+    phase: 'backoff 1s: exited with code 0',
   },
   {
     name: 'an end nobody knows is unclean',
