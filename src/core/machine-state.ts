@@ -61,12 +61,32 @@ export interface Stopping {
   readonly readyAt: number | null;
 }
 
+/** What a pause was decided from, beside the settings and the counts. */
+export interface PauseBasis {
+  /** When it began: monotonic milliseconds. */
+  readonly atMs: number;
+  readonly random: number;
+  /**
+   * The unit's own end, after having been up so long (null: it never was); or the end of another that starts it anew,
+   * after it had come to rest at this monotonic time (null: it had not run).
+   */
+  readonly cause:
+    | { readonly end: 'own'; readonly uptimeMs: number | null }
+    | { readonly end: 'other'; readonly restedAt: number | null };
+}
+
 export type Phase =
   | { readonly at: 'stopped'; readonly text: string | null }
   /** swept: nothing of it can be left; a oneshot still has its stop.command, its stopPost and what it forked. */
   | { readonly at: 'completed'; readonly swept: boolean }
   | { readonly at: 'failed'; readonly text: string }
-  | { readonly at: 'backoff'; readonly deadline: number; readonly ending: Ending }
+  | {
+      readonly at: 'backoff';
+      readonly deadline: number;
+      readonly ending: Ending;
+      /** A record of an earlier version has no such field. */
+      readonly basis?: PauseBasis;
+    }
   | {
       readonly at: 'starting';
       readonly main: Run | null;

@@ -18,7 +18,8 @@
 //            for that.
 // failed     At rest; only an explicit start (or cleared, or activated) leaves it. stop-requested makes it stopped.
 // backoff    Its deadline makes it stopped, which is to say due: reconcile starts it when nothing is in the way.
-//            stop-requested makes it stopped at once, cleared likewise.
+//            stop-requested makes it stopped at once, cleared likewise. respecified says that its restart settings
+//            have changed: what they would have led to when the pause began is so from now on.
 // starting   startPre in order, then main. A service is running once main is there and startPost is done; a oneshot is
 //            completed once main has exited cleanly and startPost is done. A forking unit's command is no main, but a
 //            helper that leaves one behind: when it has exited cleanly, main is sought. main-found makes it main,
@@ -42,7 +43,7 @@ import type { UnitSpec } from '../model/unit.ts';
 import { bound, clearTally, ended, enter } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { MachineEvent, MachineState, Phase, Step, StepFacts, Stopping } from './machine-state.ts';
-import { activate } from './resting.ts';
+import { activate, decideAnew } from './resting.ts';
 import { endingOf } from './restart.ts';
 import type { Ending } from './restart.ts';
 import { begin, stepStarting } from './starting.ts';
@@ -105,6 +106,8 @@ function stepAtRest(draft: Draft, phase: AtRest, event: MachineEvent): void {
       }
       return;
     case 'respecified':
+      if (phase.at === 'backoff') decideAnew(draft, phase);
+      return;
     case 'spawned':
     case 'spawn-failed':
     case 'exited':

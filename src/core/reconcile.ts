@@ -275,6 +275,7 @@ export function commit(
     const unit = fleet.units.get(row.name);
     if (unit === undefined || unit.removed) continue;
     respecify(unit, row.changes, fleet, instant, outputs);
+    if (row.action === 'update') reviewPause(unit, row.changes, fleet, instant, outputs);
     const isRestart = row.action === 'restart';
     if (isRestart && needsStop(unit)) amend(fleet, row.name, { cycle: row.reason });
     // What has ended has not ended as the other type: it may have ended after it was planned, as what was at rest.
@@ -316,9 +317,10 @@ export function commitAlone(
   fleet.units.set(name, { ...unit, spec });
   outputs.push({ type: 'touched', unit: name });
   respecify(unit, changes.get(name) ?? [], fleet, instant, outputs);
+  reviewPause(unit, changes.get(name) ?? [], fleet, instant, outputs);
 }
 
-/** What of its new spec a unit meets at once. At rest it has nothing that another spec would move. */
+/** What of its new spec a unit meets at once. At rest it has nothing that another spec would move, but for a pause. */
 function respecify(
   unit: Unit,
   changes: readonly FieldChange[],
@@ -332,4 +334,17 @@ function respecify(
   const causes = causesOf(changes);
   // Also one on its way down, which somebody may want up before it is there.
   if (causes !== '') amend(fleet, name, { cycle: `${causes} changed` });
+}
+
+/** Restart settings hold for a pause under way too, unless the plan ends it anyway. */
+function reviewPause(
+  unit: Unit,
+  changes: readonly FieldChange[],
+  fleet: Fleet,
+  instant: Instant,
+  outputs: Outputs,
+): void {
+  const isAbout = changes.some(({ field }) => field === 'restart' || field.startsWith('restart.'));
+  if (!isAbout || unit.state.phase.at !== 'backoff') return;
+  deliver(fleet, unit.spec.name, { type: 'respecified' }, instant, outputs);
 }

@@ -143,12 +143,14 @@ export function afterActivation(
   restart: RestartSpec,
   tally: RestartTally,
   facts: Omit<RestartFacts, 'ending' | 'uptimeMs'> & {
+    /** Since when it has been at rest after a run; null: it has not run. */
+    readonly restedAt: number | null;
     /** How its last run ended. */
     readonly text: string;
   },
 ): RestartDecision {
-  const { restedAt } = tally;
-  if (restedAt === undefined || facts.nowMs - restedAt >= restart.resetAfterMs) {
+  const { restedAt } = facts;
+  if (restedAt === null || facts.nowMs - restedAt >= restart.resetAfterMs) {
     return { action: 'restart', delayMs: 0, tally: { ...FRESH_TALLY, restarts: tally.restarts } };
   }
   return counted(restart, tally, { ...facts, isHealthy: false });

@@ -1,53 +1,91 @@
-// Between two runs: what a unit is once it has ended by itself, and once the end of another starts it anew. machine.ts
-// says the rules of it. Pure. Whether a restart follows, and when, is core/restart's answer.
+// Between two runs: what a unit is once it has ended by itself, once the end of another starts it anew, and once its
+// restart settings change in a pause. machine.ts says the rules of it. Pure. Whether a restart follows, and when, is
+// core/restart's answer.
+//
+// A pause remembers what it was decided from. So settings that change in it lead to what they would have led to at its
+// beginning: to a pause that ends sooner or later, but counts from then; to a start at once; or to none at all.
 import { ended, enter } from './draft.ts';
 import type { Draft } from './draft.ts';
-import type { Phase } from './machine-state.ts';
+import type { PauseBasis, Phase } from './machine-state.ts';
 import { afterActivation, afterEnding, wasHealthy } from './restart.ts';
 import type { Ending, RestartDecision, RestartTally } from './restart.ts';
 
 /** A run has ended by itself. */
 export function endRun(draft: Draft, ending: Ending, uptimeMs: number | null): void {
-  const { spec, facts, state } = draft;
-  const decision = afterEnding(spec.restart, state.tally, { ...facts, ending, uptimeMs });
-  if (decision.action === 'restart') restart(draft, decision, ending);
-  else if (decision.action === 'give-up') rest(draft, { at: 'failed', text: decision.text });
-  else {
-    if (wasHealthy(spec.restart, uptimeMs)) setTally(draft, { ...state.tally, attempt: 0 });
-    rest(
-      draft,
-      ending.kind === 'clean' ? { at: 'completed', swept: true } : { at: 'failed', text: ending.text },
-    );
-  }
-}
-
-/** It has run, and no restart follows by itself. */
-export function rest(draft: Draft, phase: Extract<Phase, { at: 'completed' | 'failed' }>): void {
-  enter(draft, phase);
-  setTally(draft, { ...draft.state.tally, restedAt: draft.facts.nowMs });
+  const { facts, state } = draft;
+  const cause = { end: 'own', uptimeMs } as const;
+  follow(draft, state.tally, ending, { atMs: facts.nowMs, random: facts.random, cause });
 }
 
 /** The end of another unit starts it anew. */
 export function activate(draft: Draft): void {
-  const { spec, facts, state } = draft;
-  const text = state.history.at(-1)?.text ?? 'has ended';
-  const decision = afterActivation(spec.restart, state.tally, { ...facts, text });
-  if (decision.action === 'restart' && decision.delayMs <= 0) {
-    setTally(draft, decision.tally);
-    if (state.phase.at !== 'stopped') enter(draft, { at: 'stopped', text: null });
-  } else if (decision.action === 'restart') restart(draft, decision, ended('exit', text));
-  else if (decision.action === 'give-up') enter(draft, { at: 'failed', text: decision.text });
+  const { facts, state } = draft;
+  const cause = { end: 'other', restedAt: state.tally.restedAt ?? null } as const;
+  const ending = ended('exit', state.history.at(-1)?.text ?? 'has ended');
+  follow(draft, state.tally, ending, { atMs: facts.nowMs, random: facts.random, cause });
 }
 
-function restart(
+/** Its restart settings have changed in a pause. */
+export function decideAnew(draft: Draft, phase: Extract<Phase, { at: 'backoff' }>): void {
+  const { facts, state } = draft;
+  const { restarts, attempt, stamps } = state.tally;
+  const tally = { restarts: restarts - 1, attempt: attempt - 1, stamps: stamps.slice(0, -1) };
+  if (phase.basis !== undefined) {
+    follow(draft, tally, phase.ending, phase.basis);
+    return;
+  }
+  // When it began nobody knows: no later than now, and it was not to be longer than this.
+  const cause = { end: 'own', uptimeMs: null } as const;
+  follow(draft, tally, phase.ending, { atMs: facts.nowMs, random: facts.random, cause }, phase.deadline);
+}
+
+/** It has run, and no restart follows by itself. */
+export function rest(
   draft: Draft,
-  { tally, delayMs }: Extract<RestartDecision, { action: 'restart' }>,
-  ending: Ending,
+  phase: Extract<Phase, { at: 'completed' | 'failed' }>,
+  sinceMs = draft.facts.nowMs,
 ): void {
-  setTally(draft, tally);
-  const deadline = draft.facts.nowMs + delayMs;
-  if (delayMs <= 0) enter(draft, { at: 'stopped', text: ending.text });
-  else enter(draft, { at: 'backoff', deadline, ending });
+  enter(draft, phase);
+  setTally(draft, { ...draft.state.tally, restedAt: sinceMs });
+}
+
+/** `tally`: as it was when the basis was. */
+function follow(
+  draft: Draft,
+  tally: RestartTally,
+  ending: Ending,
+  basis: PauseBasis,
+  latestMs = Infinity,
+): void {
+  const { spec, facts } = draft;
+  const { cause } = basis;
+  const decision = decisionFrom(draft, tally, ending, basis);
+  if (decision.action === 'restart') {
+    setTally(draft, decision.tally);
+    const deadline = Math.min(basis.atMs + decision.delayMs, latestMs);
+    if (deadline > facts.nowMs) enter(draft, { at: 'backoff', deadline, ending, basis });
+    else enter(draft, { at: 'stopped', text: cause.end === 'own' ? ending.text : null });
+    return;
+  }
+  const isHealthy = cause.end === 'own' && wasHealthy(spec.restart, cause.uptimeMs);
+  setTally(draft, isHealthy ? { ...tally, attempt: 0 } : tally);
+  const sinceMs = cause.end === 'own' ? basis.atMs : (cause.restedAt ?? basis.atMs);
+  if (decision.action === 'give-up') rest(draft, { at: 'failed', text: decision.text }, sinceMs);
+  else if (ending.kind === 'clean') rest(draft, { at: 'completed', swept: true }, sinceMs);
+  else rest(draft, { at: 'failed', text: ending.text }, sinceMs);
+}
+
+function decisionFrom(
+  { spec, facts }: Draft,
+  tally: RestartTally,
+  ending: Ending,
+  { atMs, random, cause }: PauseBasis,
+): RestartDecision {
+  const then = { nowMs: atMs, random, upheld: facts.upheld };
+  if (cause.end === 'own') {
+    return afterEnding(spec.restart, tally, { ...then, ending, uptimeMs: cause.uptimeMs });
+  }
+  return afterActivation(spec.restart, tally, { ...then, text: ending.text, restedAt: cause.restedAt });
 }
 
 function setTally(draft: Draft, tally: RestartTally): void {

@@ -180,3 +180,21 @@ test('a unit in backoff: stop ends the wait, start does not wait for it', async 
   assert.equal((await unitd.cli('start', 'web')).code, 0);
   await channel.next('up');
 });
+
+test('restart changed in backoff holds for the pause under way, also of a daemon that was killed in it', async (t) => {
+  const unit = (settings: string): string => `
+    command: ${child.exit} 1
+    restart: { ${settings}, maxDelay: 2h, jitter: 0 }`;
+  const unitd = await startUnitd(t, { 'web.yaml': unit('delay: 1h') });
+  await unitd.until({ web: 'backoff' });
+  await unitd.kill('SIGKILL');
+  await unitd.start();
+  await unitd.until({ web: 'backoff' });
+  unitd.write('web.yaml', unit('delay: 30m'));
+  assert.equal((await unitd.cli('reload')).code, 0);
+  assertNear(pauseOf((await unitd.unit('web')).unit), HOUR_MS / 2);
+  unitd.write('web.yaml', unit('policy: "no"'));
+  assert.equal((await unitd.cli('reload')).code, 0);
+  const { state, restarts } = (await unitd.unit('web')).unit;
+  assert.deepEqual({ state, restarts }, { state: 'failed', restarts: 0 });
+});

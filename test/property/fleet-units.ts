@@ -49,6 +49,9 @@ export function editedSet(random: Random, specs: readonly UnitSpec[], size: numb
     else if (draw < 0.4) {
       const killMode = draw < 0.37 ? 'process' : spec.stop.killMode;
       edited.push({ ...spec, stop: { ...spec.stop, timeoutMs: 5_000, killMode }, startTimeoutMs: 7_000 });
+    } else if (draw < 0.45) {
+      const policy = draw < 0.42 ? 'no' : spec.restart.policy;
+      edited.push({ ...spec, restart: { ...spec.restart, policy, delayMs: 500, limit: 2 } });
     } else if (draw < 0.9) edited.push({ ...spec });
   }
   const names = new Set(edited.map((spec) => spec.name));

@@ -91,7 +91,7 @@ function eventOf(line: string, state: MachineState): MachineEvent {
   }
 }
 
-function phaseText({ phase }: MachineState, nowMs: number): string {
+export function phaseText({ phase }: MachineState, nowMs: number): string {
   switch (phase.at) {
     case 'stopped':
       return phase.text === null ? 'stopped' : `stopped: ${phase.text}`;

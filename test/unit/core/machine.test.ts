@@ -5,7 +5,7 @@ import { deadlineOf, NEW_STATE } from '../../../src/core/machine-state.ts';
 import type { Step } from '../../../src/core/machine-state.ts';
 import { step } from '../../../src/core/machine.ts';
 import type { UnitSpec } from '../../../src/model/unit.ts';
-import { live } from './life.ts';
+import { live, phaseText } from './life.ts';
 import type { Life } from './life.ts';
 import { command, unitSpec } from './unit-spec.ts';
 import type { SpecChange } from './unit-spec.ts';
@@ -965,8 +965,145 @@ test('step: respecified, a stop that is to cover the tree no more ends without i
   );
 });
 
-function respecified({ state, nowMs }: Life, spec: UnitSpec): Step {
-  return step(spec, state, { type: 'respecified' }, { nowMs, wallMs: nowMs, random: 0.5, upheld: false });
+describe('step: respecified in backoff, what the settings would have led to at its beginning is so', () => {
+  type Restart = NonNullable<SpecChange['restart']>;
+  interface PauseRow {
+    readonly name: string;
+    readonly was?: Restart;
+    readonly is: Restart;
+    /** Since the crash. */
+    readonly wait?: string;
+    readonly events?: readonly string[];
+    readonly phase: string;
+    readonly restarts: number;
+  }
+  const LONG = { delayMs: 3_600_000, maxDelayMs: 3_600_000 };
+  const rows: readonly PauseRow[] = [
+    {
+      name: 'a shorter pause counts from its beginning',
+      was: LONG,
+      is: {},
+      phase: 'backoff 700ms: exited with code 1',
+      restarts: 1,
+    },
+    {
+      name: 'one that would be over ends',
+      was: LONG,
+      is: {},
+      wait: '2s',
+      phase: 'stopped: exited with code 1',
+      restarts: 1,
+    },
+    {
+      name: 'a longer pause counts from its beginning',
+      is: { delayMs: 5_000 },
+      phase: 'backoff 4s700ms: exited with code 1',
+      restarts: 1,
+    },
+    {
+      name: 'a policy that does not restart makes it failed',
+      is: { policy: 'no' },
+      phase: 'failed: exited with code 1',
+      restarts: 0,
+    },
+    {
+      name: 'a policy that does not restart after a clean end makes it completed',
+      is: { policy: 'on-failure' },
+      events: [...UP, 'exit 1 0', 'tree empty'],
+      phase: 'completed, swept',
+      restarts: 0,
+    },
+    {
+      name: 'an exit status that prevents restarts does',
+      is: { preventExitStatus: { codes: [1], signals: [] } },
+      phase: 'failed: exited with code 1',
+      restarts: 0,
+    },
+    {
+      name: 'a limit that was reached makes it failed',
+      was: { limit: 5 },
+      is: { limit: 1 },
+      events: [...UP, 'exit 1 1', 'tree empty', 'deadline', 'start', 'there 2', 'exit 2 1', 'tree empty'],
+      phase: 'failed: exited with code 1; gave up after 1 restart',
+      restarts: 1,
+    },
+    {
+      name: 'the exponent is that of its beginning',
+      is: { factor: 3 },
+      events: [...UP, 'exit 1 1', 'tree empty', 'deadline', 'start', 'there 2', 'exit 2 1', 'tree empty'],
+      phase: 'backoff 2s700ms: exited with code 1',
+      restarts: 2,
+    },
+    {
+      name: 'a run that had been up long enough is followed at once',
+      is: { resetAfterMs: 20_000 },
+      events: [...UP, 'wait 20s', 'exit 1 1', 'tree empty'],
+      phase: 'stopped: exited with code 1',
+      restarts: 1,
+    },
+    {
+      name: 'one that never was up is not',
+      is: { resetAfterMs: 0 },
+      events: ['start', 'lacks 1', 'tree empty'],
+      phase: 'backoff 700ms: could not be started: no such file',
+      restarts: 1,
+    },
+    {
+      name: 'that the end of another unit led to, it asks for no policy',
+      was: { ...LONG, policy: 'no' },
+      is: { policy: 'no' },
+      events: [...UP, 'exit 1 1', 'tree empty', 'activate'],
+      phase: 'backoff 700ms: exited with code 1',
+      restarts: 1,
+    },
+    {
+      name: 'that the end of another unit led to, it asks how long the unit had rested',
+      was: { ...LONG, policy: 'no' },
+      is: { policy: 'no', resetAfterMs: 10_000 },
+      events: [...UP, 'exit 1 1', 'tree empty', 'wait 10s', 'activate'],
+      phase: 'stopped',
+      restarts: 0,
+    },
+  ];
+  for (const {
+    name,
+    was = {},
+    is,
+    wait = '300ms',
+    events = [...UP, 'exit 1 1', 'tree empty'],
+    ...then
+  } of rows) {
+    test(name, () => {
+      const life = live(unitSpec('web', { restart: was }), [...events, `wait ${wait}`]);
+      const { state } = respecified(life, unitSpec('web', { restart: is }));
+      assert.equal(phaseText(state, life.nowMs), then.phase);
+      assert.equal(state.tally.restarts, then.restarts);
+    });
+  }
+  test('settings that are as they were leave it, whatever is drawn', () => {
+    const web = unitSpec('web', { restart: { jitter: 0.5, limit: 3 } });
+    const life = live(web, [...UP, 'exit 1 1', 'tree empty', 'wait 300ms']);
+    assert.deepEqual(respecified(life, web, 0.9).state, life.state);
+  });
+  test('of an earlier version, which has not noted its beginning, it is as of now, and no longer than it was', () => {
+    const life = live(unitSpec('web', { restart: LONG }), [...UP, 'exit 1 1', 'tree empty', 'wait 300ms']);
+    const { phase } = life.state;
+    assert.equal(phase.at, 'backoff');
+    const { at, deadline, ending } = phase;
+    const old = { ...life, state: { ...life.state, phase: { at, deadline, ending } } };
+    const after = (restart: Restart): string =>
+      phaseText(respecified(old, unitSpec('web', { restart })).state, life.nowMs);
+    assert.equal(after({}), 'backoff 1s: exited with code 1');
+    assert.equal(
+      after({ delayMs: 7_200_000, maxDelayMs: 7_200_000 }),
+      'backoff 59m59s700ms: exited with code 1',
+    );
+    assert.equal(after({ policy: 'no' }), 'failed: exited with code 1');
+  });
+});
+
+function respecified({ state, nowMs }: Life, spec: UnitSpec, random = 0.5): Step {
+  return step(spec, state, { type: 'respecified' }, { nowMs, wallMs: nowMs, random, upheld: false });
 }
 
 test('step: every spawn has a fresh run id, which never goes back', () => {

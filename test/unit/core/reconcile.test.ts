@@ -249,6 +249,41 @@ describe('commit', () => {
     assert.deepEqual(load(on, unitSpec('web', OTHER)), ['restart web: command changed']);
     assert.equal(standing(on, 'web'), 'running');
   });
+  test('a changed delay holds for the pause under way', () => {
+    const on = settled(unitSpec('web', { restart: { delayMs: 3_600_000, maxDelayMs: 3_600_000 } }));
+    crash(on, 'web');
+    assert.deepEqual(load(on, unitSpec('web')), ['update web: restart.delayMs, restart.maxDelayMs changed']);
+    const crashedMs = on.nowMs;
+    world.passDeadline(on);
+    tellAll(on);
+    assert.deepEqual([standing(on, 'web'), on.nowMs - crashedMs], ['running', 1_000]);
+  });
+  test('a changed policy that does not restart ends a pause in failure, with all that follows from that', () => {
+    const alert = unitSpec('alert', { enabled: false });
+    const on = settled(unitSpec('web', { onFailure: ['alert'] }), alert);
+    crash(on, 'web');
+    load(on, unitSpec('web', { onFailure: ['alert'], restart: { policy: 'no' } }), alert);
+    assert.deepEqual([standing(on, 'web'), standing(on, 'alert')], ['failed: exited with code 1', 'running']);
+  });
+  test('of a unit in backoff that is no longer wanted a changed policy makes nothing', () => {
+    const alert = unitSpec('alert', { enabled: false });
+    const on = settled(unitSpec('web', { onFailure: ['alert'] }), alert);
+    crash(on, 'web');
+    load(on, unitSpec('web', { enabled: false, onFailure: ['alert'], restart: { policy: 'no' } }), alert);
+    assert.deepEqual(
+      [standing(on, 'web'), standing(on, 'alert')],
+      ['stopped: not enabled', 'stopped: not enabled'],
+    );
+  });
+  test('a changed description leaves a pause alone that only an upholder, gone by now, had brought about', () => {
+    const web = { restart: { policy: 'no' } } as const;
+    const keeper = unitSpec('keeper', { upholds: ['web'] });
+    const on = settled(unitSpec('web', web), keeper);
+    crash(on, 'web');
+    operate(on, 'keeper', 'stop');
+    load(on, unitSpec('web', { ...web, description: 'new' }), keeper);
+    assert.match(standing(on, 'web'), /^backoff: /);
+  });
   test('a changed command tries a failed unit again', () => {
     const on = settled(unitSpec('web', { restart: { policy: 'no' } }));
     crash(on, 'web');
