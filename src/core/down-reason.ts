@@ -65,9 +65,16 @@ function ownDownReason(fleet: Fleet, unit: Unit): DownReason | null {
   return null;
 }
 
-/** Reasons that its dependants inherit though it may be no one's wish. */
-function rootReason(fleet: Fleet, unit: Unit): DownReason | null {
-  return ownDownReason(fleet, unit) ?? unboundReason(fleet, unit);
+/**
+ * Reasons that its dependants inherit though it may be no one's wish. `heir`: who asks; that a unit goes down for want of
+ * the heir is not the heir's to inherit, which would lose its pause by its own end.
+ */
+function rootReason(fleet: Fleet, unit: Unit, heir: Unit): DownReason | null {
+  return ownDownReason(fleet, unit) ?? (lacks(unit, heir) ? null : unboundReason(fleet, unit));
+}
+
+function lacks(unit: Unit, heir: Unit): boolean {
+  return !isUp(heir) && bindingFields(unit).some((field) => unit.spec[field].includes(heir.spec.name));
 }
 
 /**
@@ -91,20 +98,20 @@ function reasonFrom(fleet: Fleet, unit: Unit, name: string, field: string): Down
   const other = fleet.units.get(name);
   if (other === undefined || other === unit) return null;
   const phrase = `${field} "${name}"`;
-  const reason = rootReason(fleet, other);
+  const reason = rootReason(fleet, other, unit);
   if (reason !== null) {
     return { ...reason, text: reason.cycle ? `${phrase}, which restarts` : `${phrase}: ${reason.text}` };
   }
   const isOnRing = fleet.graph.ring(unit.spec.name).includes(name);
-  const above = isOnRing ? aboveRing(fleet, unit, other) : rootOf(fleet, other);
+  const above = isOnRing ? aboveRing(fleet, unit, other) : rootOf(fleet, other, unit);
   return above === null ? null : { ...above, text: `${phrase}, because of "${above.root}": ${above.text}` };
 }
 
 /** What the unit inherits, by its verdict: when that changes, whoever asks is asked again. */
-function rootOf(fleet: Fleet, unit: Unit): DownReason | null {
+function rootOf(fleet: Fleet, unit: Unit, heir: Unit): DownReason | null {
   if (wantedOf(fleet, unit) === 'down' || unit.verdict.root === null) return null;
   const root = fleet.units.get(unit.verdict.root);
-  const reason = root === undefined ? null : rootReason(fleet, root);
+  const reason = root === undefined ? null : rootReason(fleet, root, heir);
   return reason?.cycle === true ? null : reason;
 }
 
@@ -122,13 +129,13 @@ function aboveRing(fleet: Fleet, unit: Unit, from: Unit): DownReason | null {
       const other = fleet.units.get(name);
       if (other === undefined || seen.has(name)) continue;
       seen.add(name);
-      const reason = rootReason(fleet, other);
+      const reason = rootReason(fleet, other, unit);
       if (reason !== null && !reason.cycle) return reason;
       if (ring.includes(name)) {
         queue.push(other);
         continue;
       }
-      const above = rootOf(fleet, other);
+      const above = rootOf(fleet, other, unit);
       if (above !== null) return above;
     }
   }
@@ -142,14 +149,18 @@ const FIELD_PHRASES: Readonly<Record<(typeof INHERITING_FIELDS)[number], string>
   partOf: 'part of',
 };
 
+/** Of these a unit that is there goes down while one is not up. */
+function bindingFields({ spec }: Unit): readonly (typeof STRONG_FIELDS)[number][] {
+  return spec.type === 'target' ? STRONG_FIELDS : ['bindsTo'];
+}
+
 /**
  * A unit that is there while one it is bound to is not up; for a target, while one that it requires is not up; while
  * nobody wants its requisite.
  */
 function unboundReason(fleet: Fleet, unit: Unit): DownReason | null {
   if (!needsStop(unit)) return null;
-  const fields = unit.spec.type === 'target' ? STRONG_FIELDS : (['bindsTo'] as const);
-  for (const field of fields) {
+  for (const field of bindingFields(unit)) {
     for (const name of unit.spec[field]) {
       const other = fleet.units.get(name);
       if (other !== undefined && !isUp(other)) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { converge } from '../../../src/core/converge.ts';
 import type { Output } from '../../../src/core/converge.ts';
+import type { UnitSpec } from '../../../src/model/unit.ts';
 import * as world from '../../property/fleet-world.ts';
 import { crash, load, operate, settled, standing, tellAll } from './fleet-stage.ts';
 import { unitSpec } from './unit-spec.ts';
@@ -350,6 +351,29 @@ describe('converge: a stop travels', () => {
     operate(on, 'db', 'stop');
     assert.equal(standing(on, 'web'), 'running');
   });
+});
+
+describe('converge: a unit keeps its pause where others go down for want of it', () => {
+  const restart = { delayMs: 5000, resetAfterMs: 60_000 };
+  const sets: readonly (readonly [string, ...UnitSpec[]])[] = [
+    ['that is part of what requires it', unitSpec('top', { type: 'target', requires: ['db'] })],
+    ['that is part of what is bound to it', unitSpec('top', { bindsTo: ['db'] })],
+    [
+      'that requires what is part of what requires it',
+      unitSpec('top', { type: 'target', requires: ['db'] }),
+      unitSpec('disk', { partOf: ['top'] }),
+    ],
+  ];
+  for (const [title, ...others] of sets) {
+    test(title, () => {
+      const isPart = others.length === 1;
+      const more = isPart ? { partOf: ['top'] } : { requires: ['disk'] };
+      const on = settled(unitSpec('db', { restart, ...more }), ...others);
+      crash(on, 'db');
+      assert.match(standing(on, 'db'), /^backoff: /);
+      assert.match(standing(on, 'top'), /^waiting: waiting for "db"/);
+    });
+  }
 });
 
 test('converge: what has to be down for good is told to others before what only restarts', () => {
