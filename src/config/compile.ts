@@ -57,7 +57,11 @@ export function compileUnit(
   checkDependencies(name, file, report);
   once(['documentation'], file.documentation, report);
   once(['environmentFiles'], file.environmentFiles, report);
-  once(['supplementaryGroups'], file.supplementaryGroups?.map(account) ?? [], report);
+  const supplementaryGroups =
+    file.supplementaryGroups?.map((group, index) =>
+      account(['supplementaryGroups', index], group, 'group', report),
+    ) ?? null;
+  once(['supplementaryGroups'], supplementaryGroups ?? [], report);
   return {
     name,
     description: file.description.trim(),
@@ -69,9 +73,9 @@ export function compileUnit(
     environment: file.environment,
     environmentFiles: file.environmentFiles.map(environmentFile),
     workingDirectory: file.workingDirectory ?? null,
-    user: file.user === undefined ? null : account(file.user),
-    group: file.group === undefined ? null : account(file.group),
-    supplementaryGroups: file.supplementaryGroups?.map(account) ?? null,
+    user: file.user === undefined ? null : account(['user'], file.user, 'user', report),
+    group: file.group === undefined ? null : account(['group'], file.group, 'group', report),
+    supplementaryGroups,
     umask: file.umask === undefined ? null : Number.parseInt(file.umask, 8),
     limits: limitsOf(file.limits, report),
     resources: resourcesOf(file.resources, report),

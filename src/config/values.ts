@@ -181,8 +181,21 @@ export function environmentFile(text: string): EnvironmentFile {
   return text.startsWith('-') ? { path: text.slice(1), optional: true } : { path: text, optional: false };
 }
 
-export function account(value: AccountText): string {
-  return String(value);
+/** The schema's own limit for numbers, which a number in quotes is to this program too. */
+const HIGHEST_ID = 4_294_967_294;
+
+export function account(
+  path: readonly Step[],
+  value: AccountText,
+  kind: 'user' | 'group',
+  report: Report,
+): string {
+  const text = String(value);
+  if (/^\d+$/.test(text) && Number(text) > HIGHEST_ID) {
+    const expected = `expected the name of a ${kind}, or an id of at most ${HIGHEST_ID}`;
+    report(path, 'wrong-value', `is ${quoted(text)}`, expected);
+  }
+  return text;
 }
 
 /** Reports each item that an earlier one already says. */

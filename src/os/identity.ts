@@ -2,7 +2,7 @@
 import type { SpawnFailure, SpawnRequest } from '../model/process.ts';
 import { type Credentials, hasCapability } from './access.ts';
 import { quote } from './command-path.ts';
-import { groupsOf, lookupGroup, lookupUser } from './users.ts';
+import { groupsOf, HIGHEST_ID, idIn, lookupGroup, lookupUser } from './users.ts';
 
 export type IdentityRequest = Pick<SpawnRequest, 'user' | 'group' | 'supplementaryGroups'>;
 
@@ -25,11 +25,16 @@ function ownIds(): { readonly uid: number; readonly gid: number } {
   return { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
 }
 
-/** A group's number, null when it has a name that nobody knows. Numbers need no entry. */
+/** A group's number, null when it has a name that nobody knows, or no group can have it. Numbers need no entry. */
 function groupNumber(group: string): number | null {
-  const known = lookupGroup(group);
-  if (known !== null) return known.gid;
-  return /^\d+$/.test(group) ? Number(group) : null;
+  return lookupGroup(group)?.gid ?? idIn(group);
+}
+
+/** The kernel would take such a number for "as it is", or libc for what is left of it in 32 bits: root's own, at worst. */
+function noSuch(kind: 'user' | 'group', name: string): IdentityResult {
+  const isNumber = /^\d+$/.test(name);
+  const what = isNumber ? `is no id, expected a number of at most ${HIGHEST_ID}` : 'does not exist';
+  return refusal(null, `${kind} ${quote(name)} ${what}`);
 }
 
 export function resolveIdentity(request: IdentityRequest): IdentityResult {
@@ -40,20 +45,18 @@ export function resolveIdentity(request: IdentityRequest): IdentityResult {
 
   const own = ownIds();
   const entry = user === null ? null : lookupUser(user);
-  if (user !== null && entry === null && !/^\d+$/.test(user)) {
-    return refusal(null, `user ${quote(user)} does not exist`);
-  }
+  const uid = user === null ? own.uid : (entry?.uid ?? idIn(user));
+  if (uid === null) return noSuch('user', user ?? '');
   // Root's own group must not slip through to a user whose group is unknown.
   if (user !== null && entry === null && group === null) {
     return refusal(null, `user ${quote(user)} has no entry in the user database, so a group must be given`);
   }
-  const uid = user === null ? own.uid : (entry?.uid ?? Number(user));
   const gid = group === null ? (entry?.gid ?? own.gid) : groupNumber(group);
-  if (gid === null) return refusal(null, `group ${quote(group ?? '')} does not exist`);
+  if (gid === null) return noSuch('group', group ?? '');
   const extra: number[] = [];
   for (const name of supplementaryGroups ?? []) {
     const number = groupNumber(name);
-    if (number === null) return refusal(null, `group ${quote(name)} does not exist`);
+    if (number === null) return noSuch('group', name);
     extra.push(number);
   }
 

@@ -17,6 +17,14 @@ export interface Group {
   readonly members: readonly string[];
 }
 
+/** Ids have 32 bits; all of them set is no account's, but the "as it is" of setresuid(2) and chown(2). */
+export const HIGHEST_ID = 4_294_967_294;
+
+/** The id that a text spells in full; null when it spells none that an account can have. */
+export function idIn(text: string): number | null {
+  return /^\d+$/.test(text) && Number(text) <= HIGHEST_ID ? Number(text) : null;
+}
+
 type Database = 'passwd' | 'group' | 'initgroups';
 
 /** A name service that hangs must not hang the daemon for long, nor once for each process that is started. */
@@ -65,40 +73,49 @@ function serviceLine(database: Database, key: string): string | null {
 
 /** The entry whose name is `key`, else the one whose number it is; names go first, as in chown(1). */
 function entry(database: 'passwd' | 'group', key: string): readonly string[] | null {
-  // No name has these: a colon would match into the next field.
-  if (key === '' || /[:\n\0]/.test(key)) return null;
+  // No name has these: a colon would match into the next field. getent(1) takes "+0" for the number 0.
+  if (key === '' || key.startsWith('+') || /[:\n\0]/.test(key)) return null;
+  const id = idIn(key);
+  // getent(1) would take what is left of the number in 32 bits.
+  if (id === null && /^\d+$/.test(key)) return null;
   const lines = localLines(database);
-  const numeric = /^\d+$/.test(key);
   const line =
     lines.find((text) => text.startsWith(`${key}:`)) ??
-    (numeric ? lines.find((text) => text.split(':')[2] === key) : undefined) ??
+    (id === null ? undefined : lines.find((text) => text.split(':')[2] === key)) ??
     serviceLine(database, key);
   return line === null ? null : line.split(':');
 }
 
-/** null when nobody is called that; a number that has no entry is nobody either. */
+/** null when nobody is called that; a number that has no entry is nobody either, and so is an entry without ids. */
 export function lookupUser(nameOrUid: string): User | null {
   const fields = entry('passwd', nameOrUid);
   if (fields === null) return null;
-  const [name = '', , uid, gid, , home = '/', shell = '/bin/sh'] = fields;
-  return { name, uid: Number(uid), gid: Number(gid), home, shell };
+  const [name = '', , uidText = '', gidText = '', , home = '/', shell = '/bin/sh'] = fields;
+  const uid = idIn(uidText);
+  const gid = idIn(gidText);
+  return uid === null || gid === null ? null : { name, uid, gid, home, shell };
 }
 
 export function lookupGroup(nameOrGid: string): Group | null {
   const fields = entry('group', nameOrGid);
   if (fields === null) return null;
-  const [name = '', , gid, members = ''] = fields;
-  return { name, gid: Number(gid), members: members.split(',').filter((member) => member !== '') };
+  const [name = '', , gidText = '', members = ''] = fields;
+  const gid = idIn(gidText);
+  return gid === null ? null : { name, gid, members: members.split(',').filter((member) => member !== '') };
 }
 
 /** All groups of a user, the primary one first. Asks the name service, so it costs a process. */
 export function groupsOf(user: User): readonly number[] {
   const groups = new Set([user.gid]);
+  const add = (text: string): void => {
+    const gid = idIn(text);
+    if (gid !== null) groups.add(gid);
+  };
   const listed = serviceLine('initgroups', user.name);
-  if (listed !== null) for (const gid of listed.trim().split(/\s+/).slice(1)) groups.add(Number(gid));
+  if (listed !== null) for (const gid of listed.trim().split(/\s+/).slice(1)) add(gid);
   for (const line of localLines('group')) {
-    const [, , gid, members = ''] = line.split(':');
-    if (members.split(',').includes(user.name)) groups.add(Number(gid));
+    const [, , gid = '', members = ''] = line.split(':');
+    if (members.split(',').includes(user.name)) add(gid);
   }
   return [...groups];
 }

@@ -134,6 +134,17 @@ test('spawn() and checkPrerequisites() name users and groups that do not exist',
     [{ group: 'no-such-group' }, 'group "no-such-group" does not exist'],
     [{ supplementaryGroups: ['no-such-group'] }, 'group "no-such-group" does not exist'],
     [{ user: '54321' }, 'user "54321" has no entry in the user database, so a group must be given'],
+    [
+      { user: '4294967295', group: '1' },
+      'user "4294967295" is no id, expected a number of at most 4294967294',
+    ],
+    [{ user: '4294967296' }, 'user "4294967296" is no id, expected a number of at most 4294967294'],
+    [{ user: '+0' }, 'user "+0" does not exist'],
+    [{ group: '4294967295' }, 'group "4294967295" is no id, expected a number of at most 4294967294'],
+    [
+      { supplementaryGroups: ['4294967296'] },
+      'group "4294967296" is no id, expected a number of at most 4294967294',
+    ],
   ];
   for (const [wanted, reason] of rows) {
     const expected = { stage: 'user', errno: null, reason };

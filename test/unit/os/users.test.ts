@@ -24,6 +24,34 @@ test('lookupUser() and lookupGroup() are null for nobody, and for parts and patt
   }
 });
 
+test('lookupUser() and lookupGroup() take no number for another that is left of it in 32 bits', () => {
+  for (const name of ['4294967295', '4294967296', '004294967296', '18446744073709551616', '+0']) {
+    assert.equal(lookupUser(name), null, name);
+    assert.equal(lookupGroup(name), null, name);
+  }
+});
+
+test('lookupUser() and lookupGroup() know nobody whose entry has no id that an account can have', (t) => {
+  for (const [index, id] of ['', 'x', '-1', '4294967295', '4294967296'].entries()) {
+    const { mock } = t.mock.method(child_process, 'spawnSync', (_file: string, [, , key]: string[]) => ({
+      status: 0,
+      stdout:
+        key?.startsWith('gid') === true
+          ? `${key}:x:1000:${id}::/:/bin/sh\n`
+          : `${key}:x:${id}:1000::/:/bin/sh\n`,
+    }));
+    syncBuiltinESMExports();
+    try {
+      assert.equal(lookupUser(`uid${index}`), null, id);
+      assert.equal(lookupUser(`gid${index}`), null, id);
+      assert.equal(lookupGroup(`uid${index}`), null, id);
+    } finally {
+      mock.restore();
+      syncBuiltinESMExports();
+    }
+  }
+});
+
 test('lookupGroup() finds a group by name and by number', () => {
   assert.equal(lookupGroup('root')?.gid, 0);
   assert.equal(lookupGroup('0')?.name, 'root');
