@@ -91,6 +91,8 @@ const TRIAL_PATIENCE_MS = 30_000;
 
 /** Lives until it is told to end; the number is the exit code. */
 export async function liveAsDaemon(options: LifeOptions): Promise<number> {
+  // Until it has ended in a way that says another: what a bug leaves has not ended well.
+  process.exitCode = NOT_STARTED;
   const arrival = arrivalFrom(process.env, process.pid);
   const { paths, version } = options;
   const group = options.socketGroup === null ? null : lookupGroup(options.socketGroup);
@@ -143,8 +145,23 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   let replaceFailure: ReplaceFailure | null = null;
   const { lock } = locked;
   const surroundings = { options, clock, log, fence, lock, groupId, spawnsSinceTicks, replacedWall };
+  let isUp = false;
+  const onUp = (): void => {
+    isUp = true;
+  };
   for (;;) {
-    const end = await lifeOf({ ...surroundings, replaceFailure }, handOver);
+    let end: number | Departure;
+    isUp = false;
+    try {
+      end = await lifeOf({ ...surroundings, replaceFailure, onUp }, handOver);
+    } catch (error) {
+      if (isUp) throw error;
+      fence?.close();
+      lock.close();
+      const code = refuse(`cannot start daemon: ${messageOf(error)}`);
+      // oxlint-disable-next-line no-process-exit -- what was opened before the error would keep the process
+      return process.exit(code);
+    }
     if (typeof end === 'number') return end;
     const lockFd = heldThroughExec(lock.fd);
     const { wishes } = end.ending;
@@ -187,13 +204,14 @@ interface Surroundings {
   readonly spawnsSinceTicks: number;
   readonly replacedWall: number | null;
   readonly replaceFailure: ReplaceFailure | null;
+  /** It has started: from now on an exception is a bug, not a reason for not starting. */
+  readonly onUp: () => void;
 }
 
 /** Until the daemon has ended, with its exit code, or is to be replaced at once. */
-async function lifeOf(
-  { options, clock, log, fence, lock, groupId, spawnsSinceTicks, replacedWall, replaceFailure }: Surroundings,
-  handOver: HandOver | null,
-): Promise<number | Departure> {
+async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Promise<number | Departure> {
+  const { options, clock, log, fence, lock, groupId, spawnsSinceTicks, replacedWall, replaceFailure, onUp } =
+    surroundings;
   const { paths, version } = options;
   const ending = new Ending();
   const processes = createHeldProcesses(fence, spawnsSinceTicks);
@@ -242,16 +260,19 @@ async function lifeOf(
     return NOT_STARTED;
   }
   processes.beginReaping();
+  onUp();
   for (const fd of handOver?.pipeFds ?? []) closeSync(fd);
-  const served = await options.serve({
-    path: paths.socket,
-    control: daemon.control,
-    groupId,
-    listenFd: handOver?.listenFd ?? null,
-    onBug: (error) => {
-      log.write('error', 'bug', stackOf(error));
-    },
-  });
+  const served = await options
+    .serve({
+      path: paths.socket,
+      control: daemon.control,
+      groupId,
+      listenFd: handOver?.listenFd ?? null,
+      onBug: (error) => {
+        log.write('error', 'bug', stackOf(error));
+      },
+    })
+    .catch((error: unknown) => ({ ok: false, message: `cannot start daemon: ${messageOf(error)}` }) as const);
   if (served.ok) {
     const before = handOver === null ? '' : `, took over from version ${handOver.version}`;
     const fields = { pid: process.pid, version, socket: paths.socket };

@@ -1,16 +1,28 @@
-// The end of a daemon's life, in a process of its own, where something of it fails that no machine can be made to refuse.
+// The start and the end of a daemon's life, in a process of its own, where something of it fails that no machine can be
+// made to refuse.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { packageRoot } from '../../src/base/package-root.ts';
 import { temporaryDirectory } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
 
-test('a daemon that cannot close what it has opened says so, and ends with its units down all the same', async (t) => {
+/** What is left open: it alone would keep the process. */
+const LEFT_OPEN = 'setInterval(() => undefined, 60_000);';
+
+interface Life {
+  readonly code: unknown;
+  /** What it said, line by line. */
+  readonly lines: readonly string[];
+}
+
+/** Lives in a process of its own: `before` runs ahead of the daemon's code; it is told to end once it is ready. */
+async function lived(t: TestContext, before: string, serve: string): Promise<Life> {
   const root = temporaryDirectory(t);
   const path = (name: string): string => join(root, name);
   const paths = {
@@ -22,13 +34,11 @@ test('a daemon that cannot close what it has opened says so, and ends with its u
   };
   const lifecycle = pathToFileURL(join(packageRoot(), 'build/src/daemon/lifecycle.js')).href;
   const program = `
-    import { liveAsDaemon } from ${JSON.stringify(lifecycle)};
-    // What is left open: it alone would keep the process.
-    setInterval(() => undefined, 60_000);
+    ${before}
+    const { liveAsDaemon } = await import(${JSON.stringify(lifecycle)});
     process.exitCode = await liveAsDaemon({
       paths: ${JSON.stringify(paths)}, version: '0.0.0', socketGroup: null, insecurePermissions: true,
-      usageIntervalMs: null, fence: 'session', makesUnits: true,
-      serve: async () => ({ ok: true, value: { close: async () => { throw new Error('not now'); } } }),
+      usageIntervalMs: null, fence: 'session', makesUnits: true, serve: ${serve},
     });`;
   const daemon = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'inherit', 'pipe'],
@@ -40,7 +50,46 @@ test('a daemon that cannot close what it has opened says so, and ends with its u
     lines.push(line);
     if (line.includes('"event":"ready"')) daemon.kill('SIGTERM');
   }
-  assert.deepEqual(await ended, [0, null], lines.join('\n'));
+  const [code] = await ended;
+  return { code, lines };
+}
+
+test('a daemon that cannot close what it has opened says so, and ends with its units down all the same', async (t) => {
+  const { code, lines } = await lived(
+    t,
+    LEFT_OPEN,
+    `async () => ({ ok: true, value: { close: async () => { throw new Error('not now'); } } })`,
+  );
+  assert.equal(code, 0, lines.join('\n'));
   assert.match(lines.at(-2) ?? '', /"event":"bug","message":"Error: not now/);
+  assert.match(lines.at(-1) ?? '', /"event":"stopped"/);
+});
+
+test('a daemon whose start ends in an exception says why in a sentence, and exits 1', async (t) => {
+  const { code, lines } = await lived(
+    t,
+    `${LEFT_OPEN}
+    import fs from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    const { openSync } = fs;
+    fs.openSync = (path, ...rest) => {
+      if (path === '/dev/null') throw new Error('no null device');
+      return openSync(path, ...rest);
+    };
+    syncBuiltinESMExports();`,
+    `async () => ({ ok: true, value: { close: async () => undefined } })`,
+  );
+  assert.equal(code, 1, lines.join('\n'));
+  assert.match(
+    lines.at(-1) ?? '',
+    /"level":"error","event":"start","message":"cannot start daemon: no null device"/,
+  );
+  assert.doesNotMatch(lines.join('\n'), /"event":"bug"/);
+});
+
+test('a daemon whose serving begins with an exception says so, and exits 1 with its units down', async (t) => {
+  const { code, lines } = await lived(t, '', `async () => { throw new Error('no socket today'); }`);
+  assert.equal(code, 1, lines.join('\n'));
+  assert.match(lines.join('\n'), /"event":"start","message":"cannot start daemon: no socket today"/);
   assert.match(lines.at(-1) ?? '', /"event":"stopped"/);
 });
