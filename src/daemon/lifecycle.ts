@@ -20,6 +20,7 @@ import { openFence } from '../os/fence.ts';
 import type { Fence } from '../os/fence.ts';
 import { acquireLock, inheritLock } from '../os/files.ts';
 import type { Lock, LockResult } from '../os/files.ts';
+import { missingFooting } from '../os/footing.ts';
 import { openLogSink } from '../os/log-sink.ts';
 import { createPidMeter } from '../os/meter.ts';
 import type { Clock } from '../os/ports.ts';
@@ -112,6 +113,8 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     log.close();
     return NOT_STARTED;
   };
+  const missing = missingFooting();
+  if (missing !== null) return refuse(`cannot start daemon: ${missing}`);
   if (noGroup) return refuse(`cannot start daemon: ${groupMissing}`);
   // The socket comes after the units; what is known of it before they start is said before.
   const unreachable = socketPathTrouble(paths.socket);
@@ -179,6 +182,8 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
 
 /** What the trial of a version by its daemon says. */
 function obstacleToThisVersion(options: LifeOptions, format: number): string | null {
+  const missing = missingFooting();
+  if (missing !== null) return missing;
   try {
     makeDirectories(options.paths, options.makesUnits, process.ppid === 1);
   } catch (error) {

@@ -21,6 +21,8 @@ interface Life {
   readonly lines: readonly string[];
 }
 
+const built = (module: string): string => pathToFileURL(join(packageRoot(), 'build/src', module)).href;
+
 /** Lives in a process of its own: `before` runs ahead of the daemon's code; it is told to end once it is ready. */
 async function lived(t: TestContext, before: string, serve: string): Promise<Life> {
   const root = temporaryDirectory(t);
@@ -32,10 +34,9 @@ async function lived(t: TestContext, before: string, serve: string): Promise<Lif
     logs: path('log'),
     socket: path('socket'),
   };
-  const lifecycle = pathToFileURL(join(packageRoot(), 'build/src/daemon/lifecycle.js')).href;
   const program = `
     ${before}
-    const { liveAsDaemon } = await import(${JSON.stringify(lifecycle)});
+    const { liveAsDaemon } = await import(${JSON.stringify(built('daemon/lifecycle.js'))});
     process.exitCode = await liveAsDaemon({
       paths: ${JSON.stringify(paths)}, version: '0.0.0', socketGroup: null, insecurePermissions: true,
       usageIntervalMs: null, fence: 'session', makesUnits: true, serve: ${serve},
@@ -85,6 +86,21 @@ test('a daemon whose start ends in an exception says why in a sentence, and exit
     /"level":"error","event":"start","message":"cannot start daemon: no null device"/,
   );
   assert.doesNotMatch(lines.join('\n'), /"event":"bug"/);
+});
+
+test('a daemon that may open hardly any file says how many it needs, and exits 1', async (t) => {
+  const { code, lines } = await lived(
+    t,
+    `import { ownLimit, RESOURCES, setOwnLimit } from ${JSON.stringify(built('os/libc.js'))};
+    setOwnLimit(RESOURCES.nofile, { soft: 63, hard: ownLimit(RESOURCES.nofile).hard });`,
+    `async () => { throw new Error('serving'); }`,
+  );
+  assert.equal(code, 1, lines.join('\n'));
+  assert.equal(lines.length, 1, lines.join('\n'));
+  assert.match(
+    lines[0] ?? '',
+    /"message":"cannot start daemon: the limit on open files is 63, expected at least 64"/,
+  );
 });
 
 test('a daemon whose serving begins with an exception says so, and exits 1 with its units down', async (t) => {

@@ -6,7 +6,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
-import { cannotRunAs, idsOf } from '../support/launch.ts';
+import { cannotRunAs, idsOf, PROGRAM } from '../support/launch.ts';
 import { childrenOf, environmentOf } from '../support/processes.ts';
 import { startUnitd, Unitd, type StartOptions } from '../support/unitd.ts';
 import { versionsOf } from '../support/versions.ts';
@@ -187,6 +187,33 @@ test(
     assert.equal((await unitd.unit('web')).unit.restarts, 0);
   },
 );
+
+const PROC_OF_ANOTHER = within.filter((word) => word !== '--mount-proc');
+const EMPTY_PROC = [...within, '--mount', 'sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh'];
+
+for (const [what, words, reason] of [
+  [
+    'the /proc of another namespace',
+    PROC_OF_ANOTHER,
+    /"\/proc" is that of another PID namespace \(process \d+ there is 1 here\), expected one of its own/,
+  ],
+  ['an empty /proc', EMPTY_PROC, /"\/proc" shows no processes, expected a mounted proc file system/],
+] as const) {
+  test(`${what} is no place for a daemon, which says so and exits 1`, { skip: cannot(words) }, async (t) => {
+    for (const fence of ['session', 'auto']) {
+      const { env } = new Unitd(t, { env: { UNITD_FENCE: fence } });
+      const [first = '', ...rest] = words;
+      const program = [process.execPath, PROGRAM, 'daemon'];
+      const { status, stderr } = spawnSync(first, [...rest, ...program], {
+        env,
+        encoding: 'utf8',
+        timeout: 30_000,
+      });
+      assert.equal(status, 1, stderr);
+      assert.match(JSON.parse(stderr).message, reason);
+    }
+  });
+}
 
 /** Runs what follows in a system that can be written to in $UNITD_RUNTIME_DIR alone. */
 const bare = (become: string): readonly string[] => [
