@@ -24,6 +24,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { phraseOf } from '../logs/fault.ts';
 import type { Activation, Intent } from '../core/fleet.ts';
 import type { MachineState } from '../core/machine-state.ts';
 import type { ProcessId, ProcessTree } from '../model/process.ts';
@@ -274,7 +275,7 @@ export class Journal {
   }
 
   #cannotWrite(error: unknown): string {
-    return `cannot write journal "${this.#path}": ${error instanceof Error ? error.message : String(error)}`;
+    return `cannot write journal "${this.#path}": ${phraseOf(error)}`;
   }
 
   #text(): string {
@@ -309,7 +310,7 @@ function textOrNull(path: string): string | null {
     return readFileSync(path, 'utf8');
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
+    throw new Error(`cannot read journal "${path}": ${phraseOf(error)}`, { cause: error });
   }
 }
 

@@ -260,7 +260,7 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
     await daemon.boot();
   } catch (error) {
     // Nothing was touched: what an earlier daemon left runs on.
-    log.write('error', 'start', messageOf(error));
+    log.write('error', 'start', `cannot start daemon: ${messageOf(error)}`);
     letGo();
     return NOT_STARTED;
   }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
@@ -24,8 +25,12 @@ interface Life {
 const built = (module: string): string => pathToFileURL(join(packageRoot(), 'build/src', module)).href;
 
 /** Lives in a process of its own: `before` runs ahead of the daemon's code; it is told to end once it is ready. */
-async function lived(t: TestContext, before: string, serve: string): Promise<Life> {
-  const root = temporaryDirectory(t);
+async function lived(
+  t: TestContext,
+  before: string,
+  serve: string,
+  root = temporaryDirectory(t),
+): Promise<Life> {
   const path = (name: string): string => join(root, name);
   const paths = {
     units: path('units'),
@@ -101,6 +106,15 @@ test('a daemon that may open hardly any file says how many it needs, and exits 1
     lines[0] ?? '',
     /"message":"cannot start daemon: the limit on open files is 63, expected at least 64"/,
   );
+});
+
+test('a daemon whose journal cannot be read says which, and exits 1', async (t) => {
+  const root = temporaryDirectory(t);
+  mkdirSync(join(root, 'run', 'journal'), { recursive: true, mode: 0o700 });
+  const { code, lines } = await lived(t, '', `async () => { throw new Error('serving'); }`, root);
+  assert.equal(code, 1, lines.join('\n'));
+  const { message } = JSON.parse(lines.at(-1) ?? '');
+  assert.match(message, /^cannot start daemon: cannot read journal ".*\/run\/journal": EISDIR/);
 });
 
 test('a daemon whose serving begins with an exception says so, and exits 1 with its units down', async (t) => {
