@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
+import { phraseOf } from '../logs/fault.ts';
 import type { State } from '../model/state.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { removeUnusedPipes } from '../os/fifo.ts';
@@ -45,6 +46,8 @@ const LEAVE_PATIENCE_MS = 10_000;
 
 export interface DaemonOptions {
   readonly paths: DaemonPaths;
+  /** The state directory is there; false: nothing is written to it. */
+  readonly hasState: boolean;
   readonly version: string;
   /** Of the kernel's present boot. */
   readonly bootId: string;
@@ -102,11 +105,16 @@ export class Daemon {
     this.#startedWall = handOver?.startedWall ?? clock.wallMs();
     this.#handed = new HandedOperations(handOver?.operations ?? []);
     this.#hub = new EventHub(() => clock.wallMs(), handOver?.events);
-    this.#store = new Store(paths.state, (message) => {
-      log.write('error', 'state', message);
-    });
+    this.#store = new Store(
+      paths.state,
+      (message) => {
+        log.write('error', 'state', message);
+      },
+      options.hasState,
+    );
     this.#history = new History({
       directory: paths.state,
+      isKept: options.hasState,
       onTrouble: (message) => {
         log.write('error', 'state', message);
       },
@@ -392,7 +400,7 @@ export class Daemon {
     try {
       rmSync(pidFile, { force: true });
     } catch (error) {
-      this.#options.log.write('warning', 'unit', `cannot remove pidFile: ${String(error)}`, { unit: name });
+      this.#options.log.write('warning', 'unit', `cannot remove pidFile: ${phraseOf(error)}`, { unit: name });
     }
   }
 

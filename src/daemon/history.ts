@@ -15,6 +15,7 @@ import { amend } from '../core/fleet.ts';
 import type { Fleet } from '../core/fleet.ts';
 import { HISTORY_LENGTH } from '../core/machine-state.ts';
 import type { ExitRecord } from '../model/state.ts';
+import { phraseOf } from '../logs/fault.ts';
 import { removeUnfinished, writeFileAtomic } from '../os/files.ts';
 import { seal, unseal } from './sealed-line.ts';
 
@@ -27,6 +28,8 @@ interface Line {
 export interface HistoryOptions {
   /** The state directory. */
   readonly directory: string;
+  /** False where it is known that nothing can be written, and said. */
+  readonly isKept?: boolean;
   readonly onTrouble: (message: string) => void;
 }
 
@@ -37,6 +40,7 @@ const GROWTH = 4;
 
 export class History {
   readonly #path: string;
+  readonly #isKept: boolean;
   readonly #onTrouble: (message: string) => void;
   /** What the file holds or will hold, as long as each unit remembers. */
   readonly #exits = new Map<string, readonly ExitRecord[]>();
@@ -53,8 +57,9 @@ export class History {
   #isInTrouble = false;
   #isToBeWritten = false;
 
-  constructor({ directory, onTrouble }: HistoryOptions) {
+  constructor({ directory, isKept = true, onTrouble }: HistoryOptions) {
     this.#path = join(directory, 'history');
+    this.#isKept = isKept;
     this.#onTrouble = onTrouble;
   }
 
@@ -77,7 +82,7 @@ export class History {
     if (damaged > 0) {
       warnings.push(this.#setAside(damaged));
       this.#isToBeWritten = true;
-      this.#writing ??= this.#writeAll();
+      this.#write();
     }
     return warnings;
   }
@@ -129,8 +134,13 @@ export class History {
 
   #append(line: Line): void {
     this.#take(line);
+    if (!this.#isKept) return;
     this.#pending.push(seal(line));
-    this.#writing ??= this.#writeAll();
+    this.#write();
+  }
+
+  #write(): void {
+    if (this.#isKept) this.#writing ??= this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
@@ -151,7 +161,7 @@ export class History {
         this.#isInTrouble = false;
       } catch (error) {
         if (!this.#isInTrouble)
-          this.#onTrouble(`cannot write restart history "${this.#path}": ${String(error)}`);
+          this.#onTrouble(`cannot write restart history "${this.#path}": ${phraseOf(error)}`);
         this.#isInTrouble = true;
         this.#isBehind = true;
       }
@@ -172,7 +182,7 @@ export class History {
       return readFileSync(this.#path, 'utf8');
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) {
-        warnings.push(`cannot read restart history "${this.#path}": ${String(error)}, going on without it`);
+        warnings.push(`cannot read restart history "${this.#path}": ${phraseOf(error)}, going on without it`);
       }
       return '';
     }
@@ -185,7 +195,7 @@ export class History {
       renameSync(this.#path, aside);
       return `cannot read all of restart history "${this.#path}": ${lines} damaged, set aside as "${aside}"`;
     } catch (error) {
-      return `cannot set aside damaged restart history "${this.#path}": ${String(error)}`;
+      return `cannot set aside damaged restart history "${this.#path}": ${phraseOf(error)}`;
     }
   }
 }

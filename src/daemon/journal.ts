@@ -224,7 +224,7 @@ export class Journal {
     try {
       rmSync(this.#path, { force: true });
     } catch (error) {
-      this.#onTrouble(`cannot remove journal "${this.#path}": ${String(error)}`);
+      this.#onTrouble(`cannot remove journal "${this.#path}": ${phraseOf(error)}`);
     }
   }
 

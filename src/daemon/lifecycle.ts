@@ -122,9 +122,11 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   let handOver = arrival.kind === 'handed-over' ? arrival.handOver : null;
   const lockPath = join(paths.runtime, 'unitd.pid');
   let locked: LockResult;
+  let hasState: boolean;
   try {
-    for (const warning of makeDirectories(paths, options.makesUnits, process.pid === 1))
-      log.write('warning', 'start', warning);
+    const made = makeDirectories(paths, options.makesUnits, process.pid === 1);
+    ({ hasState } = made);
+    for (const warning of made.warnings) log.write('warning', 'start', warning);
     locked = handOver === null ? acquireLock(lockPath) : inheritLock(lockPath, handOver.lockFd);
   } catch (error) {
     return refuse(`cannot start daemon: ${messageOf(error)}`);
@@ -147,7 +149,17 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   const replacedWall = handOver === null ? null : clock.wallMs();
   let replaceFailure: ReplaceFailure | null = null;
   const { lock } = locked;
-  const surroundings = { options, clock, log, fence, lock, groupId, spawnsSinceTicks, replacedWall };
+  const surroundings = {
+    options,
+    clock,
+    log,
+    fence,
+    lock,
+    groupId,
+    spawnsSinceTicks,
+    replacedWall,
+    hasState,
+  };
   let isUp = false;
   const onUp = (): void => {
     isUp = true;
@@ -207,6 +219,7 @@ interface Surroundings {
   readonly lock: Lock;
   readonly groupId: number | null;
   readonly spawnsSinceTicks: number;
+  readonly hasState: boolean;
   readonly replacedWall: number | null;
   readonly replaceFailure: ReplaceFailure | null;
   /** It has started: from now on an exception is a bug, not a reason for not starting. */
@@ -217,6 +230,7 @@ interface Surroundings {
 async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Promise<number | Departure> {
   const { options, clock, log, fence, lock, groupId, spawnsSinceTicks, replacedWall, replaceFailure, onUp } =
     surroundings;
+  const { hasState } = surroundings;
   const { paths, version } = options;
   const ending = new Ending();
   const processes = createHeldProcesses(fence, spawnsSinceTicks);
@@ -224,6 +238,7 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
   const monotonicMs = (): number => clock.monotonicMs();
   const daemon: Daemon = new Daemon({
     paths,
+    hasState,
     version,
     bootId: currentBootId(),
     clock,

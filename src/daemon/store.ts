@@ -4,6 +4,7 @@ import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Intent } from '../core/fleet.ts';
 import type { Steps } from '../core/steps.ts';
+import { phraseOf } from '../logs/fault.ts';
 import { removeUnfinished, writeFileAtomic } from '../os/files.ts';
 import { inSlices } from './slices.ts';
 
@@ -32,12 +33,15 @@ type Printing = () => Steps<readonly string[]>;
 export class Store {
   readonly #directory: string;
   readonly #onTrouble: (message: string) => void;
+  readonly #isKept: boolean;
   readonly #pending = new Map<string, Printing>();
   #writing: Promise<void> | null = null;
 
-  constructor(directory: string, onTrouble: (message: string) => void) {
+  /** `isKept`: false where it is known that nothing can be written, and said. */
+  constructor(directory: string, onTrouble: (message: string) => void, isKept = true) {
     this.#directory = directory;
     this.#onTrouble = onTrouble;
+    this.#isKept = isKept;
   }
 
   read(): Stored {
@@ -72,7 +76,7 @@ export class Store {
       text = readFileSync(path, 'utf8');
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) {
-        warnings.push(`cannot read state file "${path}": ${String(error)}, going on without it`);
+        warnings.push(`cannot read state file "${path}": ${phraseOf(error)}, going on without it`);
       }
       return null;
     }
@@ -83,13 +87,14 @@ export class Store {
       renameSync(path, aside);
       warnings.push(`cannot read state file "${path}": it is damaged, set aside as "${aside}"`);
     } catch (error) {
-      warnings.push(`cannot set aside damaged state file "${path}": ${String(error)}`);
+      warnings.push(`cannot set aside damaged state file "${path}": ${phraseOf(error)}`);
     }
     return null;
   }
 
   /** Of several saves of one file while another write is under way, only the last is written. */
   #save(name: string, printed: Printing): void {
+    if (!this.#isKept) return;
     this.#pending.set(name, printed);
     this.#writing ??= this.#writeAll();
   }
@@ -100,7 +105,7 @@ export class Store {
       try {
         await writeFileAtomic(join(this.#directory, name), await inSlices(printed()), 0o600);
       } catch (error) {
-        this.#onTrouble(`cannot write state file "${join(this.#directory, name)}": ${String(error)}`);
+        this.#onTrouble(`cannot write state file "${join(this.#directory, name)}": ${phraseOf(error)}`);
       }
     }
     this.#writing = null;

@@ -87,6 +87,7 @@ class Life {
     this.#killPoint = killPoint;
     const { clock, home } = world;
     this.daemon = new Daemon({
+      hasState: true,
       paths: {
         units: join(home, 'units'),
         runtime: join(home, 'runtime'),

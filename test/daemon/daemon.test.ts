@@ -68,6 +68,7 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
   const logged: string[] = [];
   const exitActions: number[] = [];
   const daemon = new Daemon({
+    hasState: true,
     paths,
     version: '0.0.0',
     bootId: 'this-boot',

@@ -9,7 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { amend, newFleet, newUnit } from '../../src/core/fleet.ts';
 import type { Fleet } from '../../src/core/fleet.ts';
@@ -190,7 +190,22 @@ test('History: that what is left of a damaged file cannot be written anew is sai
   mkdirSync(path);
   await history.written();
   assert.equal(troubles.length, 1);
-  assert.match(troubles[0] ?? '', /^cannot write restart history ".*": .*EISDIR/);
+  assert.match(troubles[0] ?? '', /^cannot write restart history "[^"]*": EISDIR: [^"'.]*$/);
+});
+
+test('History: nothing is written where nothing can be, and what is there is read', async (t) => {
+  const { open, path, troubles } = scratch(t);
+  const history = open();
+  history.read();
+  history.add('web', exit(1));
+  await history.written();
+  const kept = readFileSync(path, 'utf8');
+  const directory = dirname(path);
+  const readOnly = new History({ directory, isKept: false, onTrouble: (message) => troubles.push(message) });
+  readOnly.read();
+  readOnly.add('web', exit(2));
+  await readOnly.written();
+  assert.deepEqual([readFileSync(path, 'utf8'), troubles], [kept, []]);
 });
 
 test('History: a disk that refuses is said once, and made good when it takes writes again', async (t) => {
@@ -203,7 +218,7 @@ test('History: a disk that refuses is said once, and made good when it takes wri
     await history.written();
   }
   assert.equal(troubles.length, 1);
-  assert.match(troubles[0] ?? '', /^cannot write restart history ".*": .*EISDIR/);
+  assert.match(troubles[0] ?? '', /^cannot write restart history "[^"]*": EISDIR: [^"'.]*$/);
   rmdirSync(path);
   history.add('web', exit(3));
   await history.written();

@@ -144,6 +144,17 @@ test('Store: a file that cannot be read is a warning, and stays where it is', (t
   assert.equal(existsSync(join(path, 'intents.json')), true);
 });
 
+test('Store: nothing is written where nothing can be, and what is there is read', async (t) => {
+  const { path, store, troubles } = scratch(t);
+  store.saveIntents(HELD);
+  await store.written();
+  const readOnly = new Store(path, (message) => troubles.push(message), false);
+  assert.deepEqual(readOnly.read().intents, HELD);
+  readOnly.saveLastGood(FILES);
+  await readOnly.written();
+  assert.deepEqual([readdirSync(path), troubles], [['intents.json'], []]);
+});
+
 test('Store: a write that fails is trouble, leaves no rest, and the next one is tried', async (t) => {
   const { path, store, troubles, reread } = scratch(t);
   mkdirSync(join(path, 'intents.json'));
@@ -151,7 +162,7 @@ test('Store: a write that fails is trouble, leaves no rest, and the next one is 
   store.saveLastGood(FILES);
   await store.written();
   assert.equal(troubles.length, 1);
-  assert.match(troubles[0] ?? '', /^cannot write state file ".*intents\.json": /);
+  assert.match(troubles[0] ?? '', /^cannot write state file ".*\/intents\.json": EISDIR: [^"'.]*$/);
   assert.deepEqual(readdirSync(path).sort(), ['intents.json', 'last-good.json']);
   rmSync(join(path, 'intents.json'), { recursive: true });
   store.saveIntents(HELD);

@@ -271,6 +271,7 @@ for (const [who, { uid, become, state, logs, why }] of Object.entries(BARE)) {
       await unitd.says(`going on without log directory \\"${logs}\\": ${why}`);
       await channel.next('up');
       await unitd.until({ web: 'running' });
+      assert.doesNotMatch(unitd.said.join('\n'), /cannot write (state file|restart history)/);
       await unitd.says('cannot write log of unit \\"web\\"');
       assert.match((await unitd.unit('web')).logs.problem ?? '', /output is dropped until it can be written/);
       const [web] = childrenOf(unitd.pid);
