@@ -13,6 +13,7 @@ import {
   type UnitSpec,
 } from '../model/unit.ts';
 import { unitSchema, withDefaults } from './schema.ts';
+import { quoted } from './tree.ts';
 import type { LogFile, ResourceFile, RestartFile, StopFile, UnitFile } from './unit-file.ts';
 import {
   account,
@@ -159,11 +160,24 @@ function logsOf(file: LogFile, report: Report): LogSpec {
   };
 }
 
+/** Standard input, output and error, and one to read libraries by. */
+const MIN_OPEN_FILES = 4;
+
 function limitsOf(file: UnitFile['limits'], report: Report): Partial<Record<LimitName, Limit>> {
   const limits: Partial<Record<LimitName, Limit>> = {};
   for (const name of LIMIT_NAMES) {
     const text = file[name];
     if (text !== undefined) limits[name] = limit(['limits', name], text, report);
+  }
+  const { soft } = limits.nofile ?? {};
+  if (typeof soft === 'number' && soft < MIN_OPEN_FILES) {
+    const expected = `expected at least ${MIN_OPEN_FILES}, without which no program can load its libraries`;
+    report(
+      ['limits', 'nofile'],
+      'wrong-value',
+      `is ${typeof file.nofile === 'string' ? quoted(file.nofile) : file.nofile}`,
+      expected,
+    );
   }
   return limits;
 }

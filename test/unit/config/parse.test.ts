@@ -253,9 +253,9 @@ const fields: readonly Row[] = [
       '6:19 workingDirectory is "srv", expected an absolute path',
       '7:7 user is "a:b", expected the name of a user, or an id of at most 4294967294',
       '8:8 umask is "0888", expected octal digits in quotes, such as "0027"',
-      '9:18 limits.nofile is "a:b", expected a whole number, unlimited, or "soft:hard" such as "1024:524288"',
-      '9:31 limits.core is -1, expected a whole number, unlimited, or "soft:hard" such as "1024:524288"',
-      '9:40 limits.cpu is "1h", expected a whole number, unlimited, or "soft:hard" such as "1024:524288"',
+      '9:18 limits.nofile is "a:b", expected a whole number of at most 999999999999999, unlimited, or "soft:hard" such as "1024:524288"',
+      '9:31 limits.core is -1, expected a whole number of at most 999999999999999, unlimited, or "soft:hard" such as "1024:524288"',
+      '9:40 limits.cpu is "1h", expected a whole number of at most 999999999999999, unlimited, or "soft:hard" such as "1024:524288"',
       '10:7 nice is 20, expected a whole number from -20 to 19',
       '11:17 oomScoreAdjust is -1001, expected a whole number from -1000 to 1000',
       '12:15 startTimeout is "5 s", expected a duration such as "250ms", "5s", "1m30s" or infinity',
@@ -373,6 +373,14 @@ const crossed: readonly Row[] = [
     lines: [
       '2:18 limits.nofile is "10:5", expected a soft limit not above the hard limit',
       '2:32 limits.core is "unlimited:0", expected a soft limit not above the hard limit',
+    ],
+  },
+  {
+    title: 'limits that no number says, and too few open files to load a program',
+    file: 'command: a\nlimits: {nofile: "3:1024", as: 9007199254740991}\n',
+    lines: [
+      '2:18 limits.nofile is "3:1024", expected at least 4, without which no program can load its libraries',
+      '2:32 limits.as is 9007199254740991, expected a whole number of at most 999999999999999, unlimited, or "soft:hard" such as "1024:524288"',
     ],
   },
   {
