@@ -2,6 +2,7 @@
 // The program `unitd`: its command line, and with `unitd daemon` the daemon itself.
 import { runCommandLine } from '../cli/main.ts';
 import { makeThreads } from '../os/thread-pool.ts';
+import { loadFailure } from './load-failure.ts';
 
 async function main(): Promise<void> {
   process.exitCode = await runCommandLine(process.argv.slice(2), async (request) => {
@@ -12,4 +13,9 @@ async function main(): Promise<void> {
   });
 }
 
-void main();
+main().catch((error: unknown) => {
+  const failure = loadFailure(error);
+  if (failure === null) throw error;
+  process.stderr.write(`unitd: ${failure}\n`);
+  process.exitCode = 1;
+});
