@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Control } from '../daemon/control.ts';
+import { renewAcceptSpare } from '../os/accept-spare.ts';
 import { heldThroughExec } from '../os/replace.ts';
 import type { ProblemDetails } from '../wire/v1.ts';
 import { connections } from './connections.ts';
@@ -49,6 +50,9 @@ const LIMITS: Limits = {
   closeGraceMs: 500,
 };
 
+/** The share of time in which a loop that cannot accept works, and others hardly ever. */
+const BUSY = 0.9;
+
 export interface ApiServer {
   readonly path: string;
   /** Ends streams and waits, closes every connection and removes the socket. */
@@ -67,6 +71,7 @@ export type ListenResult =
 export async function listen(options: ListenOptions): Promise<ListenResult> {
   const limits = { ...LIMITS, ...options.limits };
   const clients = connections(limits.maxConnections, turnAway);
+  const checkingMs = Math.ceil(limits.requestTimeoutMs / 5);
   const context: ApiContext = {
     control: options.control,
     onBug: options.onBug,
@@ -77,7 +82,7 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
     {
       headersTimeout: limits.requestTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,
-      connectionsCheckingInterval: Math.ceil(limits.requestTimeoutMs / 5),
+      connectionsCheckingInterval: checkingMs,
       keepAliveTimeout: limits.idleTimeoutMs,
       maxHeaderSize: 16 * 1024,
       // Whoever can open the socket is trusted, and `Host` says nothing on it.
@@ -103,7 +108,11 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
   if (!bound.ok) return bound;
   await new Promise<void>((resolve) => server.listen({ fd: bound.fd }, resolve));
   server.on('error', options.onBug);
-  const close = async (): Promise<void> => await closed(server, clients, limits.closeGraceMs);
+  const guard = guardAccepting(checkingMs);
+  const close = async (): Promise<void> => {
+    clearInterval(guard);
+    await closed(server, clients, limits.closeGraceMs);
+  };
   return {
     ok: true,
     value: {
@@ -123,6 +132,17 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
       },
     },
   };
+}
+
+/** A loop that is never idle may be one that cannot accept whoever waits; see accept-spare.ts. */
+function guardAccepting(everyMs: number): NodeJS.Timeout {
+  let before = performance.eventLoopUtilization();
+  const look = (): void => {
+    const now = performance.eventLoopUtilization();
+    if (performance.eventLoopUtilization(now, before).utilization > BUSY) renewAcceptSpare();
+    before = now;
+  };
+  return setInterval(look, everyMs).unref();
 }
 
 async function serve(

@@ -39,7 +39,10 @@ export async function listeningSocket(
     return { ok: true, fd };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    return failure('system', path, `${error.message}, expected a directory where this user may create it`);
+    const expected = /^E[MN]FILE\b/.test(error.message)
+      ? 'a descriptor to be left'
+      : 'a directory where this user may create it';
+    return failure('system', path, `${error.message}, expected ${expected}`);
   }
 }
 

@@ -14,6 +14,7 @@ import { socketPathTrouble } from '../base/paths.ts';
 import type { FenceKind } from '../model/process.ts';
 import type { ReexecDocument } from '../wire/v1.ts';
 import { API_VERSION } from '../wire/v1.ts';
+import { keepAcceptSpare } from '../os/accept-spare.ts';
 import { currentBootId } from '../os/boot-id.ts';
 import { createClock } from '../os/clock.ts';
 import { openFence } from '../os/fence.ts';
@@ -233,6 +234,7 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
   const { hasState } = surroundings;
   const { paths, version } = options;
   const ending = new Ending();
+  keepAcceptSpare();
   const processes = createHeldProcesses(fence, spawnsSinceTicks);
   const readiness = createReadiness();
   const monotonicMs = (): number => clock.monotonicMs();

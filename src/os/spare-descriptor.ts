@@ -25,6 +25,17 @@ export function withSpare<T>(call: () => T): T {
   }
 }
 
+/** Runs `call`, which keeps what it opens, with room for one. */
+export function withOneGivenUp(call: () => void): void {
+  const spare = spares.pop();
+  if (spare !== undefined) closeSync(spare);
+  try {
+    call();
+  } finally {
+    keepMore();
+  }
+}
+
 function withRoom<T>(call: () => T, full: unknown): T {
   try {
     for (let spare = spares.pop(); spare !== undefined; spare = spares.pop()) {
