@@ -14,7 +14,9 @@ export function loadFailure(error: unknown): string | null {
     case 'MODULE_NOT_FOUND':
       return `cannot load the program's code: ${message}, expected a whole installation`;
     case 'EMFILE':
-      return `cannot load the program's code: ${message}, expected a limit on open files of at least 64`;
+      return 'path' in error && /\.[cm]?js(?:on)?$/.test(String(error.path))
+        ? `cannot load the program's code: ${message}, expected a limit on open files of at least 64`
+        : null;
     default:
       return null;
   }
