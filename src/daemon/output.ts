@@ -8,7 +8,7 @@ import { createCapture } from '../logs/capture.ts';
 import type { Capture, CaptureStats } from '../logs/capture.ts';
 import { openOutputPipe } from '../os/fifo.ts';
 import type { Clock, Readiness } from '../os/ports.ts';
-import { lookupGroup, lookupUser } from '../os/users.ts';
+import { idIn, lookupGroup, lookupUser } from '../os/users.ts';
 
 export interface Output {
   /** Of the two pipes, for the child's 1 and 2; owned here. */
@@ -89,15 +89,11 @@ interface Owner {
 /** Only root gives files away; nobody else can start a unit as another user, and the start itself says so best. */
 function ownerOf(spec: UnitSpec): Owner {
   if (process.geteuid?.() !== 0) return { uid: null, gid: null };
+  // Numbers need no entry in the user database.
   return {
-    uid: spec.user === null ? null : (lookupUser(spec.user)?.uid ?? numberIn(spec.user)),
-    gid: spec.group === null ? null : (lookupGroup(spec.group)?.gid ?? numberIn(spec.group)),
+    uid: spec.user === null ? null : (lookupUser(spec.user)?.uid ?? idIn(spec.user)),
+    gid: spec.group === null ? null : (lookupGroup(spec.group)?.gid ?? idIn(spec.group)),
   };
-}
-
-/** Numbers need no entry in the user database. */
-function numberIn(name: string): number | null {
-  return /^\d+$/.test(name) ? Number(name) : null;
 }
 
 class CapturedOutput implements Output {
