@@ -1,9 +1,10 @@
-// A virtual machine for tests that need another kernel than this machine has, or has set up otherwise: qemu, emulated
-// where there is no KVM, with Debian's kernel for clouds (6.1: all controllers of cgroup v2, no PIDFD_INFO_EXIT). Its
-// root is an initramfs that is made for the occasion: busybox, the node that runs the tests, and this package as it is
-// built. Nothing of the host is mounted, and no driver is needed but the serial port, which the output comes through.
+// A virtual machine for tests that need another kernel than this machine has, or has set up otherwise: qemu with Debian's
+// kernel for clouds (6.1: all controllers of cgroup v2, no PIDFD_INFO_EXIT). Its root is an initramfs that is made for the
+// occasion: busybox, the node that runs the tests, and this package as it is built. Nothing of the host is mounted, and no
+// driver is needed but the serial port, which the output comes through.
 //
-// It is slow, about ten times, so what runs in it waits for events, not for times.
+// It is emulated: on a machine that is a virtual one itself KVM may be there, and start nothing. So it is slow, about ten
+// times, and what runs in it waits for events, not for times.
 import { spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -142,7 +143,7 @@ function archive(directory: string, paths: readonly string[], image: string): vo
 
 async function boot(t: TestContext, image: string): Promise<string> {
   const words = [
-    ...['-accel', 'kvm', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(MEMORY_MIB)],
+    ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', String(MEMORY_MIB)],
     ...['-nodefaults', '-no-reboot', '-display', 'none', '-serial', 'stdio'],
     ...['-kernel', kernel() ?? '', '-initrd', image, '-append', KERNEL_WORDS],
   ];
