@@ -65,6 +65,19 @@ const closeFrom = ((): ((actions: Buffer, fd: number) => void) => {
   }
 })();
 
+// glibc has it since 2.39: elsewhere children are moved to their cgroups.
+const attrSetCgroup = ((): ((attributes: Buffer, directoryFd: number) => void) | null => {
+  try {
+    const set = library.func('int posix_spawnattr_setcgroup_np(void *attributes, int fd)');
+    return (attributes, directoryFd) => void set(attributes, directoryFd);
+  } catch {
+    return null;
+  }
+})();
+
+/** Whether a spawn can be told the child's cgroup; an old kernel may refuse it even so. */
+export const SPAWNS_INTO_CGROUP = attrSetCgroup !== null;
+
 // glibc has it since 2.26, musl since 1.2.5: elsewhere nothing is known to be at hand.
 const readAtHand = ((): ((fd: number, vector: Buffer) => number) => {
   try {
@@ -93,6 +106,7 @@ const WNOWAIT = 0x01000000;
 const POSIX_SPAWN_SETSIGDEF = 0x04;
 const POSIX_SPAWN_SETSIGMASK = 0x08;
 const POSIX_SPAWN_SETSID = 0x80;
+const POSIX_SPAWN_SETCGROUP = 0x100;
 /** Larger than posix_spawnattr_t (336) and posix_spawn_file_actions_t (80) of any libc met. */
 const OPAQUE_BYTES = 512;
 
@@ -144,17 +158,20 @@ function errnoOf(result: number): number {
   return result < 0 ? koffi.errno() : 0;
 }
 
-const spawnAttributes = ((): Buffer => {
+function spawnAttributes(more: number): Buffer {
   const attributes = Buffer.alloc(OPAQUE_BYTES);
   const signals = Buffer.alloc(128);
   c.attrInit(attributes);
-  c.attrSetFlags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+  c.attrSetFlags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | more);
   c.sigfillset(signals);
   c.attrSetDefault(attributes, signals);
   c.sigemptyset(signals);
   c.attrSetMask(attributes, signals);
   return attributes;
-})();
+}
+
+const usualAttributes = spawnAttributes(0);
+const enclosingAttributes = attrSetCgroup === null ? usualAttributes : spawnAttributes(POSIX_SPAWN_SETCGROUP);
 
 export interface SpawnPlan {
   readonly path: string;
@@ -164,6 +181,8 @@ export interface SpawnPlan {
   readonly directory: string | null;
   /** Become 0, 1 and 2, in this order; none may be overwritten before its turn. */
   readonly fds: readonly [number, number, number];
+  /** Of the directory of the cgroup that it begins in; null: this process's own. Not where SPAWNS_INTO_CGROUP is false. */
+  readonly cgroupFd: number | null;
 }
 
 /**
@@ -181,11 +200,11 @@ export function posixSpawn(
     for (const [target, fd] of plan.fds.entries()) c.actionsDup2(actions, fd, target);
     closeFrom(actions, 3);
     if (plan.directory !== null) c.actionsChdir(actions, plan.directory);
+    const attributes = plan.cgroupFd === null ? usualAttributes : enclosingAttributes;
+    if (plan.cgroupFd !== null) attrSetCgroup?.(attributes, plan.cgroupFd);
     const argv = [...plan.argv, null];
     const environment = [...plan.environment, null];
-    const errno = around(
-      () => c.spawn(pid, plan.path, actions, spawnAttributes, argv, environment) as number,
-    );
+    const errno = around(() => c.spawn(pid, plan.path, actions, attributes, argv, environment) as number);
     return { pid: pid[0] ?? 0, errno };
   } finally {
     c.actionsDestroy(actions);

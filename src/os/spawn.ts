@@ -36,6 +36,7 @@ import {
   posixSpawn,
   RESOURCES,
   setOwnLimit,
+  SPAWNS_INTO_CGROUP,
 } from './libc.ts';
 import type { SpawnResult } from './ports.ts';
 import { processStat } from './procfs.ts';
@@ -200,8 +201,31 @@ function withOwnDescriptions<T>(
   }
 }
 
+/** Null where the child is to be moved after its spawn: there is no cgroup, or no way to begin in it. */
+function withDirectory<T>(cgroup: string | undefined, use: (fd: number) => T): T | null {
+  if (cgroup === undefined || !SPAWNS_INTO_CGROUP) return null;
+  let fd: number;
+  try {
+    fd = openSync(cgroup, fileConstants.O_RDONLY | fileConstants.O_DIRECTORY);
+  } catch {
+    return null;
+  }
+  try {
+    return use(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+type Spawned = Extract<SpawnResult, { ok: false }> | (Extract<SpawnResult, { ok: true }> & Enclosed);
+
+interface Enclosed {
+  /** It began in its cgroup. */
+  readonly isEnclosed: boolean;
+}
+
 export interface Spawner {
-  spawn(request: SpawnRequest): SpawnResult;
+  spawn(request: SpawnRequest): Spawned;
   close(): void;
 }
 
@@ -226,7 +250,7 @@ export function createSpawner(): Spawner {
     }
   };
 
-  const spawn = (request: SpawnRequest): SpawnResult => {
+  const spawn = (request: SpawnRequest): Spawned => {
     const { stdoutFd, stderrFd } = request;
     // 0, 1 and 2 are filled in this order, so a source must not have been overwritten by then.
     if (stdoutFd === 0 || stderrFd === 0 || (stderrFd === 1 && stdoutFd !== 1)) {
@@ -249,23 +273,23 @@ export function createSpawner(): Spawner {
       program = prlimit;
     }
 
-    const spawned = withOwnDescriptions(stdoutFd, stderrFd, (stdout, stderr) =>
-      posixSpawn(
-        {
-          path: program,
-          argv: words,
-          environment: Object.entries(request.environment).map(([name, value]) => `${name}=${value}`),
-          directory: request.workingDirectory,
-          fds: [nullFd, stdout, stderr],
-        },
-        lowers && prlimit === null ? withChildLimit : (call) => call(),
-      ),
-    );
+    const environment = Object.entries(request.environment).map(([name, value]) => `${name}=${value}`);
+    const around = lowers && prlimit === null ? withChildLimit : (call: () => number): number => call();
+    const spawned = withOwnDescriptions(stdoutFd, stderrFd, (stdout, stderr) => {
+      const into = (cgroupFd: number | null): ReturnType<typeof posixSpawn> => {
+        const fds = [nullFd, stdout, stderr] as const;
+        const directory = request.workingDirectory;
+        return posixSpawn({ path: program, argv: words, environment, directory, fds, cgroupFd }, around);
+      };
+      const enclosed = withDirectory(request.cgroup, into);
+      // What is wrong with the program is told by this one too.
+      return enclosed?.errno === 0 ? { ...enclosed, isEnclosed: true } : { ...into(null), isEnclosed: false };
+    });
     if (typeof spawned === 'string') {
       const reason = `its output pipes cannot be opened (${spawned})`;
       return { ok: false, failure: { stage: 'resources', errno: spawned, reason } };
     }
-    const { pid, errno } = spawned;
+    const { pid, errno, isEnclosed } = spawned;
     if (errno !== 0) {
       return { ok: false, failure: explainSpawnError(errnoName(errno), program, request.workingDirectory) };
     }
@@ -276,7 +300,7 @@ export function createSpawner(): Spawner {
       const reason = `"/proc/${pid}/stat" of its process cannot be read, expected /proc without hidepid`;
       return { ok: false, failure: { stage: 'resources', errno: null, reason } };
     }
-    return { ok: true, process: { pid, startTicks: stat.startTicks } };
+    return { ok: true, process: { pid, startTicks: stat.startTicks }, isEnclosed };
   };
 
   return { spawn, close: () => closeSync(nullFd) };
