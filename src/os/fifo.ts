@@ -22,7 +22,7 @@ export interface OutputPipeOptions {
   readonly sizeBytes: number;
 }
 
-const LOWEST_FD = 4096;
+const LOWEST_FD = 1024;
 
 /**
  * What every unit has and what lives long goes above a number that leaves the low descriptors to what comes and goes
