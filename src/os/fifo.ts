@@ -12,7 +12,7 @@ import {
 import type { Dirent } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { duplicateFd, errnoName, mkfifo, setPipeSize } from './libc.ts';
+import { duplicateFd, errnoName, mkfifo, ownLimit, RESOURCES, setPipeSize } from './libc.ts';
 
 export interface OutputPipeOptions {
   /** The unit's user, so that the child may open /dev/stdout; null: the daemon's own. */
@@ -23,16 +23,21 @@ export interface OutputPipeOptions {
 }
 
 const LOWEST_FD = 1024;
+/** Of the low descriptors, what is used up by what lives long where there are no others left. */
+const MOST_OF_LOW = 0.75;
 
 /**
  * What every unit has and what lives long goes above a number that leaves the low descriptors to what comes and goes
- * (see spawn, the limit on open files). Takes `fd` over; where the limit does not allow it, it stays where it is.
+ * (see spawn, the limit on open files). Takes `fd` over; where the limit does not allow it, it stays where it is, but for
+ * the last of the low ones: without them the daemon could not be asked what is wrong. Throws EMFILE then.
  */
 export function raisedFd(fd: number): number {
   const raised = duplicateFd(fd, LOWEST_FD);
-  if (raised.errno !== 0) return fd;
+  const low = raised.errno === 0 ? 0 : Math.min(LOWEST_FD, ownLimit(RESOURCES.nofile).soft);
+  if (raised.errno !== 0 && fd < low * MOST_OF_LOW) return fd;
   closeSync(fd);
-  return raised.fd;
+  if (raised.errno === 0) return raised.fd;
+  throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
 }
 
 function failure(path: string, actual: string): Error {

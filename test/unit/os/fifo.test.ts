@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openOutputPipe, removeUnusedPipes } from '../../../src/os/fifo.ts';
+import { ownLimit, RESOURCES, setOwnLimit } from '../../../src/os/libc.ts';
 import { temporaryDirectory } from '../../support/child.ts';
 import { cleanUp } from '../../support/cleanup.ts';
 
@@ -71,6 +72,29 @@ test('openOutputPipe() refuses whatever else lies at its path', (t) => {
     () => openOutputPipe(join(directory, 'none', 'out'), own),
     /cannot open output pipe .*: ENOENT/,
   );
+});
+
+test('openOutputPipe() leaves descriptors to others when it has no more', (t) => {
+  const directory = temporaryDirectory(t);
+  const before = ownLimit(RESOURCES.nofile);
+  const opened: number[] = [];
+  cleanUp(t, () => {
+    for (const fd of opened) closeSync(fd);
+    setOwnLimit(RESOURCES.nofile, before);
+  });
+  for (const soft of [256, 1100]) {
+    setOwnLimit(RESOURCES.nofile, { ...before, soft });
+    assert.throws(
+      () => {
+        for (let count = 0; count < soft; count += 1)
+          opened.push(openOutputPipe(join(directory, `${soft}-${count}`), own));
+      },
+      { code: 'EMFILE' },
+    );
+    const pipes = opened.length;
+    for (let count = 0; count < 60; count += 1) opened.push(openSync('/dev/null', 'r'));
+    assert.ok(pipes >= soft / 2, `${pipes} pipes`);
+  }
 });
 
 test('removeUnusedPipes() removes what nobody has open, and nothing but pipes', (t) => {
