@@ -237,7 +237,7 @@ test('checkPrerequisites() of an unprivileged daemon names what only root may do
     { oomScoreAdjust: -500 },
     { limits: { memlock: { soft: 1, hard: 'unlimited' }, nofile: { soft: 1, hard: 1024 } } },
     { user: 'nobody' },
-    { nice: 5, umask: 0o077, noNewPrivileges: true },
+    { nice: 19, umask: 0o077, noNewPrivileges: true },
   ];
   const script = `
     const { checkPrerequisites } = await import(${JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../src/os/spawn.js')).href)});

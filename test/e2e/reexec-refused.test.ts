@@ -109,7 +109,7 @@ for (const { as, skip, options } of USERS) {
       const versions = versionsOf(t);
       const good = versions.install('7.0.0');
       good.use();
-      const files = { 'web.yaml': `${WEB}\nnice: 1` };
+      const files = { 'web.yaml': `${WEB}\nnice: 19` };
       const unitd = await startUnitd(t, files, { program: versions.program, ...options });
       assert.equal((await unitd.cli('wait', 'web')).code, 0);
       for (const [index, [what, breakIt, reason]] of BROKEN.entries()) {
