@@ -3,8 +3,8 @@ import { readlinkSync } from 'node:fs';
 import { ownLimit, RESOURCES } from './libc.ts';
 
 /**
- * The daemon holds 30 without a unit or a client, and 4 more for each unit; what it reads, writes and asks at once comes
- * on top. A loop of libuv that has found none left for its own spare would turn without end at the next client.
+ * The daemon holds 30 without a unit or a client, and 2 to 4 more for each unit; what it reads, writes and asks at once
+ * comes on top. A loop of libuv that has found none left for its own spare would turn without end at the next client.
  */
 const LEAST_OPEN_FILES = 64;
 
