@@ -274,8 +274,7 @@ export function commit(
   for (const row of rows) {
     const unit = fleet.units.get(row.name);
     if (unit === undefined || unit.removed) continue;
-    respecify(unit, row.changes, fleet, instant, outputs);
-    if (row.action === 'update') reviewPause(unit, row.changes, fleet, instant, outputs);
+    respecify(unit, row.action, row.changes, fleet, instant, outputs);
     const isRestart = row.action === 'restart';
     if (isRestart && needsStop(unit)) amend(fleet, row.name, { cycle: row.reason });
     // What has ended has not ended as the other type: it may have ended after it was planned, as what was at rest.
@@ -316,35 +315,27 @@ export function commitAlone(
   if (spec === undefined || unit === undefined) return;
   fleet.units.set(name, { ...unit, spec });
   outputs.push({ type: 'touched', unit: name });
-  respecify(unit, changes.get(name) ?? [], fleet, instant, outputs);
-  reviewPause(unit, changes.get(name) ?? [], fleet, instant, outputs);
+  respecify(unit, 'update', changes.get(name) ?? [], fleet, instant, outputs);
 }
 
-/** What of its new spec a unit meets at once. At rest it has nothing that another spec would move, but for a pause. */
+/**
+ * What of its new spec a unit meets at once. At rest it has nothing that another spec would move, but for a pause, where
+ * the plan does not end that anyway.
+ */
 function respecify(
   unit: Unit,
+  action: PlanAction,
   changes: readonly FieldChange[],
   fleet: Fleet,
   instant: Instant,
   outputs: Outputs,
 ): void {
-  if (changes.length === 0 || !needsStop(unit)) return;
+  const isAbout = ({ field }: FieldChange): boolean => field === 'restart' || field.startsWith('restart.');
+  const hasPause = unit.state.phase.at === 'backoff' && action === 'update' && changes.some(isAbout);
+  if (changes.length === 0 || !(needsStop(unit) || hasPause)) return;
   const { name } = unit.spec;
   deliver(fleet, name, { type: 'respecified' }, instant, outputs);
   const causes = causesOf(changes);
   // Also one on its way down, which somebody may want up before it is there.
-  if (causes !== '') amend(fleet, name, { cycle: `${causes} changed` });
-}
-
-/** Restart settings hold for a pause under way too, unless the plan ends it anyway. */
-function reviewPause(
-  unit: Unit,
-  changes: readonly FieldChange[],
-  fleet: Fleet,
-  instant: Instant,
-  outputs: Outputs,
-): void {
-  const isAbout = changes.some(({ field }) => field === 'restart' || field.startsWith('restart.'));
-  if (!isAbout || unit.state.phase.at !== 'backoff') return;
-  deliver(fleet, unit.spec.name, { type: 'respecified' }, instant, outputs);
+  if (causes !== '' && needsStop(unit)) amend(fleet, name, { cycle: `${causes} changed` });
 }
