@@ -15,7 +15,7 @@ import { amend } from '../core/fleet.ts';
 import type { Fleet } from '../core/fleet.ts';
 import { HISTORY_LENGTH } from '../core/machine-state.ts';
 import type { ExitRecord } from '../model/state.ts';
-import { phraseOf } from '../logs/fault.ts';
+import { codeOf, phraseOf } from '../base/fault.ts';
 import { removeUnfinished, writeFileAtomic } from '../os/files.ts';
 import { seal, unseal } from './sealed-line.ts';
 
@@ -181,7 +181,7 @@ export class History {
     try {
       return readFileSync(this.#path, 'utf8');
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) {
+      if (codeOf(error) !== 'ENOENT') {
         warnings.push(`cannot read restart history "${this.#path}": ${phraseOf(error)}, going on without it`);
       }
       return '';

@@ -24,7 +24,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { phraseOf } from '../logs/fault.ts';
+import { codeOf, phraseOf } from '../base/fault.ts';
 import type { Activation, Intent } from '../core/fleet.ts';
 import type { MachineState } from '../core/machine-state.ts';
 import type { ProcessId, ProcessTree } from '../model/process.ts';
@@ -309,7 +309,7 @@ function textOrNull(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (codeOf(error) === 'ENOENT') return null;
     throw new Error(`cannot read journal "${path}": ${phraseOf(error)}`, { cause: error });
   }
 }

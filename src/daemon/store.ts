@@ -4,7 +4,7 @@ import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Intent } from '../core/fleet.ts';
 import type { Steps } from '../core/steps.ts';
-import { phraseOf } from '../logs/fault.ts';
+import { codeOf, phraseOf } from '../base/fault.ts';
 import { removeUnfinished, writeFileAtomic } from '../os/files.ts';
 import { inSlices } from './slices.ts';
 
@@ -75,7 +75,7 @@ export class Store {
     try {
       text = readFileSync(path, 'utf8');
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) {
+      if (codeOf(error) !== 'ENOENT') {
         warnings.push(`cannot read state file "${path}": ${phraseOf(error)}, going on without it`);
       }
       return null;

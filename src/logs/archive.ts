@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { LogFormat, LogSpec } from '../model/unit.ts';
-import { codeOf } from './fault.ts';
+import { codeOf } from '../base/fault.ts';
 import { COMPRESSED, UNFINISHED, rotatedFiles, rotatedName, unfinishedFiles } from './names.ts';
 import type { RotatedFile } from './names.ts';
 import { Turns } from './turns.ts';

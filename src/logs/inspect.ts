@@ -3,7 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
 import { PIECE_BYTES } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
-import { codeOf } from './fault.ts';
+import { codeOf } from '../base/fault.ts';
 import { endsWholeLine } from './format.ts';
 import { formatOf, timeOf } from './parse.ts';
 

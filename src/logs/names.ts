@@ -3,7 +3,7 @@
 // from file to file, so that a reader can tell that it has missed none. Makes and reads names; opens no log.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf } from './fault.ts';
+import { codeOf } from '../base/fault.ts';
 import type { LogFormat } from '../model/unit.ts';
 
 export const CURRENT = 'current';

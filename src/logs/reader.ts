@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { NOTHING_CARRIED, splitLines } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
 import type { LogEntry } from '../wire/log-entry.ts';
-import { codeOf, pathOf, phraseOf } from './fault.ts';
+import { codeOf, pathOf, phraseOf } from '../base/fault.ts';
 import { identityOf, statusOf } from './inspect.ts';
 import { Joiner } from './joiner.ts';
 import { COMPRESSED, CURRENT, rotatedFiles } from './names.ts';

@@ -10,7 +10,7 @@ import type { RotatingFileStream } from 'rotating-file-stream';
 import type { LogFormat, LogSpec } from '../model/unit.ts';
 import type { Clock, Timer } from '../os/ports.ts';
 import { Archive } from './archive.ts';
-import { phraseOf } from './fault.ts';
+import { phraseOf } from '../base/fault.ts';
 import { endsWholeLine } from './format.ts';
 import { endsBetweenLines, firstLineOf, holdsAt, identityOf, statusOf } from './inspect.ts';
 import type { FileIdentity } from './inspect.ts';

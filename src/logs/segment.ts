@@ -9,7 +9,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import type { LogFormat } from '../model/unit.ts';
-import { codeOf } from './fault.ts';
+import { codeOf } from '../base/fault.ts';
 import { identityOf } from './inspect.ts';
 import type { FileIdentity } from './inspect.ts';
 import { COMPRESSED } from './names.ts';

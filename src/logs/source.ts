@@ -1,7 +1,7 @@
 // Reads one of a unit's output pipes: when there is something, or to the end of what is there. Knows bytes, not lines.
 import { closeSync, readSync } from 'node:fs';
 import type { Readiness, Watched } from '../os/ports.ts';
-import { codeOf, phraseOf } from './fault.ts';
+import { codeOf, phraseOf } from '../base/fault.ts';
 
 // One buffer for all units: every chunk is dealt with before the next is taken.
 const CHUNK_BYTES = 64 * 1024;

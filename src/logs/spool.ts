@@ -39,7 +39,7 @@ import { isSameBoot } from '../os/boot-id.ts';
 import { bytesInPipe, errnoName, spliceToFile } from '../os/libc.ts';
 import { raisedFd } from '../os/fifo.ts';
 import type { Clock } from '../os/ports.ts';
-import { codeOf, phraseOf } from './fault.ts';
+import { codeOf, phraseOf } from '../base/fault.ts';
 import { BEGINNING, bytesBetween, isSame, moved } from './positions.ts';
 import type { Positions, StreamIndex } from './positions.ts';
 import { decodeRecord, encodeRecord, isLater, sequenceAfter } from './spool-record.ts';

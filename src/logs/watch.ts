@@ -2,7 +2,7 @@
 import { watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
 import { dirname } from 'node:path';
-import { codeOf } from './fault.ts';
+import { codeOf } from '../base/fault.ts';
 import { identityOf, statusOf } from './inspect.ts';
 
 /** For what inotify does not tell: network file systems, and a user's watches used up. */

@@ -3,13 +3,15 @@
 // processes.
 import { closeSync, constants, openSync, readdirSync, rmdirSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from '../base/fault.ts';
 import { attempted, procText } from './procfs.ts';
 import { withSpare } from './spare-descriptor.ts';
 
 /** The name of the errno, `EBUSY`; rethrows what is none. */
 export function errnoOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  throw error;
+  const code = codeOf(error);
+  if (code === null) throw error;
+  return code;
 }
 
 /** null, or the name of the errno that the kernel refused with. */

@@ -3,6 +3,7 @@
 // A read fails for a process that is gone, and also where the machine has no memory or no open file left for it: whoever
 // took the second for the first would start beside a living process. Those reads are counted.
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { codeOf } from '../base/fault.ts';
 import type { ProcessId } from '../model/process.ts';
 import { sinceBootNs } from './libc.ts';
 import { withSpare } from './spare-descriptor.ts';
@@ -159,7 +160,7 @@ function mayTrace(pid: number): boolean {
     return true;
   } catch (error) {
     // A zombie has no directory any more: ENOENT comes after the check of rights.
-    return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    return codeOf(error) === 'ENOENT';
   }
 }
 

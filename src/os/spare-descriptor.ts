@@ -6,6 +6,7 @@
 // keeps it until the event loop has had its turn, so there is no waiting for it here; hence more than one, and more than
 // there are such threads.
 import { closeSync, openSync } from 'node:fs';
+import { codeOf } from '../base/fault.ts';
 
 const MOST = 6;
 
@@ -53,7 +54,7 @@ function withRoom<T>(call: () => T, full: unknown): T {
 }
 
 function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EMFILE';
+  return codeOf(error) === 'EMFILE';
 }
 
 function keepMore(): void {

@@ -1,6 +1,7 @@
 // Users and groups by name or number: /etc/passwd and /etc/group first, the name service (getent) for the rest.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { codeOf } from '../base/fault.ts';
 import { withSpare } from './spare-descriptor.ts';
 
 export interface User {
@@ -46,7 +47,7 @@ function localLines(database: 'passwd' | 'group'): readonly string[] {
   try {
     return withSpare(() => readFileSync(`/etc/${database}`, 'utf8')).split('\n');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (codeOf(error) === 'ENOENT') return [];
     throw error;
   }
 }

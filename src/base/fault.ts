@@ -1,4 +1,4 @@
-// What went wrong with a log file, for programs and for people.
+// What went wrong with a system call, for programs and for people.
 
 /** `ENOSPC`, …; null where no system call failed. */
 export function codeOf(error: unknown): string | null {
