@@ -1,5 +1,6 @@
 // The values of single fields, from their spelling in the file to the model. What the schema cannot say about a
 // value is reported here; what relates two fields is compile's.
+import { HIGHEST_ID, idIn, spellsNumber } from '../base/account-id.ts';
 import { formatDuration, parseDuration } from '../base/duration.ts';
 import { parseSize } from '../base/size.ts';
 import type {
@@ -181,9 +182,7 @@ export function environmentFile(text: string): EnvironmentFile {
   return text.startsWith('-') ? { path: text.slice(1), optional: true } : { path: text, optional: false };
 }
 
-/** The schema's own limit for numbers, which a number in quotes is to this program too. */
-const HIGHEST_ID = 4_294_967_294;
-
+/** A number in quotes is one too, of which the schema sees only a text. */
 export function account(
   path: readonly Step[],
   value: AccountText,
@@ -191,7 +190,7 @@ export function account(
   report: Report,
 ): string {
   const text = String(value);
-  if (/^\d+$/.test(text) && Number(text) > HIGHEST_ID) {
+  if (spellsNumber(text) && idIn(text) === null) {
     const expected = `expected the name of a ${kind}, or an id of at most ${HIGHEST_ID}`;
     report(path, 'wrong-value', `is ${quoted(text)}`, expected);
   }

@@ -3,12 +3,13 @@
 // unit, made at its first start, closed when the unit is forgotten or the daemon ends.
 import { chownSync, closeSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { idIn } from '../base/account-id.ts';
 import type { LogSpec, UnitSpec } from '../model/unit.ts';
 import { createCapture } from '../logs/capture.ts';
 import type { Capture, CaptureStats } from '../logs/capture.ts';
 import { openOutputPipe } from '../os/fifo.ts';
 import type { Clock, Readiness } from '../os/ports.ts';
-import { idIn, lookupGroup, lookupUser } from '../os/users.ts';
+import { lookupGroup, lookupUser } from '../os/users.ts';
 
 export interface Output {
   /** Of the two pipes, for the child's 1 and 2; owned here. */

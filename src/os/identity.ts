@@ -1,8 +1,9 @@
 // Turns the user and groups of a request into setpriv(1) words and into what they allow. Switches nobody.
+import { HIGHEST_ID, idIn, spellsNumber } from '../base/account-id.ts';
 import type { SpawnFailure, SpawnRequest } from '../model/process.ts';
 import { type Credentials, hasCapability } from './access.ts';
 import { quote } from './command-path.ts';
-import { groupsOf, HIGHEST_ID, idIn, lookupGroup, lookupUser } from './users.ts';
+import { groupsOf, lookupGroup, lookupUser } from './users.ts';
 
 export type IdentityRequest = Pick<SpawnRequest, 'user' | 'group' | 'supplementaryGroups'>;
 
@@ -32,8 +33,7 @@ function groupNumber(group: string): number | null {
 
 /** The kernel would take such a number for "as it is", or libc for what is left of it in 32 bits: root's own, at worst. */
 function noSuch(kind: 'user' | 'group', name: string): IdentityResult {
-  const isNumber = /^\d+$/.test(name);
-  const what = isNumber ? `is no id, expected a number of at most ${HIGHEST_ID}` : 'does not exist';
+  const what = spellsNumber(name) ? `is no id, expected a number of at most ${HIGHEST_ID}` : 'does not exist';
   return refusal(null, `${kind} ${quote(name)} ${what}`);
 }
 

@@ -1,6 +1,7 @@
 // Users and groups by name or number: /etc/passwd and /etc/group first, the name service (getent) for the rest.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { idIn, spellsNumber } from '../base/account-id.ts';
 import { codeOf } from '../base/fault.ts';
 import { withSpare } from './spare-descriptor.ts';
 
@@ -16,14 +17,6 @@ export interface Group {
   readonly name: string;
   readonly gid: number;
   readonly members: readonly string[];
-}
-
-/** Ids have 32 bits; all of them set is no account's, but the "as it is" of setresuid(2) and chown(2). */
-export const HIGHEST_ID = 4_294_967_294;
-
-/** The id that a text spells in full; null when it spells none that an account can have. */
-export function idIn(text: string): number | null {
-  return /^\d+$/.test(text) && Number(text) <= HIGHEST_ID ? Number(text) : null;
 }
 
 type Database = 'passwd' | 'group' | 'initgroups';
@@ -78,7 +71,7 @@ function entry(database: 'passwd' | 'group', key: string): readonly string[] | n
   if (key === '' || key.startsWith('+') || /[:\n\0]/.test(key)) return null;
   const id = idIn(key);
   // getent(1) would take what is left of the number in 32 bits.
-  if (id === null && /^\d+$/.test(key)) return null;
+  if (id === null && spellsNumber(key)) return null;
   const lines = localLines(database);
   const line =
     lines.find((text) => text.startsWith(`${key}:`)) ??
