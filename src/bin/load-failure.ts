@@ -1,4 +1,5 @@
 // What keeps the code of the program from being loaded, for people: an installation that is not whole. Loads nothing.
+import { LEAST_OPEN_FILES } from '../base/open-files.ts';
 
 /** One sentence without a full stop; null for everything else, which is a bug. */
 export function loadFailure(error: unknown): string | null {
@@ -15,7 +16,7 @@ export function loadFailure(error: unknown): string | null {
       return `cannot load the program's code: ${message}, expected a whole installation`;
     case 'EMFILE':
       return 'path' in error && /\.[cm]?js(?:on)?$/.test(String(error.path))
-        ? `cannot load the program's code: ${message}, expected a limit on open files of at least 64`
+        ? `cannot load the program's code: ${message}, expected a limit on open files of at least ${LEAST_OPEN_FILES}`
         : null;
     default:
       return null;

@@ -1,12 +1,7 @@
 // What any daemon needs of the place that it is started in, looked at before it touches anything.
 import { readlinkSync } from 'node:fs';
+import { LEAST_OPEN_FILES } from '../base/open-files.ts';
 import { ownLimit, RESOURCES } from './libc.ts';
-
-/**
- * The daemon holds 30 without a unit or a client, and 2 to 4 more for each unit; what it reads, writes and asks at once
- * comes on top. A loop of libuv that has found none left for its own spare would turn without end at the next client.
- */
-const LEAST_OPEN_FILES = 64;
 
 /** What keeps a daemon from working here; null: nothing known. */
 export function missingFooting(): string | null {
