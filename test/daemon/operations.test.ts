@@ -1,13 +1,13 @@
 // What an operation answers: each outcome of each goal, when it comes, and when it stops waiting.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { operate } from '../../src/core/operate.ts';
 import type { UnitSet } from '../../src/daemon/unit-set.ts';
 import { unitSpec } from '../unit/core/unit-spec.ts';
 import { createRig, FAILURE, SUCCESS } from './rig.ts';
 import type { Rig } from './rig.ts';
 import { createControlRig, refusalOf, valueOf } from './control-rig.ts';
-import type { Asked } from './control-rig.ts';
+import type { Asked, ControlRig } from './control-rig.ts';
 
 const WEB = 'command: /bin/web\n';
 
@@ -77,7 +77,10 @@ test('stop: fails when a start overrules it before anything was decided', async 
   assert.deepEqual(outcomes, ['failed', 'unchanged']);
 });
 
-test('reload: fails when a unit whose file it found gone is back before it is down', async (t) => {
+/** A reload that finds the file of the unit "web" gone, which ends once it is killed. */
+async function removalUnderWay(
+  t: TestContext,
+): Promise<{ readonly rig: ControlRig; readonly removal: Asked }> {
   const rig = createControlRig(t);
   rig.processes.define('/bin/web', { ignores: ['SIGTERM'] });
   rig.write('web', WEB);
@@ -85,6 +88,11 @@ test('reload: fails when a unit whose file it found gone is back before it is do
   rig.remove('web');
   const removal = rig.reload();
   await removal.taken();
+  return { rig, removal };
+}
+
+test('reload: fails when a unit whose file it found gone is back before it is down', async (t) => {
+  const { rig, removal } = await removalUnderWay(t);
   rig.write('web', WEB);
   const back = rig.reload();
   await back.taken();
@@ -386,16 +394,10 @@ test('reload: a dependant whose requirement does not come back has failed, and s
 });
 
 test('reload: a removed unit is done when it is gone', async (t) => {
-  const rig = createControlRig(t);
-  rig.processes.define('/bin/web', { ignores: ['SIGTERM'] });
-  rig.write('web', WEB);
-  await rig.boot();
-  rig.remove('web');
-  const reload = rig.reload();
-  await reload.taken();
-  assert.equal(reload.isAnswered(), false);
+  const { rig, removal } = await removalUnderWay(t);
+  assert.equal(removal.isAnswered(), false);
   rig.clock.advance(10_000);
-  assert.deepEqual(await reload.rows(), [
+  assert.deepEqual(await removal.rows(), [
     { name: 'web', state: 'stopped', ready: false, outcome: 'done', reason: 'its file was removed' },
   ]);
 });

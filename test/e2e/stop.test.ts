@@ -2,10 +2,17 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
+import { test, type TestContext } from 'node:test';
+import {
+  type Channel,
+  child,
+  type Gate,
+  openChannel,
+  openGate,
+  temporaryDirectory,
+} from '../support/child.ts';
 import { isAlive, processFact } from '../support/processes.ts';
-import { startUnitd } from '../support/unitd.ts';
+import { startUnitd, type Unitd } from '../support/unitd.ts';
 
 for (const killMode of ['control-group', 'mixed'] as const) {
   test(`killMode ${killMode}: stop ends main, its child and a grandchild in a session of its own`, async (t) => {
@@ -187,24 +194,16 @@ test('a stop during the start ends startPre, and is not a failure', async (t) =>
   assert.deepEqual(unitd.processes(), []);
 });
 
-test('a stop is safe to repeat, and two at once both answer', async (t) => {
-  const channel = openChannel(t);
-  const gate = openGate(t);
-  const unitd = await startUnitd(t, {
-    'web.yaml': `command: ${child.stopSlowly} ${channel.path} ${gate.path}\nstop: { timeout: 1h }`,
-  });
-  await channel.next('up');
-  await unitd.until({ web: 'running' });
-  const first = unitd.cli('stop', 'web');
-  await channel.next('stopping');
-  const second = unitd.cli('stop', 'web');
-  gate.open();
-  assert.deepEqual([(await first).code, (await second).code], [0, 0]);
-  assert.equal((await unitd.cli('stop', 'web')).code, 0);
-  assert.equal(channel.said.filter(({ word }) => word === 'stopping').length, 1);
-});
+interface StopUnderWay {
+  readonly channel: Channel;
+  /** The unit goes down when it opens, and not before. */
+  readonly gate: Gate;
+  readonly unitd: Unitd;
+  /** Of the unit "web". */
+  readonly stop: ReturnType<Unitd['cli']>;
+}
 
-test('a stop that a start overrules before the unit is down ends, fails and says so', async (t) => {
+async function stopUnderWay(t: TestContext): Promise<StopUnderWay> {
   const channel = openChannel(t);
   const gate = openGate(t);
   const unitd = await startUnitd(t, {
@@ -214,6 +213,20 @@ test('a stop that a start overrules before the unit is down ends, fails and says
   await unitd.until({ web: 'running' });
   const stop = unitd.cli('stop', 'web');
   await channel.next('stopping');
+  return { channel, gate, unitd, stop };
+}
+
+test('a stop is safe to repeat, and two at once both answer', async (t) => {
+  const { channel, gate, unitd, stop } = await stopUnderWay(t);
+  const second = unitd.cli('stop', 'web');
+  gate.open();
+  assert.deepEqual([(await stop).code, (await second).code], [0, 0]);
+  assert.equal((await unitd.cli('stop', 'web')).code, 0);
+  assert.equal(channel.said.filter(({ word }) => word === 'stopping').length, 1);
+});
+
+test('a stop that a start overrules before the unit is down ends, fails and says so', async (t) => {
+  const { channel, gate, unitd, stop } = await stopUnderWay(t);
   const start = unitd.cli('start', 'web');
   const { code, stdout, stderr } = await stop;
   assert.equal(code, 1);
