@@ -229,9 +229,8 @@ interface Surroundings {
 
 /** Until the daemon has ended, with its exit code, or is to be replaced at once. */
 async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Promise<number | Departure> {
-  const { options, clock, log, fence, lock, groupId, spawnsSinceTicks, replacedWall, replaceFailure, onUp } =
-    surroundings;
-  const { hasState } = surroundings;
+  const { options, clock, log, fence, lock, groupId, hasState, onUp } = surroundings;
+  const { spawnsSinceTicks, replacedWall, replaceFailure } = surroundings;
   const { paths, version } = options;
   const ending = new Ending();
   keepAcceptSpare();

@@ -33,11 +33,11 @@ const MOST_OF_LOW = 0.75;
  */
 export function raisedFd(fd: number): number {
   const raised = duplicateFd(fd, LOWEST_FD);
-  const low = raised.errno === 0 ? 0 : Math.min(LOWEST_FD, ownLimit(RESOURCES.nofile).soft);
-  if (raised.errno !== 0 && fd < low * MOST_OF_LOW) return fd;
+  const isLow = raised.errno !== 0;
+  if (isLow && fd < MOST_OF_LOW * Math.min(LOWEST_FD, ownLimit(RESOURCES.nofile).soft)) return fd;
   closeSync(fd);
-  if (raised.errno === 0) return raised.fd;
-  throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+  if (isLow) throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+  return raised.fd;
 }
 
 function failure(path: string, actual: string): Error {

@@ -10,7 +10,7 @@
 import { closeSync, constants as fileConstants, fstatSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
-import type { SpawnFailure, SpawnRequest } from '../model/process.ts';
+import type { ProcessId, SpawnFailure, SpawnRequest } from '../model/process.ts';
 import { firstForbidden } from './access.ts';
 import { errnoOf } from './cgroup.ts';
 import {
@@ -38,7 +38,6 @@ import {
   setOwnLimit,
   SPAWNS_INTO_CGROUP,
 } from './libc.ts';
-import type { SpawnResult } from './ports.ts';
 import { processStat } from './procfs.ts';
 import { withSpare } from './spare-descriptor.ts';
 
@@ -217,12 +216,10 @@ function withDirectory<T>(cgroup: string | undefined, use: (fd: number) => T): T
   }
 }
 
-type Spawned = Extract<SpawnResult, { ok: false }> | (Extract<SpawnResult, { ok: true }> & Enclosed);
-
-interface Enclosed {
-  /** It began in its cgroup. */
-  readonly isEnclosed: boolean;
-}
+/** `isEnclosed`: it began in its cgroup. */
+type Spawned =
+  | { readonly ok: true; readonly process: ProcessId; readonly isEnclosed: boolean }
+  | { readonly ok: false; readonly failure: SpawnFailure };
 
 export interface Spawner {
   spawn(request: SpawnRequest): Spawned;
