@@ -1,8 +1,8 @@
 // What an operator's word changes in the fleet. Pure but for the Fleet it amends; converge does the rest.
 //
 // start    The unit is wanted up until stop or release says otherwise; what it requires, wants or is bound to and has
-//          ended, in failure or cleanly, or is in backoff, is tried again at once; of conflicting units it wins. A unit that is up is left alone; one that has
-//          ended and is being tidied up comes back without a pause.
+//          ended, in failure or cleanly, or is in backoff, is tried again at once; of conflicting units it wins. A unit
+//          that is up is left alone; one that has ended and is being tidied up comes back without a pause.
 // stop     Wanted down, whatever files and other units say, until start or release; it survives reloads and restarts.
 // restart  As start; what is there goes down once, with all that requires it or is part of it, and comes back.
 // release  The file's word holds again.

@@ -13,9 +13,9 @@ export interface Directories {
 }
 
 /**
- * Makes them; throws when the daemon cannot go on without one that is not to be had. `isFirst`: a first process has nobody to
- * tell that it could not start. A read-only system is nobody's mistake. `makesUnits`: the directory of the unit files
- * too if it is missing.
+ * Makes them; throws when the daemon cannot go on without one that is not to be had. `isFirst`: a first process has
+ * nobody to tell that it could not start. A read-only system is nobody's mistake. `makesUnits`: the directory of the
+ * unit files too if it is missing.
  */
 export function makeDirectories(paths: DaemonPaths, makesUnits: boolean, isFirst: boolean): Directories {
   const warnings: string[] = [];

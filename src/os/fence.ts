@@ -8,14 +8,14 @@
 //       web.unit              an activation of unit "web"
 //       web.unit.2            the next one, should something of the first live on (killMode process or none)
 //
-// Entering. A child of posix_spawn(3) begins in its parent's cgroup, and is moved to its unit's at once. Until then it
-// may have forked: but nobody beside the daemon is ever in the daemon's own cgroup, spawns come one at a time, and each
-// ends only when that cgroup is empty again but for the daemon. So whoever is met there belongs to the spawn that is
-// under way, and is moved after it. What a daemon that was killed left there belongs to the one spawn that was under
-// way then. Where glibc is 2.39 or newer (posix_spawnattr_setcgroup_np(3)) and the kernel does it, children begin in
-// their unit's cgroup instead: a move may wait for all processors to have been idle or elsewhere for a moment, ten
-// milliseconds and more. A process whose first thread has ended before the move takes its other threads along, but is listed where its first thread was, and stays so for as
-// long as it lives: it is moved once, and then left to be held as one that has left its cgroup.
+// Entering. With glibc 2.39 (posix_spawnattr_setcgroup_np(3)) a child begins in its unit's cgroup, where the kernel does
+// that. Else it begins in its parent's, and is moved at once, which may hold the daemon up for ten milliseconds and more:
+// the kernel waits for an RCU grace period. Until then it may have forked: but nobody beside the daemon is ever in the
+// daemon's own cgroup, spawns come one at a time, and each ends only when that cgroup is empty again but for the daemon.
+// So whoever is met there belongs to the spawn that is under way, and is moved after it. What a daemon that was killed
+// left there belongs to the one spawn that was under way then. A process whose first thread has ended before the move
+// takes its other threads along, but is listed where its first thread was, and stays so for as long as it lives: it is
+// moved once, and then left to be held as one that has left its cgroup.
 //
 // Controllers. Which of them are at work in the units' cgroups is controllers.ts's to say and to arrange.
 //
