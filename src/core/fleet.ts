@@ -142,6 +142,11 @@ export function isUp(unit: Unit): boolean {
   return unit.state.phase.at === (unit.spec.type === 'oneshot' ? 'completed' : 'running');
 }
 
+/** And is not up for that, as a oneshot would be, nor is still to be stopped, as one that was a oneshot. */
+export function hasEndedCleanly(unit: Unit): boolean {
+  return unit.state.phase.at === 'completed' && !isUp(unit) && !needsStop(unit);
+}
+
 /** An operator's word that differs from the file. */
 export function isHeld(unit: Unit): boolean {
   return unit.intent !== null && (unit.intent.wanted === 'up') !== unit.spec.enabled;

@@ -7,7 +7,7 @@
 // restart  As start; what is there goes down once, with all that requires it or is part of it, and comes back.
 // release  The file's word holds again.
 // reset    Failures and all counts are forgotten; a failed unit, or one in backoff, that is wanted is tried at once.
-import { amend, conflictsOf, isUp, needsStop } from './fleet.ts';
+import { amend, conflictsOf, hasEndedCleanly, needsStop } from './fleet.ts';
 import type { Fleet, Unit } from './fleet.ts';
 import { deliver } from './converge.ts';
 import type { Instant, Outputs } from './converge.ts';
@@ -65,11 +65,6 @@ function retry(fleet: Fleet, unit: Unit, instant: Instant, outputs: Outputs): vo
   const { name } = unit.spec;
   if (hasEndedCleanly(unit)) deliver(fleet, name, { type: 'stop-requested' }, instant, outputs);
   deliver(fleet, name, { type: 'cleared', counts: 'attempts' }, instant, outputs);
-}
-
-/** And is not up for that, as a oneshot would be, nor is still to be stopped, as one that was a oneshot. */
-function hasEndedCleanly(unit: Unit): boolean {
-  return unit.state.phase.at === 'completed' && !isUp(unit) && !needsStop(unit);
 }
 
 /** All that the unit needs or wants, however far up, that has ended and is not tried again, or not at once. */

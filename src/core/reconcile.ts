@@ -1,14 +1,7 @@
-// plan(desired, fleet): what a reload would do to each unit, and why. commit(): takes a plan's decisions into the
-// fleet, for converge to carry out in dependency order. The plan that is shown is the plan that is applied. What a set
-// changes for single units alone (no place among the others, nothing that starts or stops) commitAlone() takes in, unit
-// by unit.
-//
-// restart    The unit is there (or in backoff) and a field changed that only a new process can have; or a unit that it
-//            requires, is bound to or is part of restarts.
-// start      It is wanted, and was not, or was not known; or it had failed and a field changed that may mend it.
-// stop       Its file is gone, it is no longer wanted, or what the new set says keeps it down.
-// update     Anything else that changed: taken in without touching a process.
-// unchanged  The rest. So a second plan right after the first was carried out is empty.
+// plan(desired, fleet): what a reload would do to each unit, and why, in the rows of plan-row.ts. commit(): takes a
+// plan's decisions into the fleet, for converge to carry out in dependency order. The plan that is shown is the plan
+// that is applied. What a set changes for single units alone (no place among the others, nothing that starts or stops)
+// commitAlone() takes in, unit by unit.
 //
 // Who is wanted, who goes down and who restarts with whom is not guessed: the set is taken into a copy of the fleet,
 // and its verdicts are read. What only time can tell (who comes up, and upholds others then) is in no plan.
@@ -27,10 +20,11 @@ import type { Instant, Outputs } from './converge.ts';
 import { changedKeys, FIELDS, isSame } from './fields.ts';
 import { amend, isUp, needsStop } from './fleet.ts';
 import type { Phase } from './machine-state.ts';
-import type { Fleet, Unit, Verdict } from './fleet.ts';
+import type { Fleet, Unit } from './fleet.ts';
+import { causesOf, knownRow, newcomerRow, removedRow, retryingRequirements } from './plan-row.ts';
 import { atOnce } from './steps.ts';
 import type { Steps } from './steps.ts';
-import { BACK, graphOf, isNews, isReplaced, takingIn } from './take-in.ts';
+import { graphOf, isNews, isReplaced, takingIn } from './take-in.ts';
 import type { Intake } from './take-in.ts';
 
 export interface DraftPlan {
@@ -102,10 +96,11 @@ export function* planning(
     const cycle = outlook.cycling.get(name)?.cycle ?? null;
     const row =
       unit === undefined || unit.removed
-        ? newcomer(spec, unit, lasting.verdict)
-        : known(unit, lasting, cycle, changes.get(name) ?? []);
+        ? newcomerRow(spec, unit, lasting.verdict)
+        : knownRow(unit, lasting, cycle, changes.get(name) ?? []);
     if (row.action !== 'unchanged') planned.set(name, row);
   }
+  yield* retryingRequirements(planned, outlook.lasting);
   const units = [...planned.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const unchanged = desired.size - units.filter((row) => desired.has(row.name)).length;
   const together = new Set<string>();
@@ -163,54 +158,6 @@ function phaseAs({ type }: UnitSpec, unit: Unit): Phase {
   return phase.at === 'running' ? phase : { at: 'running', main: null, deadline: null, readyAt: 0 };
 }
 
-function newcomer(spec: UnitSpec, leaving: Unit | undefined, outlook: Verdict): PlannedUnit {
-  const { name } = spec;
-  if (outlook.wanted === 'down')
-    return { name, action: 'update', reason: 'new file; not enabled', changes: [] };
-  if (leaving !== undefined && needsStop(leaving)) {
-    return { name, action: 'restart', reason: BACK, changes: [] };
-  }
-  return { name, action: 'start', reason: 'new file', changes: [] };
-}
-
-function removedRow(unit: Unit): PlannedUnit {
-  const reason = needsStop(unit) ? 'file removed' : 'file removed; nothing of it is running';
-  return { name: unit.spec.name, action: 'stop', reason, changes: [] };
-}
-
-/** `lasting`: the unit as it would be in the end. `cycle`: why it would go down before. */
-function known(
-  unit: Unit,
-  lasting: Unit,
-  cycle: string | null,
-  changes: readonly FieldChange[],
-): PlannedUnit {
-  const { name } = unit.spec;
-  const { at } = unit.state.phase;
-  const isThere = needsStop(unit) || at === 'backoff' || at === 'completed';
-  const { down, wanted } = lasting.verdict;
-  const isWanted = wanted === 'up';
-  const row = (action: PlanAction, reason: string): PlannedUnit => ({ name, action, reason, changes });
-  const fields = changes.map((change) => change.field).join(', ');
-  const mayGoDown = (needsStop(unit) || at === 'backoff') && unit.verdict.down === null;
-  if (mayGoDown && down !== null && lasting.cycle === null) {
-    if (isWanted) return row('stop', down);
-    return row(
-      'stop',
-      changes.some((change) => change.field === 'enabled') ? 'enabled is false' : 'no longer wanted',
-    );
-  }
-  if (isWanted && unit.verdict.wanted === 'down' && !isThere) return row('start', 'now wanted');
-  const causes = causesOf(changes);
-  if (causes !== '' && isThere && isWanted) return row('restart', `${causes} changed`);
-  const isSpread = cycle !== null && unit.cycle === null && needsStop(unit);
-  if (isSpread && isWanted) return row('restart', cycle);
-  if (changes.length === 0) return row('unchanged', '');
-  const mends = changes.some((change) => change.effect !== 'in-place');
-  if (isWanted && at === 'failed' && mends) return row('start', `${fields} changed; it had failed`);
-  return row('update', `${fields} changed`);
-}
-
 function changesOf(from: UnitSpec, to: UnitSpec, fileForm: FileForm): readonly FieldChange[] {
   if (from === to) return [];
   const keys = changedKeys(from, to);
@@ -245,14 +192,6 @@ function differences(field: string, from: unknown, to: unknown): readonly Omit<F
 
 function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** The changed fields that only a new process can have. */
-function causesOf(changes: readonly FieldChange[]): string {
-  return changes
-    .filter((change) => change.effect === 'restart')
-    .map((change) => change.field)
-    .join(', ');
 }
 
 /**

@@ -147,6 +147,26 @@ test('units that require one that restarts, restart with it and after it; those 
   assert.ok(startOf('db') <= startOf('api') && startOf('api') <= startOf('web'));
 });
 
+test('what a unit that restarts requires and has ended is started with it, and the plan says so', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, {
+    'db.yaml': `command: ${child.announce} ${channel.path} db\nrestart: { policy: on-failure }`,
+    'web.yaml': 'command: sleep infinity\nrequires: [db]',
+  });
+  const before = await channel.next('db');
+  await unitd.until({ web: 'running' });
+  process.kill(before.pid);
+  await unitd.until({ db: 'completed', web: 'running' });
+  unitd.write('web.yaml', 'command: sleep infinity\nrequires: [db]\nnice: 5');
+  const plan = await unitd.cli('plan');
+  assert.match(plan.stdout, /db\s+start\s+required by "web"; it had ended\n/);
+  const ran = await unitd.cli('reload', '--plan', /[0-9a-f]{12}/.exec(plan.stdout)?.[0] ?? 'none');
+  assert.equal(ran.code, 0, ran.stderr);
+  assert.notEqual((await channel.next('db', 1)).pid, before.pid);
+  await unitd.until({ db: 'running', web: 'running' });
+  assert.equal((await unitd.cli('plan')).code, 0);
+});
+
 test('a unit that leaves is down before the one that conflicts with it starts', async (t) => {
   const channel = openChannel(t);
   const gate = openGate(t);

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { FIELDS, changedKeys } from '../../src/core/fields.ts';
-import { needsStop } from '../../src/core/fleet.ts';
+import { hasEndedCleanly, needsStop } from '../../src/core/fleet.ts';
+import type { Unit } from '../../src/core/fleet.ts';
 import type { UnitSpec } from '../../src/model/unit.ts';
 import { editedSet, randomSet } from './fleet-units.ts';
 import * as world from './fleet-world.ts';
@@ -60,6 +61,32 @@ test('plan: looks and does not touch', () => {
         const mayStay =
           !restarts(changedKeys(unit.spec, spec)) || unit.verdict.down !== null || !needsStop(unit);
         assert.equal(mayStay, true, `${row.name} is only updated: ${row.reason}`);
+      }
+    }),
+    options,
+  );
+});
+
+test('plan: of what had ended nothing is waited for by what it starts', () => {
+  const mayStart = ({ verdict }: Unit): boolean => verdict.wanted === 'up' && verdict.down === null;
+  const hasEnded = (unit: Unit): boolean => unit.state.phase.at === 'failed' || hasEndedCleanly(unit);
+  fc.assert(
+    fc.property(scenario, ({ on, next }) => {
+      const ended = new Set([...on.fleet.units.values()].filter(hasEnded).map(({ spec }) => spec.name));
+      const rows = world.reload(on, next).units;
+      const started = rows.filter(({ action }) => action === 'start' || action === 'restart');
+      for (const name of started.map((row) => row.name)) {
+        const unit = on.fleet.units.get(name);
+        if (unit === undefined || !mayStart(unit)) continue;
+        for (const needed of [...unit.spec.requires, ...unit.spec.bindsTo]) {
+          const other = on.fleet.units.get(needed);
+          if (other === undefined || !mayStart(other) || !hasEnded(other) || !ended.has(needed)) continue;
+          assert.equal(
+            started.some((row) => row.name === needed),
+            true,
+            `${name} waits for ${needed}`,
+          );
+        }
       }
     }),
     options,

@@ -11,6 +11,7 @@ import type { SpecChange } from './unit-spec.ts';
 
 const OTHER = { command: command('/bin/other') };
 const OFF = { enabled: false };
+const ONCE: SpecChange = { restart: { policy: 'no' } };
 
 /** Rows of the plan from one set to the next, each in words. */
 function planned(
@@ -103,6 +104,87 @@ describe('plan: actions and reasons', () => {
       ),
       ['start db: now wanted', 'update web: wants changed'],
     );
+  });
+  for (const field of ['requires', 'bindsTo'] as const) {
+    test(`what a new unit ${field} and has ended is started with it, however far up`, () => {
+      const before = [unitSpec('disk', ONCE), unitSpec('db', { ...ONCE, [field]: ['disk'] })];
+      const on = settled(...before);
+      crash(on, 'db');
+      crash(on, 'disk', 0);
+      const after = [...before, unitSpec('web', { [field]: ['db'] })];
+      assert.deepEqual(load(on, ...after), [
+        'start db: required by "web"; it had failed',
+        'start disk: required by "db"; it had ended',
+        'start web: new file',
+      ]);
+      assert.deepEqual(
+        ['disk', 'db', 'web'].map((name) => standing(on, name)),
+        ['running', 'running', 'running'],
+      );
+      assert.deepEqual(load(on, ...after), []);
+    });
+  }
+  test('what one that restarts requires and has ended is started with it, also past one that waits', () => {
+    const needs = [unitSpec('disk', ONCE), unitSpec('db', { requires: ['disk'] })];
+    const on = settled(...needs, unitSpec('web', { requires: ['db'] }));
+    crash(on, 'disk', 0);
+    crash(on, 'db');
+    world.passDeadline(on);
+    tellAll(on);
+    assert.equal(standing(on, 'db'), 'waiting: waiting for "disk", which has ended');
+    assert.deepEqual(load(on, ...needs, unitSpec('web', { requires: ['db'], ...OTHER })), [
+      'start disk: required by "db"; it had ended',
+      'restart web: command changed',
+    ]);
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('what changes and is started for another says both', () => {
+    const on = settled(unitSpec('db', ONCE), unitSpec('web', { requires: ['db'] }));
+    crash(on, 'db', 0);
+    const after = [
+      unitSpec('db', { ...ONCE, description: 'new' }),
+      unitSpec('web', { requires: ['db'], ...OTHER }),
+    ];
+    const { units } = world.reload(on, after);
+    tellAll(on);
+    assert.deepEqual(
+      units.map(({ reason, changes }) => [reason, changes.map(({ field }) => field)]),
+      [
+        ['required by "web"; it had ended', ['description']],
+        ['command changed', ['command']],
+      ],
+    );
+    assert.equal(standing(on, 'db'), 'running');
+    assert.equal(on.fleet.units.get('db')?.spec.description, 'new');
+  });
+  for (const [words, change] of [
+    ['only wants', { wants: ['db'] }],
+    ['only follows', { after: ['db'] }],
+  ] as const) {
+    test(`what one that restarts ${words} is left ended`, () => {
+      const on = settled(unitSpec('db', ONCE), unitSpec('web', change));
+      crash(on, 'db', 0);
+      const after = [unitSpec('db', ONCE), unitSpec('web', { ...change, ...OTHER })];
+      assert.deepEqual(load(on, ...after), ['restart web: command changed']);
+    });
+  }
+  test('what a unit requires that only changes in place is left ended', () => {
+    const on = settled(unitSpec('db', ONCE), unitSpec('web', { requires: ['db'] }));
+    crash(on, 'db', 0);
+    const after = [unitSpec('db', ONCE), unitSpec('web', { requires: ['db'], description: 'new' })];
+    assert.deepEqual(load(on, ...after), ['update web: description changed']);
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('what the operator stopped is not started for one that restarts', () => {
+    const on = settled(unitSpec('db', ONCE), unitSpec('web'));
+    crash(on, 'db', 0);
+    operate(on, 'db', 'stop');
+    const rows = load(on, unitSpec('db', ONCE), unitSpec('web', { requires: ['db'], ...OTHER }));
+    assert.equal(
+      rows.some((row) => row.startsWith('start')),
+      false,
+    );
+    assert.equal(standing(on, 'db'), 'stopped: stopped by the operator');
   });
   test('a unit needed by one that restarts does not stop in between', () => {
     const before: [string, SpecChange][] = [

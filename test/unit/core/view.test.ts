@@ -65,9 +65,10 @@ describe('reasonOf: not up', () => {
   });
   test('waiting for one that has ended', () => {
     const once = { restart: { policy: 'no' } } as const;
-    const on = settled(unitSpec('db', once), unitSpec('web', { ...OFF, requires: ['db'] }));
+    const on = settled(unitSpec('db', once), unitSpec('web', { requires: ['db'] }));
     crash(on, 'db', 0);
-    load(on, unitSpec('db', once), unitSpec('web', { requires: ['db'] }));
+    crash(on, 'web');
+    world.passDeadline(on);
     assert.equal(standing(on, 'web'), 'waiting: waiting for "db", which has ended');
   });
   test('far from where the reason lies, both are named', () => {
