@@ -16,11 +16,14 @@ export async function runStatus(context: Context): Promise<ExitCode> {
 }
 
 async function allUnits(context: Context, client: Client): Promise<ExitCode> {
-  const reply = await client.get<StatusDocument>('/v1/status');
+  const asked = client.get<StatusDocument>('/v1/status');
+  // Loaded while the daemon answers.
+  const table = context.json ? null : await import('../status-table.ts');
+  const reply = await asked;
   if (!reply.ok) return failedTo(context, reply.failure);
-  if (context.json) printJson(context, reply.value);
+  if (table === null) printJson(context, reply.value);
   else {
-    const { statusScreen } = await import('../status-table.ts');
+    const { statusScreen } = table;
     const { units, daemon } = reply.value;
     context.print(await statusScreen(reply.value, context.out, context.now()));
     if (units.length === 0) context.note(`no units, unit files go to ${daemon.units}\n`);
