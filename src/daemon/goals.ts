@@ -1,9 +1,16 @@
-// Where a unit is to be before an operator's word is answered. Waits for nothing.
+// Where units are to be before an operator's word, or a reload, is answered. Waits for nothing.
 import { isMoving, isUp, needsStop } from '../core/fleet.ts';
-import type { Unit } from '../core/fleet.ts';
+import type { Fleet, Unit } from '../core/fleet.ts';
 import type { Verb } from '../core/operate.ts';
 import { publicState } from '../core/view.ts';
+import type { Plan } from '../model/plan.ts';
 import type { Goal } from './operations.ts';
+
+export interface Moves {
+  readonly goals: readonly Goal[];
+  /** Moved units that were crash-looping or had failed before: what becomes of them fails no reload. */
+  readonly excused: ReadonlySet<string>;
+}
 
 /** `before`: as the unit was before the word; `after`: once all that follows from it is decided. */
 export function goalOf(verb: Verb, before: Unit, after: Unit | undefined): Goal {
@@ -37,4 +44,17 @@ function wantAfter(before: Unit, after: Unit | undefined): Goal['want'] {
     isMoving(phase) ||
     after.verdict.pending;
   return isMoved ? 'up' : 'there';
+}
+
+/** Of a plan, before the fleet takes it in. */
+export function movesOf(plan: Plan, fleet: Readonly<Fleet>): Moves {
+  const excused = new Set<string>();
+  const goals = plan.units.map((row): Goal => {
+    const unit = fleet.units.get(row.name);
+    const at = unit?.state.phase.at;
+    if (at === 'backoff' || at === 'failed') excused.add(row.name);
+    const want = row.action === 'stop' ? 'down' : row.action === 'update' ? 'there' : 'up';
+    return { name: row.name, want, afterActivation: unit?.state.activation ?? 0, isThere: false };
+  });
+  return { goals, excused };
 }

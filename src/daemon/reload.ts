@@ -11,27 +11,27 @@
 // commit has it planned anew; after a few such, it is planned and committed in one. At the daemon's start, what an
 // earlier one left is taken up, planned and committed in one go: in between it would be brought towards what the old
 // files want.
-import { createHash } from 'node:crypto';
-import { effectiveUnit } from '../config/effective.ts';
 import type { UnitSource } from '../config/parse.ts';
 import { settleVerdicts } from '../core/converge.ts';
 import type { Instant, Outputs } from '../core/converge.ts';
 import type { Fleet, Intent } from '../core/fleet.ts';
-import { commit, commitAll, commitAlone, planning, snapshotOf } from '../core/reconcile.ts';
-import type { Decision, DraftPlan } from '../core/reconcile.ts';
+import { commit, commitAll, commitAlone, snapshotOf } from '../core/reconcile.ts';
+import type { Decision } from '../core/reconcile.ts';
 import { atOnce, each } from '../core/steps.ts';
-import type { Steps } from '../core/steps.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Problem } from '../model/problem.ts';
-import type { ProblemDetails } from '../wire/v1.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import type { Answer } from './control.ts';
+import { deciding, emptyPlan, fingerprintOf } from './decide.ts';
 import type { History } from './history.ts';
 import type { Intents } from './intents.ts';
 import type { Journalled } from './journal.ts';
-import type { Goal } from './operations.ts';
-import type { GoodFile, Store } from './store.ts';
+import { movesOf } from './goals.ts';
+import type { Moves } from './goals.ts';
+import { invalid, moved } from './reload-refusals.ts';
+import { goodFileOf, sourcesOf, takingFrom } from './set-files.ts';
 import { inSlices } from './slices.ts';
+import type { GoodFile, Store } from './store.ts';
 import type { Supervisor } from './supervisor.ts';
 import { hasErrors } from './unit-set.ts';
 import type { UnitDirectory, UnitSet } from './unit-set.ts';
@@ -42,12 +42,9 @@ export interface ReloadOptions {
   readonly planId: string | null;
 }
 
-export interface Applied {
+export interface Applied extends Moves {
   readonly plan: Plan;
   readonly problems: readonly Problem[];
-  readonly goals: readonly Goal[];
-  /** Moved units that were crash-looping or had failed before: what becomes of them fails no reload. */
-  readonly excused: ReadonlySet<string>;
 }
 
 /** What an earlier daemon left, its files read again. */
@@ -71,6 +68,12 @@ export interface StandingSet {
 
 /** The fleet for as long as nobody else has it, what time it is then, and where what follows goes. */
 type Turn = [fleet: Fleet, instant: Instant, outputs: Outputs];
+
+/** A set that was taken in, but for what is still to be taken in unit by unit. */
+interface Taken {
+  readonly applied: Applied;
+  readonly decision: Decision | null;
+}
 
 interface CommitOptions {
   readonly before?: (...turn: Turn) => void;
@@ -298,118 +301,4 @@ export class Reloader {
     this.#lastGood = name;
     this.#ports.store.saveLastGood(files);
   }
-}
-
-function movesOf(plan: Plan, fleet: Readonly<Fleet>): Pick<Applied, 'goals' | 'excused'> {
-  const excused = new Set<string>();
-  const goals = plan.units.map((row): Goal => {
-    const unit = fleet.units.get(row.name);
-    const at = unit?.state.phase.at;
-    if (at === 'backoff' || at === 'failed') excused.add(row.name);
-    const want = row.action === 'stop' ? 'down' : row.action === 'update' ? 'there' : 'up';
-    return { name: row.name, want, afterActivation: unit?.state.activation ?? 0, isThere: false };
-  });
-  return { goals, excused };
-}
-
-interface Decided {
-  readonly plan: Plan;
-  readonly decision: Decision;
-}
-
-function* deciding(set: UnitSet, fleet: Fleet): Steps<Decided> {
-  const decision = yield* planning(set.specs, fleet, effectiveUnit);
-  return { plan: yield* naming(set, decision.plan), decision };
-}
-
-/** Of a set that the fleet is made of already. */
-function emptyPlan(set: UnitSet): Plan {
-  return atOnce(naming(set, { units: [], unchanged: set.specs.size }));
-}
-
-/** Names a plan by the files and the actions that they lead to: when either moves, so does the id. */
-function* naming(set: UnitSet, draft: DraftPlan): Steps<Plan> {
-  const hash = createHash('sha256');
-  hash.update(yield* fingerprintOf(set));
-  for (const row of draft.units) {
-    yield;
-    hash.update(JSON.stringify(row));
-  }
-  return { id: hash.digest('hex').slice(0, 12), ...draft };
-}
-
-const fingerprints = new WeakMap<UnitSet, string>();
-
-/** Of all files of a set, whatever their order. */
-function* fingerprintOf(set: UnitSet): Steps<string> {
-  const known = fingerprints.get(set);
-  if (known !== undefined) return known;
-  const hash = createHash('sha256');
-  for (const [name, content] of [...set.fingerprints].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    yield;
-    hash.update(`${name} ${content}\n`);
-  }
-  const fingerprint = hash.digest('hex');
-  fingerprints.set(set, fingerprint);
-  return fingerprint;
-}
-
-function sourcesOf(files: readonly GoodFile[]): ReadonlyMap<string, UnitSource> {
-  return new Map(files.map(({ name, file, text }) => [name, { name, file, bytes: Buffer.from(text) }]));
-}
-
-const goodFiles = new WeakMap<UnitSource, GoodFile>();
-
-function goodFileOf(source: UnitSource): GoodFile {
-  let good = goodFiles.get(source);
-  if (good === undefined) {
-    const { name, file, bytes } = source;
-    good = { name, file, text: Buffer.from(bytes).toString() };
-    goodFiles.set(source, good);
-  }
-  return good;
-}
-
-/** A set that was taken in, but for what is still to be taken in unit by unit. */
-interface Taken {
-  readonly applied: Applied;
-  readonly decision: Decision | null;
-}
-
-/** A set's files, on their way to be those that run. */
-interface Taking {
-  readonly running: ReadonlyMap<string, UnitSource>;
-  readonly files: readonly GoodFile[];
-}
-
-function* takingFrom(set: UnitSet): Steps<Taking> {
-  const running = new Map<string, UnitSource>();
-  const files: GoodFile[] = [];
-  for (const source of set.files) {
-    yield;
-    running.set(source.name, source);
-    files.push(goodFileOf(source));
-  }
-  return { running, files };
-}
-
-function invalid(problems: readonly Problem[]): ProblemDetails {
-  const errors = problems.filter((problem) => problem.severity === 'error').length;
-  return {
-    type: 'tag:unitd,2026:invalid-unit-files',
-    title: 'Invalid unit files',
-    status: 422,
-    detail: `cannot load the unit files: ${errors} ${errors === 1 ? 'error' : 'errors'}, expected none; nothing was changed`,
-    problems,
-  };
-}
-
-function moved(asked: string, now: Plan): ProblemDetails {
-  return {
-    type: 'tag:unitd,2026:plan-moved',
-    title: 'The world has moved',
-    status: 409,
-    detail: `cannot apply plan "${asked}": a reload would do something else now, expected plan "${now.id}"`,
-    plan: now,
-  };
 }
