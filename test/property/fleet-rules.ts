@@ -36,6 +36,10 @@ export function newWatch(): Watch {
 /** Checks the units that the last step touched; `moved`: the unit that the step's own event was for. */
 export function checkStep(world: World, watch: Watch, moved: string | null): void {
   const touched = new Set(world.outputs.map((output) => output.unit));
+  const isStartedByEnd = [...touched].some((name) => {
+    const activation = world.fleet.units.get(name)?.activation;
+    return byEnd(activation) && activation !== watch.before.get(name)?.activation;
+  });
   for (const name of touched) {
     const unit = world.fleet.units.get(name);
     const before = watch.before.get(name);
@@ -44,7 +48,7 @@ export function checkStep(world: World, watch: Watch, moved: string | null): voi
       checkDeadline(watch, unit);
       if (unit.state.activation > (before?.state.activation ?? 0)) checkStart(world, unit);
       if (before !== undefined && !watch.hurried && moved !== name)
-        checkStopOrder(world, watch, before, unit);
+        checkStopOrder(world, watch, before, unit, isStartedByEnd);
       assert.equal(unit.state.runs >= (before?.state.runs ?? 0), true, `${name}: runs went back`);
     }
     checkMains(world, watch, name, unit);
@@ -99,7 +103,15 @@ function checkStart(world: World, unit: Unit): void {
   }
 }
 
-function checkStopOrder(world: World, watch: Watch, before: Unit, unit: Unit): void {
+function byEnd(activation: Unit['activation'] | undefined): boolean {
+  return activation?.field === 'onFailure' || activation?.field === 'onSuccess';
+}
+
+/**
+ * `isStartedByEnd`: the end of a unit started another within the step, which may bring down who conflicts with that. So
+ * a unit may have been stopped before, for want of one that had ended, when only those that need it had to go first.
+ */
+function checkStopOrder(world: World, watch: Watch, before: Unit, unit: Unit, isStartedByEnd: boolean): void {
   const { phase } = unit.state;
   const was = before.state.phase.at;
   const wasThere = was === 'starting' || was === 'running' || was === 'completed';
@@ -110,6 +122,8 @@ function checkStopOrder(world: World, watch: Watch, before: Unit, unit: Unit): v
     const after = world.fleet.units.get(name);
     const stood = watch.before.get(name);
     if (after === undefined || after.verdict.down === null || stood === undefined || !needsStop(stood))
+      continue;
+    if (isStartedByEnd && !STRONG_FIELDS.some((field) => after.spec[field].includes(unit.spec.name)))
       continue;
     assert.equal(
       needsStop(after) && (world.processes.get(name) ?? []).some((process) => process.role === 'main'),
@@ -152,9 +166,7 @@ export function checkPlanKept(world: World, watch: Watch, decided: DraftPlan): v
     const down = unit?.verdict.down ?? '';
     if (down.includes('because of') && world.fleet.graph.ring(name).length > 1) continue;
     const isStartedByEnd = [...world.fleet.units.values()].some(
-      ({ spec, activation }) =>
-        (activation?.field === 'onFailure' || activation?.field === 'onSuccess') &&
-        (spec.name === name || down.includes(`"${spec.name}"`)),
+      ({ spec, activation }) => byEnd(activation) && (spec.name === name || down.includes(`"${spec.name}"`)),
     );
     const isContested = world.fleet.graph
       .conflicts(name)
