@@ -9,7 +9,7 @@ import { phraseOf } from '../base/fault.ts';
 import type { State } from '../model/state.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { removeUnusedPipes } from '../os/fifo.ts';
-import type { Clock, Measurable, Meter, Processes, Readiness } from '../os/ports.ts';
+import type { Clock, Measurable, Meter, Processes, Readiness, Timer } from '../os/ports.ts';
 import { takeUp } from './adoption.ts';
 import { Answers } from './answers.ts';
 import type { ReplaceFailure } from './answers.ts';
@@ -41,6 +41,9 @@ import type { ReexecDocument } from '../wire/v1.ts';
 /** Those that are worth a line in the daemon's own log; the rest is for `unitd events`. */
 const LOGGED_STATES: readonly State[] = ['running', 'stopping', 'stopped', 'backoff', 'completed', 'failed'];
 
+/** By then most of what a reload has started is up. */
+const TIDY_AFTER_MS = 10_000;
+
 /** How long a busy fleet, or a slow disk, is waited for before the next version takes over all the same. */
 const LEAVE_PATIENCE_MS = 10_000;
 
@@ -69,6 +72,8 @@ export interface DaemonOptions {
   /** When this version took over from another; null: it has not. */
   readonly replacedWall: number | null;
   readonly replaceFailure: ReplaceFailure | null;
+  /** Gives back memory that a load, and what it starts, takes for a moment only; node never would. */
+  readonly tidy: () => void;
   /** A client wants the version on disk to take over. */
   readonly reexec: () => Promise<Answer<ReexecDocument>>;
 }
@@ -95,6 +100,7 @@ export class Daemon {
   readonly #startedWall: number;
   readonly #sources = new WeakMap<UnitSpec, GoodFile>();
   #onAllDown: (() => void) | null = null;
+  #tidying: Timer | null = null;
   #hasTakenUp = false;
   #isHurried = false;
 
@@ -297,6 +303,7 @@ export class Daemon {
       left,
       standing: this.#options.handOver?.standing ?? null,
     });
+    this.#tidyLater();
   }
 
   /** An earlier daemon had left units, and this one took them up. */
@@ -381,6 +388,7 @@ export class Daemon {
 
   /** Writes down what is to be kept and lets go of everything; units that still run, run on. */
   async close(): Promise<void> {
+    this.#tidying?.close();
     this.#seeker.close();
     this.#sampler.close();
     this.#operations.close();
@@ -421,6 +429,7 @@ export class Daemon {
 
   #applied({ plan, problems }: Applied): void {
     const { log } = this.#options;
+    if (plan.units.length > 0) this.#tidyLater();
     for (const problem of problems) logProblem(log, problem);
     this.#hub.publish({ type: 'reload', plan: plan.id, moved: plan.units.length, problems: problems.length });
     const isEmpty = plan.units.length + plan.unchanged === 0;
@@ -428,6 +437,12 @@ export class Daemon {
       ? `no units, unit files go to "${this.#options.paths.units}"`
       : `${plan.units.length} moved, ${plan.unchanged} unchanged`;
     log.write('info', 'reload', `applied plan ${plan.id}: ${told}`);
+  }
+
+  #tidyLater(): void {
+    const { clock, tidy } = this.#options;
+    this.#tidying?.close();
+    this.#tidying = clock.arm(clock.monotonicMs() + TIDY_AFTER_MS, tidy);
   }
 
   #writeDown({ spec, state, intent, activation, cycle, removed }: Unit): void {

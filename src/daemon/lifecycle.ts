@@ -22,6 +22,7 @@ import type { Fence } from '../os/fence.ts';
 import { acquireLock, inheritLock } from '../os/files.ts';
 import type { Lock, LockResult } from '../os/files.ts';
 import { missingFooting } from '../os/footing.ts';
+import { trimMalloc } from '../os/libc.ts';
 import { openLogSink } from '../os/log-sink.ts';
 import { createPidMeter } from '../os/meter.ts';
 import type { Clock } from '../os/ports.ts';
@@ -262,6 +263,7 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
     handOver,
     replacedWall,
     replaceFailure,
+    tidy: trimMalloc,
     reexec: reexecutor({ version, ending, log, cannotLeave: (): string | null => daemon.cannotBeReplaced }),
   });
   const signals = listenToSignals(daemon, log, ending);

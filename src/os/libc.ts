@@ -55,38 +55,26 @@ const c = {
   ),
 };
 
-// glibc 2.34 has it, musl has not: there, close_range(2) marks the daemon's own descriptors close-on-exec instead.
-const closeFrom = ((): ((actions: Buffer, fd: number) => void) => {
+/** null where this C library has it not. */
+function offered(signature: string): ReturnType<typeof library.func> | null {
   try {
-    const add = library.func('int posix_spawn_file_actions_addclosefrom_np(void *actions, int fd)');
-    return (actions, fd) => void add(actions, fd);
-  } catch {
-    return (_actions, fd) => void c.syscall(SYS_CLOSE_RANGE, fd, 0xffffffff, CLOSE_RANGE_CLOEXEC, 0);
-  }
-})();
-
-// glibc has it since 2.39: elsewhere children are moved to their cgroups.
-const attrSetCgroup = ((): ((attributes: Buffer, directoryFd: number) => void) | null => {
-  try {
-    const set = library.func('int posix_spawnattr_setcgroup_np(void *attributes, int fd)');
-    return (attributes, directoryFd) => void set(attributes, directoryFd);
+    return library.func(signature);
   } catch {
     return null;
   }
-})();
+}
+
+// glibc 2.34 has it, musl has not: there, close_range(2) marks the daemon's own descriptors close-on-exec instead.
+const addCloseFrom = offered('int posix_spawn_file_actions_addclosefrom_np(void *actions, int fd)');
+// glibc has it since 2.39: elsewhere children are moved to their cgroups.
+const attrSetCgroup = offered('int posix_spawnattr_setcgroup_np(void *attributes, int fd)');
+// glibc has it since 2.26, musl since 1.2.5: elsewhere nothing is known to be at hand.
+const preadv2 = offered('long preadv2(int fd, void *vector, int count, long offset, int flags)');
+// glibc alone has it, and keeps much.
+const mallocTrim = offered('int malloc_trim(size_t pad)');
 
 /** Whether a spawn can be told the child's cgroup; an old kernel may refuse it even so. */
 export const SPAWNS_INTO_CGROUP = attrSetCgroup !== null;
-
-// glibc has it since 2.26, musl since 1.2.5: elsewhere nothing is known to be at hand.
-const readAtHand = ((): ((fd: number, vector: Buffer) => number) => {
-  try {
-    const read = library.func('long preadv2(int fd, void *vector, int count, long offset, int flags)');
-    return (fd, vector) => Number(read(fd, vector, 1, 0, RWF_NOWAIT));
-  } catch {
-    return () => -1;
-  }
-})();
 
 // The same on x86-64 and arm64 (asm-generic/unistd.h; both tables agree from 424 on).
 const SYS_PIDFD_SEND_SIGNAL = 424;
@@ -198,7 +186,8 @@ export function posixSpawn(
   c.actionsInit(actions);
   try {
     for (const [target, fd] of plan.fds.entries()) c.actionsDup2(actions, fd, target);
-    closeFrom(actions, 3);
+    if (addCloseFrom !== null) addCloseFrom(actions, 3);
+    else c.syscall(SYS_CLOSE_RANGE, 3, 0xffffffff, CLOSE_RANGE_CLOEXEC, 0);
     if (plan.directory !== null) c.actionsChdir(actions, plan.directory);
     const attributes = plan.cgroupFd === null ? usualAttributes : enclosingAttributes;
     if (plan.cgroupFd !== null) attrSetCgroup?.(attributes, plan.cgroupFd);
@@ -516,7 +505,8 @@ AT_HAND_VECTOR.writeBigUInt64LE(BigInt(AT_HAND.length), 8);
  */
 export function bytesAtHand(fd: number, length: number): Buffer | null {
   if (length > AT_HAND.length) return null;
-  return readAtHand(fd, AT_HAND_VECTOR) < length ? null : Buffer.from(AT_HAND.subarray(0, length));
+  if (preadv2 === null || Number(preadv2(fd, AT_HAND_VECTOR, 1, 0, RWF_NOWAIT)) < length) return null;
+  return Buffer.from(AT_HAND.subarray(0, length));
 }
 
 export function mkfifo(path: string, mode: number): number {
@@ -526,6 +516,14 @@ export function mkfifo(path: string, mode: number): number {
 /** flock(2), exclusive, without waiting: EWOULDBLOCK when another open description holds it. */
 export function lockFile(fd: number): number {
   return errnoOf(c.flock(fd, LOCK_EX_NB) as number);
+}
+
+/**
+ * malloc_trim(3): gives memory that was freed back to the kernel, which malloc keeps for each thread that had some. Takes
+ * one to three milliseconds. Nothing where libc has no such call.
+ */
+export function trimMalloc(): void {
+  mallocTrim?.(0);
 }
 
 /** First and last real-time signal that programs may use: libc keeps some for itself. */

@@ -113,6 +113,7 @@ class Life {
       handOver: null,
       replacedWall: null,
       replaceFailure: null,
+      tidy: () => undefined,
       reexec: () => Promise.reject(new Error('nobody asks for it')),
     });
   }

@@ -33,6 +33,8 @@ interface Scene {
   readonly processes: FakeProcesses;
   readonly logged: string[];
   readonly exitActions: number[];
+  /** When memory was given back. */
+  readonly tidied: number[];
   readonly fifos: () => readonly string[];
   /** Of the daemon, once. */
   close(): Promise<void>;
@@ -67,6 +69,7 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
   cleanUp(t, () => readiness.close());
   const logged: string[] = [];
   const exitActions: number[] = [];
+  const tidied: number[] = [];
   const daemon = new Daemon({
     hasState: true,
     paths,
@@ -93,6 +96,7 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
     handOver: null,
     replacedWall: null,
     replaceFailure: null,
+    tidy: () => tidied.push(clock.monotonicMs()),
     reexec: () => Promise.reject(new Error('nobody asks for it')),
   });
   let closing: Promise<void> | null = null;
@@ -109,6 +113,7 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
     processes,
     logged,
     exitActions,
+    tidied,
     fifos: () => readdirSync(join(paths.runtime, 'fifo')),
     turn: async () => {
       for (let count = 0; count < 5; count += 1) await nextTurn();
@@ -116,6 +121,29 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
     stateOf: (name) => daemon.control.status().units.find((unit) => unit.name === name)?.state,
   };
 }
+
+test('Daemon: gives memory back ten seconds after its start, and after the last reload that moved something', async (t) => {
+  const { daemon, paths, clock, tidied, turn } = createScene(t, { web: 'command: /bin/web\n' });
+  const { control } = daemon;
+  await daemon.boot();
+  const sinceMs = clock.monotonicMs();
+  const reload = async (): Promise<void> => {
+    assert.ok((await control.reload({ wait: false }, () => undefined, new AbortController().signal)).ok);
+    await turn();
+  };
+  clock.advance(9_000);
+  writeFileSync(join(paths.units, 'other.yaml'), 'command: /bin/other\n');
+  await reload();
+  clock.advance(9_999);
+  assert.deepEqual(tidied, []);
+  clock.advance(1);
+  await reload();
+  clock.advance(60_000);
+  assert.deepEqual(
+    tidied.map((atMs) => atMs - sinceMs),
+    [19_000],
+  );
+});
 
 test('Daemon: samples of usage are events while somebody listens, and no others', async (t) => {
   const { daemon, clock, turn } = createScene(t, { web: 'command: /bin/web\n' });
