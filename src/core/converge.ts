@@ -12,7 +12,7 @@ import type { Fleet, Unit } from './fleet.ts';
 import { step } from './machine.ts';
 import type { MachineEffect, MachineEvent } from './machine-state.ts';
 import type { Steps } from './steps.ts';
-import { isStopDue, isUpheld, sameForOthers, sameVerdict, startCheck, verdictOf } from './verdict.ts';
+import { isUpheld, sameForOthers, sameVerdict, startCheck, stopWait, verdictOf } from './verdict.ts';
 
 export interface Instant {
   readonly nowMs: number;
@@ -249,7 +249,8 @@ function actDown(fleet: Fleet, unit: Unit, send: (event: MachineEvent) => void, 
   const { name } = unit.spec;
   if (needsStop(unit)) {
     const isTold = phase.at === 'stopping' && phase.requested;
-    if (!isTold && (phase.at === 'stopping' || isStopDue(fleet, unit))) send({ type: 'stop-requested' });
+    if (!isTold && (phase.at === 'stopping' || stopWait(fleet, unit) === null))
+      send({ type: 'stop-requested' });
   } else if (unit.removed) {
     doubtNeighbours(fleet, unit);
     fleet.retiredRuns = Math.max(fleet.retiredRuns, unit.state.runs);

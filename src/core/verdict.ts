@@ -149,24 +149,12 @@ function standing(unit: Unit): string {
   }
 }
 
-/** A unit ordered after this one that is being stopped: it goes first, before this one's start. */
-function stopWait(fleet: Fleet, unit: Unit): string | null {
-  return successorWait(fleet, unit, ({ verdict }) => verdict.down !== null);
-}
-
-/** And before this one's stop; so does one that needs this one and is going down by itself. */
-export function isStopDue(fleet: Fleet, unit: Unit): boolean {
-  const { name } = unit.spec;
-  const isEnding = ({ spec, state }: Unit): boolean =>
-    state.phase.at === 'stopping' && STRONG_FIELDS.some((field) => spec[field].includes(name));
-  return successorWait(fleet, unit, (other) => other.verdict.down !== null || isEnding(other)) === null;
-}
-
-function successorWait(fleet: Fleet, unit: Unit, isLeaving: (other: Unit) => boolean): string | null {
+/** A unit ordered after this one that is being stopped: it goes first, before this one's stop and before its start. */
+export function stopWait(fleet: Fleet, unit: Unit): string | null {
   const { name } = unit.spec;
   return lookOn(fleet.found.after, name, fleet.graph.successors(name), (successor) => {
     const other = fleet.units.get(successor);
-    return other !== undefined && needsStop(other) && isLeaving(other) ? successor : null;
+    return other !== undefined && other.verdict.down !== null && needsStop(other) ? successor : null;
   });
 }
 

@@ -36,10 +36,6 @@ export function newWatch(): Watch {
 /** Checks the units that the last step touched; `moved`: the unit that the step's own event was for. */
 export function checkStep(world: World, watch: Watch, moved: string | null): void {
   const touched = new Set(world.outputs.map((output) => output.unit));
-  const isStartedByEnd = [...touched].some((name) => {
-    const activation = world.fleet.units.get(name)?.activation;
-    return byEnd(activation) && activation !== watch.before.get(name)?.activation;
-  });
   for (const name of touched) {
     const unit = world.fleet.units.get(name);
     const before = watch.before.get(name);
@@ -48,7 +44,7 @@ export function checkStep(world: World, watch: Watch, moved: string | null): voi
       checkDeadline(watch, unit);
       if (unit.state.activation > (before?.state.activation ?? 0)) checkStart(world, unit);
       if (before !== undefined && !watch.hurried && moved !== name)
-        checkStopOrder(world, watch, before, unit, isStartedByEnd);
+        checkStopOrder(world, watch, before, unit, moved !== null);
       assert.equal(unit.state.runs >= (before?.state.runs ?? 0), true, `${name}: runs went back`);
     }
     checkMains(world, watch, name, unit);
@@ -103,15 +99,11 @@ function checkStart(world: World, unit: Unit): void {
   }
 }
 
-function byEnd(activation: Unit['activation'] | undefined): boolean {
-  return activation?.field === 'onFailure' || activation?.field === 'onSuccess';
-}
-
 /**
- * `isStartedByEnd`: the end of a unit started another within the step, which may bring down who conflicts with that. So
- * a unit may have been stopped before, for want of one that had ended, when only those that need it had to go first.
+ * `isFact`: what a fact leads to comes in rounds. A unit may be stopped in one of them, and one that is only ordered after
+ * it learn in the next that it has to be down too; those that need it go first even so.
  */
-function checkStopOrder(world: World, watch: Watch, before: Unit, unit: Unit, isStartedByEnd: boolean): void {
+function checkStopOrder(world: World, watch: Watch, before: Unit, unit: Unit, isFact: boolean): void {
   const { phase } = unit.state;
   const was = before.state.phase.at;
   const wasThere = was === 'starting' || was === 'running' || was === 'completed';
@@ -123,8 +115,8 @@ function checkStopOrder(world: World, watch: Watch, before: Unit, unit: Unit, is
     const stood = watch.before.get(name);
     if (after === undefined || after.verdict.down === null || stood === undefined || !needsStop(stood))
       continue;
-    if (isStartedByEnd && !STRONG_FIELDS.some((field) => after.spec[field].includes(unit.spec.name)))
-      continue;
+    const needsIt = STRONG_FIELDS.some((field) => after.spec[field].includes(unit.spec.name));
+    if (isFact && !needsIt && stood.verdict.down === null) continue;
     assert.equal(
       needsStop(after) && (world.processes.get(name) ?? []).some((process) => process.role === 'main'),
       false,
@@ -161,17 +153,27 @@ export function checkPlanKept(world: World, watch: Watch, decided: DraftPlan): v
     const isTold =
       now === undefined || (now.at === 'stopped' && !isEnding) || (now.at === 'stopping' && now.requested);
     // Conflicts between units that are both wanted are an error of the files, and who is pulled in decides them; what
-    // follows from a failure within the same instant no plan foresees; nor who on a ring passes a reason on, which hangs
-    // on whom another pulls in once its own restart is over.
+    // follows from a failure within the same instant no plan foresees; nor whom a unit pulls in that is down for a
+    // restart only, and not for what it would be down for afterwards, nor who on a ring passes a reason on, which hangs
+    // on that.
     const down = unit?.verdict.down ?? '';
     if (down.includes('because of') && world.fleet.graph.ring(name).length > 1) continue;
     const isStartedByEnd = [...world.fleet.units.values()].some(
-      ({ spec, activation }) => byEnd(activation) && (spec.name === name || down.includes(`"${spec.name}"`)),
+      ({ spec, activation }) =>
+        (activation?.field === 'onFailure' || activation?.field === 'onSuccess') &&
+        (spec.name === name || down.includes(`"${spec.name}"`)),
+    );
+    const isPulledInMeanwhile = [...world.fleet.units.values()].some(
+      ({ spec, activation }) =>
+        activation !== null &&
+        activation !== watch.before.get(spec.name)?.activation &&
+        rows.get(spec.name)?.action !== 'start' &&
+        down.includes(`"${spec.name}"`),
     );
     const isContested = world.fleet.graph
       .conflicts(name)
       .some((rival) => world.fleet.units.get(rival)?.verdict.wanted === 'up');
-    if (isContested || down.includes('conflicts') || isStartedByEnd) continue;
+    if (isContested || down.includes('conflicts') || isStartedByEnd || isPulledInMeanwhile) continue;
     const stands = `${name}: ${row === undefined ? 'unchanged' : row.reason}, and ${unit?.verdict.down}`;
     assert.equal(isTold && !wasTold, false, stands);
     if (!isEnding) assert.equal(unit?.state.activation, before.state.activation, stands);

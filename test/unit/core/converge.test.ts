@@ -5,7 +5,7 @@ import type { Output } from '../../../src/core/converge.ts';
 import type { UnitSpec } from '../../../src/model/unit.ts';
 import * as world from '../../property/fleet-world.ts';
 import { crash, load, operate, settled, standing, tellAll } from './fleet-stage.ts';
-import { command, unitSpec } from './unit-spec.ts';
+import { unitSpec } from './unit-spec.ts';
 
 const OFF = { enabled: false };
 const ONCE = { restart: { policy: 'no' } } as const;
@@ -541,18 +541,6 @@ test('converge: a unit that comes up while one before it is restarted waits for 
   world.command(on, 'a', 'start');
   while (on.fleet.units.get('a')?.state.phase.at === 'stopped') assert.equal(world.tellNews(on, 0), true);
   assert.deepEqual([standing(on, 'b'), on.fleet.units.get('b')?.state.activation], ['running', 2]);
-});
-
-test('converge: a unit is not stopped before one that needs it and is going down by itself', () => {
-  const on = settled(
-    unitSpec('net', { partOf: ['group'] }),
-    unitSpec('db', { bindsTo: ['net'], stopPost: [command('/bin/post')] }),
-    unitSpec('group', { bindsTo: ['db'] }),
-  );
-  const phaseOf = (name: string): string | undefined => on.fleet.units.get(name)?.state.phase.at;
-  world.endMain(on, 'db', { code: 1, signal: null, coreDumped: false });
-  while (phaseOf('group') !== 'stopped') assert.equal(world.tellNews(on, 1), true);
-  assert.deepEqual([phaseOf('db'), phaseOf('net')], ['stopping', 'running']);
 });
 
 test('converge: a removed unit is forgotten when it is at rest, and not before', () => {
