@@ -112,10 +112,16 @@ function postNext(draft: Draft, from: Stopping, index: number): void {
 export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent): void {
   switch (event.type) {
     case 'exited':
-      runGone(draft, phase, event.run, event.status);
+      runGone(
+        draft,
+        phase,
+        event.run,
+        event.status,
+        event.status.code === 0 ? null : statusText(event.status),
+      );
       return;
     case 'spawn-failed':
-      runGone(draft, phase, event.run, null);
+      runGone(draft, phase, event.run, null, `could not be started: ${event.failure.reason}`);
       return;
     case 'spawned':
       runThere(draft, phase, event);
@@ -161,13 +167,19 @@ function respecified(draft: Draft, phase: Stopping): void {
   settle(draft, next);
 }
 
-function runGone(draft: Draft, phase: Stopping, run: number, status: ExitStatus | null): void {
+/** `status` null: it never was there. `failure`: what is to be told of it where it was a helper. */
+function runGone(
+  draft: Draft,
+  phase: Stopping,
+  run: number,
+  status: ExitStatus | null,
+  failure: string | null,
+): void {
   if (phase.main?.id === run) {
     const left: Stopping = { ...phase, main: null, ending: endingOfMain(draft, phase.ending, status) };
     enter(draft, left);
     if (phase.step === 'signal' || phase.step === 'final') settle(draft, left);
   } else if (phase.helper?.id === run) {
-    const failure = status === null ? 'could not be started' : status.code === 0 ? null : statusText(status);
     helperGone(draft, phase, phase.helper, failure);
   }
 }
@@ -283,17 +295,18 @@ function killHelper(draft: Draft, helper: Helper | null): void {
 /** The run is over: note how, and decide what the unit is now. */
 function finish(draft: Draft, phase: Stopping): void {
   const { spec, effects } = draft;
-  const timeout = formatDuration(spec.stop.timeoutMs ?? FINAL_TIMEOUT_MS);
-  const killedText = `did not stop within ${timeout} of ${spec.stop.signal}`;
-  const ending: Ending | null =
+  const killed = killedText(draft);
+  const ending: Ending | null = withTrouble(
     phase.killed && (phase.requested || phase.ending?.kind === 'clean')
       ? {
           ...(phase.ending ?? ended('stop-timeout', '')),
           cause: 'stop-timeout',
           kind: 'timeout',
-          text: killedText,
+          text: killed,
         }
-      : withTrouble(phase);
+      : phase.ending,
+    phase,
+  );
   if (ending !== null) record(draft, ending, phase);
   effects.push({ type: 'end' });
   if (phase.abandoned && spec.stop.killMode !== 'none') {
@@ -301,7 +314,8 @@ function finish(draft: Draft, phase: Stopping): void {
     return;
   }
   if (phase.requested || ending === null) {
-    enter(draft, { at: 'stopped', text: phase.killed ? killedText : phase.trouble });
+    const told = [phase.killed ? killed : null, phase.trouble].filter((text) => text !== null);
+    enter(draft, { at: 'stopped', text: told.length === 0 ? null : told.join('; ') });
     return;
   }
   if (phase.cleared) {
@@ -311,10 +325,17 @@ function finish(draft: Draft, phase: Stopping): void {
   endRun(draft, ending, uptime(draft, phase.readyAt));
 }
 
-/** A run that ended cleanly by itself did not, if its own stop.command or stopPost failed. */
-function withTrouble({ ending, trouble, requested }: Stopping): Ending | null {
-  if (ending === null || trouble === null || requested || ending.kind !== 'clean') return ending;
-  return { ...ending, kind: 'unclean-code', text: `${ending.text}; ${trouble}` };
+function killedText({ spec }: Draft): string {
+  const { timeoutMs, signal } = spec.stop;
+  const timeout = formatDuration(timeoutMs ?? FINAL_TIMEOUT_MS);
+  return `did not stop within ${timeout} of ${signal}`;
+}
+
+/** A run that ended cleanly by itself did not, if its own stop.command or stopPost failed; any other end tells of it. */
+function withTrouble(ending: Ending | null, { trouble, requested }: Stopping): Ending | null {
+  if (ending === null || trouble === null || requested) return ending;
+  const kind = ending.kind === 'clean' ? 'unclean-code' : ending.kind;
+  return { ...ending, kind, text: `${ending.text}; ${trouble}` };
 }
 
 function signalHeld(draft: Draft, phase: Stopping, signal: string): void {

@@ -94,7 +94,10 @@ test('stop.command and stopPost that fail or cannot be executed do not keep the 
     'the first failure without - is the last',
   );
   assert.match((await unitd.unit('failing')).unit.reason, /stopPost\[1\] exited with code 1/);
-  assert.match((await unitd.unit('missing')).unit.reason, /stopPost\[0\] could not be started/);
+  assert.match(
+    (await unitd.unit('missing')).unit.reason,
+    /stopPost\[0\] could not be started: "\/nonexistent\/program" does not exist$/,
+  );
   assert.deepEqual(unitd.processes(), []);
 });
 

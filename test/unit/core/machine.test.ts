@@ -669,6 +669,24 @@ table('stopPost', [
     phase: 'backoff 1s: exited with code 0; stopPost[0] exited with code 1',
   },
   {
+    name: 'its failure is told of an end that was a failed one already',
+    given: { stopPost: [command('/bin/a')], restart: { policy: 'no' } },
+    events: [...UP, 'exit 1 3', 'tree empty', 'there 2', 'exit 2 1', 'tree empty'],
+    phase: 'failed: exited with code 3; stopPost[0] exited with code 1',
+  },
+  {
+    name: 'that cannot be spawned says why',
+    given: { stopPost: [command('/bin/a')] },
+    events: [...UP, 'stop', 'exit 1 0', 'tree empty', 'lacks 2', 'tree empty'],
+    phase: 'stopped: stopPost[0] could not be started: no such file',
+  },
+  {
+    name: 'its failure is told of a stop that had to be forced',
+    given: { stopPost: [command('/bin/a')] },
+    events: [...UP, 'stop', 'deadline', 'exit 1 SIGKILL', 'tree empty', 'there 2', 'exit 2 1', 'tree empty'],
+    phase: 'stopped: did not stop within 10s of SIGTERM; stopPost[0] exited with code 1',
+  },
+  {
     name: 'its failure is told of a requested stop',
     given: { stopPost: [command('/bin/a')] },
     events: [...UP, 'stop', 'exit 1 0', 'tree empty', 'there 2', 'exit 2 1', 'tree empty'],
