@@ -326,8 +326,9 @@ function finish(draft: Draft, phase: Stopping): void {
 }
 
 function killedText({ spec }: Draft): string {
-  const { timeoutMs, signal } = spec.stop;
+  const { timeoutMs, signal, killMode } = spec.stop;
   const timeout = formatDuration(timeoutMs ?? FINAL_TIMEOUT_MS);
+  if (killMode === 'none') return `did not stop within ${timeout}, and is left alone`;
   return `did not stop within ${timeout} of ${signal}`;
 }
 

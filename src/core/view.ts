@@ -69,7 +69,9 @@ function stoppingReason(unit: Unit): string {
     case 'command':
       return `${why}; running stop.command`;
     case 'signal':
-      return `${why}; sent ${unit.spec.stop.signal}`;
+      return unit.spec.stop.killMode === 'none'
+        ? `${why}; waiting for it to end`
+        : `${why}; sent ${unit.spec.stop.signal}`;
     case 'final':
       return `${why}; sent ${unit.spec.stop.finalSignal}`;
     case 'post':

@@ -438,7 +438,7 @@ table('stop, by killMode', [
     name: 'none: main that does not end is left alone, and that is no failure',
     given: { stop: { killMode: 'none' } },
     events: [...UP, 'stop', 'deadline'],
-    phase: 'stopped: did not stop within 10s of SIGTERM',
+    phase: 'stopped: did not stop within 10s, and is left alone',
   },
   {
     name: 'stop.signal and stop.finalSignal are the ones used',

@@ -94,6 +94,11 @@ describe('reasonOf: on the way', () => {
     world.command(on, 'web', 'stop');
     assert.equal(standing(on, 'web'), 'stopping: stopped by the operator; sent SIGTERM');
   });
+  test('that no signal was sent', () => {
+    const on = settled(unitSpec('web', { stop: { killMode: 'none' } }));
+    world.command(on, 'web', 'stop');
+    assert.equal(standing(on, 'web'), 'stopping: stopped by the operator; waiting for it to end');
+  });
   test('a restart', () => {
     const on = settled(unitSpec('db'), unitSpec('web', { requires: ['db'] }));
     world.command(on, 'db', 'restart');
