@@ -1,11 +1,12 @@
 // The environment of a unit's processes, made anew for each spawn.
 //
-// Later wins: the daemon's own environment, its PWD made true; HOME, USER, LOGNAME and SHELL of `user`;
-// `environment`; the environmentFiles in their order (as in systemd, files win over the field); UNITD_UNIT and
-// INVOCATION_ID; what the step adds (MAINPID, SERVICE_RESULT).
+// Later wins: what the unit inherits of the daemon's own environment, its PWD made true; HOME, USER, LOGNAME and SHELL
+// of `user`; `environment`; the environmentFiles in their order (as in systemd, files win over the field); UNITD_UNIT
+// and INVOCATION_ID; what the step adds (MAINPID, SERVICE_RESULT).
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { SpawnFailure } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
+import { passesThroughShell } from '../os/exec-chain.ts';
 import { lookupUser } from '../os/users.ts';
 import { readEnvironment } from './environment-file.ts';
 
@@ -45,7 +46,7 @@ export interface EnvironmentSources {
 export function environmentOf(sources: EnvironmentSources): EnvironmentResult {
   const { inherited, spec, invocationId, variables } = sources;
   const environment: Record<string, string> = {
-    ...inherited,
+    ...inheritedBy(spec, inherited),
     ...(inherited['PWD'] !== undefined && { PWD: spec.workingDirectory ?? process.cwd() }),
     ...userVariables(spec.user),
     ...spec.environment,
@@ -66,6 +67,18 @@ export function environmentOf(sources: EnvironmentSources): EnvironmentResult {
   }
   Object.assign(environment, { UNITD_UNIT: spec.name, INVOCATION_ID: invocationId }, variables);
   return { ok: true, environment };
+}
+
+/**
+ * With a umask, without what does not pass through the shell that sets it: nobody has asked for that here. A login shell
+ * that exports functions, as root's does on some systems, has such variables.
+ */
+function inheritedBy(
+  { umask }: UnitSpec,
+  inherited: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  if (umask === null) return inherited;
+  return Object.fromEntries(Object.entries(inherited).filter(([name]) => passesThroughShell(name)));
 }
 
 type TextResult =

@@ -98,6 +98,11 @@ const SHELL_ADDS = ['PWD', 'OLDPWD', 'SHLVL', '_'];
 /** Every sh sets these itself, whatever they were; dash does not even start with an OPTIND that is no number. */
 const SHELL_OWN = ['IFS', 'LINENO', 'OPTIND', 'PPID'];
 
+/** Whether /bin/sh, which sets the umask, hands on a variable of that name as it is. */
+export function passesThroughShell(name: string): boolean {
+  return SHELL_NAME.test(name) && !SHELL_OWN.includes(name);
+}
+
 function umaskWords(sh: string, umask: number, environment: SpawnRequest['environment']): readonly string[] {
   const added = SHELL_ADDS.filter((name) => environment[name] === undefined).join(' ');
   const unset = added === '' ? '' : `unset ${added}; `;
@@ -141,9 +146,7 @@ export function execChain(request: ChainRequest, identityWords: readonly string[
     link('setpriv', (path) => [path, ...words, '--']);
   }
   if (umask !== null) {
-    const strange = Object.keys(environment).find(
-      (name) => !SHELL_NAME.test(name) || SHELL_OWN.includes(name),
-    );
+    const strange = Object.keys(environment).find((name) => !passesThroughShell(name));
     if (strange !== undefined) {
       const reason = `the variable ${quote(strange)} does not pass through /bin/sh, which sets the umask`;
       return { ok: false, failure: { stage: 'command', errno: null, reason } };

@@ -94,6 +94,22 @@ test('environmentOf: user brings HOME, USER, LOGNAME and SHELL of its own, which
   );
 });
 
+test('environmentOf: with a umask, what no shell hands on is not inherited, but the unit may ask for it', () => {
+  const inherited = { A: 'a', 'BASH_FUNC_which%%': '() { :; }', IFS: ':' };
+  const own = { UNITD_UNIT: 'web', INVOCATION_ID: INVOCATION };
+  const rows: readonly [SpecChange, Readonly<Record<string, string>>][] = [
+    [{}, { ...inherited, ...own }],
+    [{ umask: 0o027 }, { A: 'a', ...own }],
+    [
+      { umask: 0o027, environment: { IFS: ',' } },
+      { A: 'a', IFS: ',', ...own },
+    ],
+  ];
+  for (const [change, environment] of rows) {
+    assert.deepEqual(environmentFor(change, inherited), { ok: true, environment });
+  }
+});
+
 test('environmentOf: a file that is missing is named with its errno, and passed over when it is optional', (t) => {
   const path = `${scratch(t)('there', '')}-not`;
   assert.deepEqual(environmentFor({ environmentFiles: [{ path, optional: false }] }), {
