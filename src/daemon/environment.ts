@@ -69,16 +69,21 @@ export function environmentOf(sources: EnvironmentSources): EnvironmentResult {
   return { ok: true, environment };
 }
 
+/** What says who somebody is and where at home. */
+const IDENTITY = ['HOME', 'USER', 'LOGNAME', 'SHELL'];
+
 /**
- * With a umask, without what does not pass through the shell that sets it: nobody has asked for that here. A login shell
- * that exports functions, as root's does on some systems, has such variables.
+ * With a user, without whose the daemon's are. With a umask, without what does not pass through the shell that sets it:
+ * nobody has asked for that here. A login shell that exports functions, as root's does on some systems, has such
+ * variables.
  */
 function inheritedBy(
-  { umask }: UnitSpec,
+  { umask, user }: UnitSpec,
   inherited: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  if (umask === null) return inherited;
-  return Object.fromEntries(Object.entries(inherited).filter(([name]) => passesThroughShell(name)));
+  const isForIt = (name: string): boolean =>
+    (umask === null || passesThroughShell(name)) && (user === null || !IDENTITY.includes(name));
+  return Object.fromEntries(Object.entries(inherited).filter(([name]) => isForIt(name)));
 }
 
 type TextResult =
@@ -101,8 +106,10 @@ function textOf(path: string): TextResult {
   }
 }
 
+/** A number without an entry has no home, as in a container. */
 function userVariables(name: string | null): Readonly<Record<string, string>> {
-  const user = name === null ? null : lookupUser(name);
-  if (user === null) return {};
+  if (name === null) return {};
+  const user = lookupUser(name);
+  if (user === null) return { HOME: '/' };
   return { HOME: user.home, USER: user.name, LOGNAME: user.name, SHELL: user.shell };
 }

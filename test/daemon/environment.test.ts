@@ -94,6 +94,14 @@ test('environmentOf: user brings HOME, USER, LOGNAME and SHELL of its own, which
   );
 });
 
+test('environmentOf: a user without an entry gets nothing that says who the daemon is', () => {
+  const inherited = { A: 'a', HOME: '/root', USER: 'root', LOGNAME: 'root', SHELL: '/bin/bash' };
+  assert.deepEqual(environmentFor({ user: '3999999999' }, inherited), {
+    ok: true,
+    environment: { A: 'a', HOME: '/', UNITD_UNIT: 'web', INVOCATION_ID: INVOCATION },
+  });
+});
+
 test('environmentOf: with a umask, what no shell hands on is not inherited, but the unit may ask for it', () => {
   const inherited = { A: 'a', 'BASH_FUNC_which%%': '() { :; }', IFS: ':' };
   const own = { UNITD_UNIT: 'web', INVOCATION_ID: INVOCATION };
