@@ -3,6 +3,7 @@
 // Later wins: what the unit inherits of the daemon's own environment, its PWD made true; HOME, USER, LOGNAME and SHELL
 // of `user`; `environment`; the environmentFiles in their order (as in systemd, files win over the field); UNITD_UNIT
 // and INVOCATION_ID; what the step adds (MAINPID, SERVICE_RESULT).
+import { isUtf8 } from 'node:buffer';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { SpawnFailure } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
@@ -97,13 +98,22 @@ function textOf(path: string): TextResult {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = fstatSync(fd);
     if (!stats.isFile()) return { ok: false, errno: null, why: 'it is no regular file' };
-    return { ok: true, text: readFileSync(fd, 'utf8') };
+    const bytes = readFileSync(fd);
+    // What is decoded all the same is another word than the one that was written, as of a password.
+    if (!isUtf8(bytes)) return { ok: false, errno: null, why: `line ${strangeLine(bytes)} is not UTF-8` };
+    return { ok: true, text: bytes.toString('utf8') };
   } catch (error) {
     const errno = error instanceof Error && 'code' in error ? String(error.code) : null;
     return { ok: false, errno, why: errno ?? String(error) };
   } finally {
     if (fd !== null) closeSync(fd);
   }
+}
+
+/** The first that is not UTF-8, counted from 1. No byte of a longer character is a line end. */
+function strangeLine(bytes: Buffer): number {
+  const lines = bytes.toString('latin1').split('\n');
+  return lines.findIndex((line) => !isUtf8(Buffer.from(line, 'latin1'))) + 1;
 }
 
 /** A number without an entry has no home, as in a container. */

@@ -143,6 +143,18 @@ test('environmentOf: what is wrong in a file is named with its line', (t) => {
   });
 });
 
+test('environmentOf: a file that is not UTF-8 is refused with its line, not read as something else', (t) => {
+  const path = scratch(t)('latin1.env', Buffer.from('A=a\nB=ü\n', 'latin1'));
+  assert.deepEqual(environmentFor({ environmentFiles: [{ path, optional: false }] }), {
+    ok: false,
+    failure: {
+      stage: 'command',
+      errno: null,
+      reason: `environment file "${path}" cannot be read: line 2 is not UTF-8`,
+    },
+  });
+});
+
 test('environmentOf: optional excuses a missing file only, not a directory', (t) => {
   const path = join(scratch(t)('there', ''), '..');
   const made = environmentFor({ environmentFiles: [{ path, optional: true }] });
