@@ -5,10 +5,14 @@ import { conflictsOf, isUp, needsStop } from './fleet.ts';
 import type { Fleet, Unit } from './fleet.ts';
 import { INHERITING_FIELDS, STRONG_FIELDS } from './graph.ts';
 
-/** Why a unit has to be down. `cycle`: it goes back, in the end, to a unit that is to go down once and come up. */
+/**
+ * Why a unit has to be down. `cycle`: it goes back, in the end, to a unit that is to go down once and come up. `lack`: to
+ * one that goes down because a unit it is bound to is not up; nobody has asked for that, so it does not reach its parts.
+ */
 export interface DownReason {
   readonly text: string;
   readonly cycle: boolean;
+  readonly lack: boolean;
   /** The unit with whom the reason lies; null: it is not passed on. */
   readonly root: string | null;
 }
@@ -44,12 +48,16 @@ export function comesBack(fleet: Fleet, unit: Unit): boolean {
 export function downReason(fleet: Fleet, unit: Unit): DownReason | null {
   const own = ownDownReason(fleet, unit);
   if (own !== null) return own;
-  if (wantedOf(fleet, unit) === 'down') return { text: 'not enabled', cycle: false, root: null };
+  if (wantedOf(fleet, unit) === 'down') return { text: 'not enabled', cycle: false, lack: false, root: null };
   return inheritedDownReason(fleet, unit) ?? unboundReason(fleet, unit);
 }
 
 function because(unit: Unit, text: string): DownReason {
-  return { text, cycle: false, root: unit.spec.name };
+  return { text, cycle: false, lack: false, root: unit.spec.name };
+}
+
+function lacking(unit: Unit, text: string): DownReason {
+  return { ...because(unit, text), lack: true };
 }
 
 /** Reasons that lie with this unit and that its dependants inherit. */
@@ -65,84 +73,98 @@ function ownDownReason(fleet: Fleet, unit: Unit): DownReason | null {
   return null;
 }
 
-/**
- * Reasons that its dependants inherit though it may be no one's wish. `heir`: who asks; that a unit goes down for want of
- * the heir is not the heir's to inherit, which would lose its pause by its own end.
- */
-function rootReason(fleet: Fleet, unit: Unit, heir: Unit): DownReason | null {
-  return ownDownReason(fleet, unit) ?? (lacks(unit, heir) ? null : unboundReason(fleet, unit));
-}
-
-function lacks(unit: Unit, heir: Unit): boolean {
-  return !isUp(heir) && bindingFields(unit).some((field) => unit.spec[field].includes(heir.spec.name));
+/** Reasons that its dependants inherit, though it may be no one's wish. */
+function rootReason(fleet: Fleet, unit: Unit): DownReason | null {
+  return ownDownReason(fleet, unit) ?? unboundReason(fleet, unit);
 }
 
 /**
  * Reasons of the next units along requires, requisite, bindsTo and partOf, or further up. Not through a unit that
  * nobody wants. A cycle is taken from the next unit only: each unit that is there keeps its own, and one that is not
- * passes none on. What lasts goes before it, or those who inherit from this unit would not hear of it in time.
+ * passes none on. What lasts goes before it, and what was asked for before a lack, or those who inherit from this unit
+ * would not hear of it in time.
  */
 function inheritedDownReason(fleet: Fleet, unit: Unit): DownReason | null {
+  let lack: DownReason | null = null;
   let cycle: DownReason | null = null;
   for (const field of INHERITING_FIELDS) {
     for (const name of unit.spec[field]) {
-      const reason = reasonFrom(fleet, unit, name, FIELD_PHRASES[field]);
-      if (reason?.cycle === false) return reason;
-      cycle ??= reason;
+      const reason = reasonFrom(fleet, unit, name, field);
+      if (reason === null) continue;
+      if (reason.cycle) cycle ??= reason;
+      else if (reason.lack) lack ??= reason;
+      else return reason;
     }
   }
-  return cycle;
+  return lack ?? cycle;
 }
 
-function reasonFrom(fleet: Fleet, unit: Unit, name: string, field: string): DownReason | null {
+type InheritingField = (typeof INHERITING_FIELDS)[number];
+
+function reasonFrom(fleet: Fleet, unit: Unit, name: string, field: InheritingField): DownReason | null {
   const other = fleet.units.get(name);
   if (other === undefined || other === unit) return null;
-  const phrase = `${field} "${name}"`;
-  const reason = rootReason(fleet, other, unit);
+  const phrase = `${FIELD_PHRASES[field]} "${name}"`;
+  const reason = passedOn(rootReason(fleet, other), field);
   if (reason !== null) {
     return { ...reason, text: reason.cycle ? `${phrase}, which restarts` : `${phrase}: ${reason.text}` };
   }
   const isOnRing = fleet.graph.ring(unit.spec.name).includes(name);
-  const above = isOnRing ? aboveRing(fleet, unit, other) : rootOf(fleet, other, unit);
+  const above = isOnRing ? aboveRing(fleet, unit, other, field) : passedOn(rootOf(fleet, other), field);
   return above === null ? null : { ...above, text: `${phrase}, because of "${above.root}": ${above.text}` };
 }
 
+function passedOn(reason: DownReason | null, field: InheritingField): DownReason | null {
+  return reason?.lack === true && field === 'partOf' ? null : reason;
+}
+
 /** What the unit inherits, by its verdict: when that changes, whoever asks is asked again. */
-function rootOf(fleet: Fleet, unit: Unit, heir: Unit): DownReason | null {
+function rootOf(fleet: Fleet, unit: Unit): DownReason | null {
   if (wantedOf(fleet, unit) === 'down' || unit.verdict.root === null) return null;
   const root = fleet.units.get(unit.verdict.root);
-  const reason = root === undefined ? null : rootReason(fleet, root, heir);
+  const reason = root === undefined ? null : rootReason(fleet, root);
   return reason?.cycle === true ? null : reason;
 }
 
 /**
  * Units on a ring would keep each other down when the reason has gone, so the verdicts of its members say nothing: it
- * is looked for afresh, among them and those next to them. `from`: where to begin, one step from `unit`.
+ * is looked for afresh, among them and those next to them. `from`: where to begin, one step along `field` from `unit`.
  */
-function aboveRing(fleet: Fleet, unit: Unit, from: Unit): DownReason | null {
+function aboveRing(fleet: Fleet, unit: Unit, from: Unit, field: InheritingField): DownReason | null {
+  const asked = lookUp(fleet, unit, from, INHERITING_FIELDS, false);
+  return asked ?? (field === 'partOf' ? null : lookUp(fleet, unit, from, STRONG_FIELDS, true));
+}
+
+function lookUp(
+  fleet: Fleet,
+  unit: Unit,
+  from: Unit,
+  fields: readonly InheritingField[],
+  lack: boolean,
+): DownReason | null {
   const ring = fleet.graph.ring(unit.spec.name);
   const seen = new Set([unit.spec.name, from.spec.name]);
   const queue = [from];
   for (const at of queue) {
     if (wantedOf(fleet, at) === 'down') continue;
-    for (const name of INHERITING_FIELDS.flatMap((field) => at.spec[field])) {
+    for (const name of fields.flatMap((field) => at.spec[field])) {
       const other = fleet.units.get(name);
       if (other === undefined || seen.has(name)) continue;
       seen.add(name);
-      const reason = rootReason(fleet, other, unit);
-      if (reason !== null && !reason.cycle) return reason;
+      const reason = rootReason(fleet, other);
+      if (reason !== null && !reason.cycle && reason.lack === lack) return reason;
       if (ring.includes(name)) {
         queue.push(other);
         continue;
       }
-      const above = rootOf(fleet, other, unit);
-      if (above !== null) return above;
+      const above = rootOf(fleet, other);
+      if (above?.lack === lack) return above;
     }
   }
   return null;
 }
 
-const FIELD_PHRASES: Readonly<Record<(typeof INHERITING_FIELDS)[number], string>> = {
+const FIELD_PHRASES: Readonly<Record<InheritingField, string>> = {
   requires: 'requires',
   requisite: 'requires',
   bindsTo: 'bound to',
@@ -164,14 +186,14 @@ function unboundReason(fleet: Fleet, unit: Unit): DownReason | null {
     for (const name of unit.spec[field]) {
       const other = fleet.units.get(name);
       if (other !== undefined && !isUp(other)) {
-        return because(unit, `${FIELD_PHRASES[field]} "${name}", which is not up`);
+        return lacking(unit, `${FIELD_PHRASES[field]} "${name}", which is not up`);
       }
     }
   }
   for (const name of unit.spec.requisite) {
     const other = fleet.units.get(name);
     if (other !== undefined && wantedOf(fleet, other) === 'down')
-      return because(unit, `requires "${name}": not enabled`);
+      return lacking(unit, `requires "${name}": not enabled`);
   }
   return null;
 }

@@ -353,6 +353,46 @@ describe('converge: a stop travels', () => {
   });
 });
 
+describe('converge: a unit that goes down because another is not up', () => {
+  const sets: readonly (readonly [string, ...UnitSpec[]])[] = [
+    ['a target', unitSpec('top', { type: 'target', requires: ['db'] })],
+    ['a bound unit', unitSpec('top', { bindsTo: ['db'] })],
+    ['further up', unitSpec('base', { bindsTo: ['db'] }), unitSpec('top', { requires: ['base'] })],
+    ['on a ring', unitSpec('top', { bindsTo: ['db'], partOf: ['web'] })],
+  ];
+  for (const [title, ...above] of sets) {
+    test(`does not take its parts with it: ${title}`, () => {
+      const on = settled(unitSpec('db', ONCE), ...above, unitSpec('web', { partOf: ['top'] }));
+      crash(on, 'db');
+      assert.match(standing(on, 'top'), /^waiting: /);
+      assert.equal(standing(on, 'web'), 'running');
+      assert.equal(on.fleet.units.get('web')?.state.activation, 1);
+    });
+  }
+  test('takes those with it that require it, also on a ring', () => {
+    const on = settled(
+      unitSpec('db', ONCE),
+      unitSpec('a', { bindsTo: ['db'], partOf: ['c'] }),
+      unitSpec('b', { requires: ['a'] }),
+      unitSpec('c', { requires: ['b'] }),
+    );
+    crash(on, 'db');
+    for (const name of ['b', 'c']) assert.match(standing(on, name), /^waiting: waiting for /);
+  });
+  test('hides from its parts no stop that somebody has asked for', () => {
+    const on = settled(
+      unitSpec('db', ONCE),
+      unitSpec('disk'),
+      unitSpec('top', { type: 'target', requires: ['db', 'disk'] }),
+      unitSpec('all', { requires: ['top', 'disk'] }),
+      unitSpec('web', { partOf: ['all'] }),
+    );
+    crash(on, 'db');
+    operate(on, 'disk', 'stop');
+    assert.equal(standing(on, 'web'), 'waiting: part of "all", because of "disk": stopped by the operator');
+  });
+});
+
 describe('converge: a unit keeps its pause where others go down for want of it', () => {
   const restart = { delayMs: 5000, resetAfterMs: 60_000 };
   const sets: readonly (readonly [string, ...UnitSpec[]])[] = [
