@@ -34,19 +34,21 @@ function commandPaths(root: SourceNode): readonly (readonly Step[])[] {
 }
 
 const OPERATOR = /^(?:&&|\|\||\||\|&|;|&|(?:\d|&)?(?:>>?|<)(?:&\d|&-|\S*)|<<-?\S*)$/;
+/** `${NAME}` is ours, at each spawn; `${NAME:-8080}` is a shell's, `${NAME:8080}` and `${a.b}` those of other programs. */
+const SUBSTITUTION = /(?<!\$)\$(?:\(|\{[A-Za-z_][A-Za-z0-9_]*(?::?[-=?+]|[#%])[^}]*\}?)|`/;
 /** `sh -c`, `bash -lc`: the words that follow are for another reader. */
 const CODE_FLAG = /^-[a-z]*c$/;
 
 /**
  * The first word that a shell would take for an operator, or the beginning of a substitution; null where there is
- * none. What is quoted or behind a backslash is a word like any other, but a shell reads `$(` and backticks between
- * double quotes too.
+ * none. What is quoted or behind a backslash is a word like any other, but a shell reads `$(`, `${NAME:-` and backticks
+ * between double quotes too.
  */
 export function shellSyntax(command: string): string | null {
   let isCode = false;
   for (const [word] of command.matchAll(WORD)) {
     const bare = word.replace(QUOTED, (part) => (part.startsWith('"') && !isCode ? part : '_'));
-    const [substitution] = /(?<!\$)\$\(|`/.exec(bare) ?? [];
+    const [substitution] = SUBSTITUTION.exec(bare) ?? [];
     if (substitution !== undefined) return substitution;
     const plain = word.replace(QUOTED, '_');
     if (OPERATOR.test(plain)) return word;

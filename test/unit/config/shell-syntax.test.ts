@@ -23,6 +23,8 @@ for (const [command, found] of [
   ['a x$(b)', '$('],
   ['a "$(b)"', '$('],
   ['a "`b`"', '`'],
+  ['a -p ${PORT:-8080}', '${PORT:-8080}'],
+  ['a "${HOME%/*}/x"', '${HOME%/*}'],
   ['sh -c a && b', '&&'],
 ] as const) {
   test(`shellSyntax() finds ${found} in: ${command}`, () => assert.equal(shellSyntax(command), found));
@@ -36,6 +38,9 @@ for (const command of [
   `a '&&' "|" \\; \\& '>'`,
   `a '$(b)' '\`'`,
   'a $$(b)',
+  'a $${B:-c} "${B}" ${} ${1} ${b.c} ${B:8080}',
+  `sh -c 'a \${B:-c}'`,
+  'sh -c "a ${B:-c}"',
   'curl http://localhost/?a=1&b=2;c',
   'nginx -g "daemon off;"',
   'a -> b => c x>y',
