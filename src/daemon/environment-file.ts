@@ -47,6 +47,11 @@ function endOfLine(text: string, at: number): number {
   return end < 0 ? text.length : end;
 }
 
+/** How long the line end is that begins there; 0: none does. */
+function lineEndAt(text: string, at: number): number {
+  return /^\r?\n/.exec(text.slice(at, at + 2))?.[0].length ?? 0;
+}
+
 /** The value that begins there, and where the next line does; null when a quote in it is not closed. */
 function valueAt(text: string, from: number): { readonly text: string; readonly end: number } | null {
   let value = '';
@@ -74,8 +79,9 @@ function valueAt(text: string, from: number): { readonly text: string; readonly 
     if (found === '\n') return { text: value, end: at };
     const isQuote = found === "'" || found === '"';
     if (found === '\\') {
-      if (text[at] !== '\n') addPlain(text[at] ?? '');
-      at += 1;
+      const lineEnd = lineEndAt(text, at);
+      if (lineEnd === 0) addPlain(text[at] ?? '');
+      at += Math.max(lineEnd, 1);
     } else if (isQuote && isPlain) {
       add(found);
     } else if (isQuote) {
@@ -103,7 +109,8 @@ function doubleQuoted(text: string, from: number): { readonly text: string; read
     at = stop.index + 1;
     if (stop[0] === '"') return { text: value, end: at };
     const next = text[at] ?? '';
-    if (next === '\n') at += 1;
+    const lineEnd = lineEndAt(text, at);
+    if (lineEnd > 0) at += lineEnd;
     else if (/["\\`$]/.test(next)) {
       value += next;
       at += 1;

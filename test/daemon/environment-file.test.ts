@@ -9,6 +9,11 @@ const ROWS: readonly (readonly [string, string, Readonly<Record<string, string>>
   ['a value that is empty', 'A=\nB=""\n', { A: '', B: '' }],
   ['no line end at the end', 'A=1', { A: '1' }],
   ['line ends of Windows, and a byte order mark', '\uFEFFA=1\r\nB="2"\r\n', { A: '1', B: '2' }],
+  [
+    'a backslash before a line end of Windows',
+    'A=a\\\r\nb\r\nB="one \\\r\nline"\r\nC=c\r\n',
+    { A: 'ab', B: 'one line', C: 'c' },
+  ],
   ['comments and empty lines', '# A=1\n; B=1\n\n  \t\nC=1\n', { C: '1' }],
   ['lines without an assignment', 'set -a\n. /etc/other\nY = spaced\n', { Y: 'spaced' }],
   ['export', 'export A=1\n  export\tB=2\n', { A: '1', B: '2' }],
