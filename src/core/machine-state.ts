@@ -1,7 +1,7 @@
 // The values that core/machine steps through: state, events, effects. Types and tiny constructors only.
 import type { ExitStatus, ProcessId, SpawnFailure } from '../model/process.ts';
 import type { ExitRecord } from '../model/state.ts';
-import type { Command, SignalName } from '../model/unit.ts';
+import type { Command, SignalName, UnitSpec } from '../model/unit.ts';
 import { FRESH_TALLY } from './restart.ts';
 import type { Ending, RestartTally } from './restart.ts';
 
@@ -29,6 +29,8 @@ export interface Seeking {
 
 /** Monotonic milliseconds; null: this wait has no bound, because the unit's file says so. */
 export type Deadline = number | null;
+
+export type StartCommands = Pick<UnitSpec, 'startPre' | 'startPost'>;
 
 export interface Stopping {
   readonly at: 'stopping';
@@ -97,6 +99,8 @@ export type Phase =
       readonly ending: Ending | null;
       readonly deadline: Deadline;
       readonly startedAt: number;
+      /** Those of this start, whatever the file says since. A record of an earlier version has no such field. */
+      readonly commands?: StartCommands;
     }
   | {
       readonly at: 'running';

@@ -3,7 +3,7 @@
 import { formatDuration } from '../base/duration.ts';
 import { bound, clearTally, ended, enter, mainPid, record, spawnHelper, spawnRun } from './draft.ts';
 import type { Draft } from './draft.ts';
-import type { Helper, MachineEvent, Phase } from './machine-state.ts';
+import type { Helper, MachineEvent, Phase, StartCommands } from './machine-state.ts';
 import { rest } from './resting.ts';
 import { endingOf, statusText } from './restart.ts';
 import type { Ending } from './restart.ts';
@@ -22,13 +22,18 @@ export function begin(draft: Draft): void {
   draft.effects.push({ type: 'begin' });
   const deadline = bound(facts.nowMs, spec.startTimeoutMs);
   const nobody = { main: null, helper: null, seeking: null, ending: null };
-  startNext(draft, { at: 'starting', ...nobody, deadline, startedAt: facts.nowMs }, 0);
+  const commands = { startPre: spec.startPre, startPost: spec.startPost };
+  startNext(draft, { at: 'starting', ...nobody, deadline, startedAt: facts.nowMs, commands }, 0);
+}
+
+function commandsOf(draft: Draft, phase: Starting): StartCommands {
+  return phase.commands ?? draft.spec;
 }
 
 /** startPre from `index` on, or else main. */
 function startNext(draft: Draft, phase: Starting, index: number): void {
   const { spec, facts } = draft;
-  const command = spec.startPre[index];
+  const command = commandsOf(draft, phase).startPre[index];
   if (command !== undefined) {
     enter(draft, { ...phase, helper: spawnHelper(draft, 'startPre', index, command, {}) });
   } else if (spec.command !== null && spec.type === 'forking') {
@@ -47,7 +52,7 @@ function startNext(draft: Draft, phase: Starting, index: number): void {
 /** startPost from `index` on, or else the unit is up. A oneshot comes here without its main, which has exited. */
 function startPostNext(draft: Draft, phase: Starting, index: number): void {
   const { spec, facts } = draft;
-  const command = spec.startPost[index];
+  const command = commandsOf(draft, phase).startPost[index];
   if (command !== undefined) {
     enter(draft, { ...phase, helper: spawnHelper(draft, 'startPost', index, command, mainPid(phase.main)) });
   } else if (phase.main === null) {
@@ -154,7 +159,8 @@ function seekMain(draft: Draft, phase: Starting): void {
 
 /** A startPre or startPost is over; `trouble` says how it failed. */
 function helperEnded(draft: Draft, phase: Starting, helper: Helper, trouble: string | null): void {
-  const commands = helper.role === 'startPre' ? draft.spec.startPre : draft.spec.startPost;
+  const { startPre, startPost } = commandsOf(draft, phase);
+  const commands = helper.role === 'startPre' ? startPre : startPost;
   const left = { ...phase, helper: null };
   if (trouble !== null && commands[helper.index]?.ignoreFailure !== true) {
     const cause = helper.role === 'startPre' ? 'start-pre' : 'start-post';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { formatDuration } from '../../../src/base/duration.ts';
 import { deadlineOf, NEW_STATE } from '../../../src/core/machine-state.ts';
-import type { Step } from '../../../src/core/machine-state.ts';
+import type { MachineEvent, Step } from '../../../src/core/machine-state.ts';
 import { step } from '../../../src/core/machine.ts';
 import type { UnitSpec } from '../../../src/model/unit.ts';
 import { live, phaseText } from './life.ts';
@@ -958,6 +958,26 @@ test('step: respecified moves the deadline of a start under way', () => {
   const events = ['start', 'there 1', 'wait 3s', 'respecify', 'deadline 4000'];
   const life = live(unitSpec('web', { startPre: [command('/bin/a')], startTimeoutMs: 4_000 }), events);
   assert.equal(life.phase, 'stopping signal');
+});
+
+test('step: a start under way runs the startPre and startPost that it began with', () => {
+  const [a, b, c] = [command('/bin/a'), command('/bin/b'), command('/bin/c')];
+  const life = live(unitSpec('web', { startPre: [a, b], startPost: [c] }), ['start', 'there 1']);
+  const changed = unitSpec('web', { startPre: [c, c, c], startPost: [] });
+  const process = { pid: 103, startTicks: 1 };
+  const clean = { code: 0, signal: null, coreDumped: false };
+  const events: readonly MachineEvent[] = [
+    { type: 'exited', run: 1, status: clean },
+    { type: 'exited', run: 2, status: clean },
+    { type: 'spawned', run: 3, process },
+  ];
+  let { state } = life;
+  const spawned = events.flatMap((event) => {
+    const next = step(changed, state, event, { nowMs: 0, wallMs: 0, random: 0.5, upheld: false });
+    ({ state } = next);
+    return next.effects.flatMap((effect) => (effect.type === 'spawn' ? effect.command.argv[0] : []));
+  });
+  assert.deepEqual(spawned, ['/bin/b', '/bin/main', '/bin/c']);
 });
 
 test('step: respecified moves the deadline of a stop under way, as of its beginning', () => {
