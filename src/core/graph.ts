@@ -27,7 +27,7 @@ export interface Graph {
   readonly successors: (name: string) => readonly string[];
   /** Which units name this one, and in which field. */
   readonly namedBy: (name: string) => readonly Edge[];
-  /** Named in `conflicts` by this unit, or naming it there. */
+  /** Named in `conflicts` by this unit, or naming it there, by name: whom a reason tells does not hang on the set's order. */
   readonly conflicts: (name: string) => readonly string[];
   /** Name this one in `upholds`. */
   readonly upholders: (name: string) => readonly string[];
@@ -90,7 +90,11 @@ export function* buildingGraph(
     }
   }
   const [before, after] = [yield* listed(predecessors), yield* listed(successors)];
-  const [rivals, keepers] = [yield* listed(conflicts), yield* listed(upholders)];
+  const [rivals, keepers] = [new Map<string, readonly string[]>(), yield* listed(upholders)];
+  for (const [name, others] of conflicts) {
+    rivals.set(name, [...others].sort());
+    yield;
+  }
   return {
     predecessors: (name) => before.get(name) ?? NONE,
     successors: (name) => after.get(name) ?? NONE,

@@ -37,6 +37,13 @@ describe('buildGraph', () => {
     const graph = buildGraph([unitSpec('blue'), unitSpec('green', { conflicts: ['blue', 'green'] })]);
     assert.deepEqual([graph.conflicts('blue'), graph.conflicts('green')], [['green'], ['blue']]);
   });
+  test('conflicts are in the order of their names, whatever that of the set is', () => {
+    const specs = ['green', 'amber'].map((name) => unitSpec(name, { conflicts: ['web'] }));
+    const set = [...specs, unitSpec('web', { conflicts: ['blue'] }), unitSpec('blue')];
+    for (const order of [set, set.toReversed()]) {
+      assert.deepEqual(buildGraph(order).conflicts('web'), ['amber', 'blue', 'green']);
+    }
+  });
   test('upholders are those who name it', () => {
     const graph = buildGraph([unitSpec('job'), unitSpec('keeper', { upholds: ['job'] })]);
     assert.deepEqual([graph.upholders('job'), graph.upholders('keeper')], [['keeper'], []]);
