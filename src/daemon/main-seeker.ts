@@ -7,6 +7,7 @@
 // Without: the only process of the unit whose parent is none of its processes. A worker has its parent among them; of
 // two orphans one may yet end, as the child does that a daemon forks twice from.
 import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { codeOf, phraseOf } from '../base/fault.ts';
 import type { MachineEvent } from '../core/machine-state.ts';
 import type { ProcessId } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
@@ -85,8 +86,13 @@ function lookFor(pidFile: string | null, members: readonly ProcessId[]): Look {
 }
 
 function namedBy(pidFile: string, members: readonly ProcessId[]): Look {
-  const text = startOf(pidFile);
-  if (text === null) return { wanting: `its pidFile "${pidFile}" is not there yet` };
+  let text: string;
+  try {
+    text = startOf(pidFile);
+  } catch (error) {
+    const why = codeOf(error) === 'ENOENT' ? 'is not there yet' : `cannot be read: ${phraseOf(error)}`;
+    return { wanting: `its pidFile "${pidFile}" ${why}` };
+  }
   const pid = /^\s*(\d+)\s*$/.exec(text)?.[1];
   if (pid === undefined) return { wanting: `its pidFile "${pidFile}" has no pid in it` };
   const found = members.find((member) => member.pid === Number(pid));
@@ -95,18 +101,11 @@ function namedBy(pidFile: string, members: readonly ProcessId[]): Look {
 }
 
 /** Whoever may write the unit's pidFile may put anything there: no waiting for a FIFO, no reading of gigabytes. */
-function startOf(path: string): string | null {
-  let fd: number;
-  try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch {
-    return null;
-  }
+function startOf(path: string): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const buffer = Buffer.alloc(64);
     return buffer.toString('latin1', 0, readSync(fd, buffer));
-  } catch {
-    return null;
   } finally {
     closeSync(fd);
   }

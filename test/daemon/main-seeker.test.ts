@@ -109,15 +109,19 @@ test('MainSeeker with a pidFile: waits for the file, for a pid in it, and for on
   );
 });
 
-test('MainSeeker with a pidFile that is a FIFO or a directory waits like for one that is not there', (t) => {
+test('MainSeeker with a pidFile that is a FIFO or a directory waits, and says what it found', (t) => {
   const directory = temporaryDirectory(t);
   const fifo = join(directory, 'fifo');
   assert.equal(spawnSync('mkfifo', [fifo]).status, 0);
-  for (const path of [fifo, directory]) {
+  for (const [path, what] of [
+    [fifo, 'has no pid in it'],
+    [directory, 'cannot be read: EISDIR: illegal operation on a directory'],
+  ] as const) {
     const bench = createBench(path);
     bench.members = [idOf(process.pid)];
     bench.look();
-    assert.equal(bench.events[0]?.type, 'main-unknown');
+    const text = `its pidFile "${path}" ${what}`;
+    assert.deepEqual(bench.events, [{ type: 'main-unknown', run: 7, text }]);
   }
 });
 
