@@ -398,7 +398,7 @@ export class Daemon {
     await this.#outputs.close(isAllDown);
     // An earlier daemon may have been killed between making them and writing down for whom.
     if (isAllDown) removeUnusedPipes(join(this.#options.paths.runtime, 'fifo'));
-    await Promise.all([this.#store.written(), this.#history.written()]);
+    await Promise.all([this.#store.close(), this.#history.written()]);
   }
 
   #ended({ name, pidFile }: UnitSpec): void {

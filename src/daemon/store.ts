@@ -1,5 +1,6 @@
 // What outlives the daemon in the state directory: operators' words, and the last set of unit files that was applied
-// without an error. Each is one JSON file, replaced whole. One that cannot be read is set aside, never fatal.
+// without an error. Each is one JSON file, replaced whole. One that cannot be read is set aside, never fatal. One that
+// cannot be written is said once, and tried again: with the next that is saved, after a while, and at the end.
 import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Intent } from '../core/fleet.ts';
@@ -26,6 +27,7 @@ const INTENTS = 'intents.json';
 const LAST_GOOD = 'last-good.json';
 const VERSION = 1;
 const PIECE_LENGTH = 64 * 1024;
+const RETRY_MS = 10_000;
 
 /** Gives the pieces of a file's text. */
 type Printing = () => Steps<readonly string[]>;
@@ -35,6 +37,9 @@ export class Store {
   readonly #onTrouble: (message: string) => void;
   readonly #isKept: boolean;
   readonly #pending = new Map<string, Printing>();
+  /** What the disk refused, and does not hold. */
+  readonly #refused = new Map<string, Printing>();
+  #retry: NodeJS.Timeout | null = null;
   #writing: Promise<void> | null = null;
 
   /** `isKept`: false where it is known that nothing can be written, and said. */
@@ -68,6 +73,14 @@ export class Store {
     while (this.#writing !== null) await this.#writing;
   }
 
+  /** The last chance for what the disk refused. Nothing is to be saved after it. */
+  async close(): Promise<void> {
+    this.#writeAgain();
+    await this.written();
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = null;
+  }
+
   #readOne<T>(name: string, parse: (value: unknown) => T | null, warnings: string[]): T | null {
     const path = join(this.#directory, name);
     removeUnfinished(path);
@@ -96,19 +109,39 @@ export class Store {
   #save(name: string, printed: Printing): void {
     if (!this.#isKept) return;
     this.#pending.set(name, printed);
-    this.#writing ??= this.#writeAll();
+    this.#writeAgain();
+  }
+
+  /** What is pending, and what was refused. */
+  #writeAgain(): void {
+    for (const [name, printed] of this.#refused) {
+      if (!this.#pending.has(name)) this.#pending.set(name, printed);
+    }
+    if (this.#pending.size > 0) this.#writing ??= this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
     for (const [name, printed] of this.#pending) {
       this.#pending.delete(name);
+      const path = join(this.#directory, name);
       try {
-        await writeFileAtomic(join(this.#directory, name), await inSlices(printed()), 0o600);
+        await writeFileAtomic(path, await inSlices(printed()), 0o600);
+        this.#refused.delete(name);
       } catch (error) {
-        this.#onTrouble(`cannot write state file "${join(this.#directory, name)}": ${phraseOf(error)}`);
+        if (!this.#refused.has(name))
+          this.#onTrouble(`cannot write state file "${path}": ${phraseOf(error)}`);
+        this.#refused.set(name, printed);
       }
     }
     this.#writing = null;
+    if (this.#refused.size > 0) this.#writeLater();
+  }
+
+  #writeLater(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = null;
+      this.#writeAgain();
+    }, RETRY_MS).unref();
   }
 }
 

@@ -170,6 +170,29 @@ test('Store: a write that fails is trouble, leaves no rest, and the next one is 
   assert.deepEqual(reread().intents, HELD);
 });
 
+for (const [when, act] of [
+  ['with the next save of another file', ({ store }: Scratch): void => store.saveLastGood(FILES)],
+  ['after a while', (_: Scratch, t: TestContext): void => t.mock.timers.tick(10_000)],
+  ['at the end', ({ store }: Scratch): void => void store.close()],
+] as const) {
+  test(`Store: what a disk refused is said once, and written ${when}`, async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const made = scratch(t);
+    const { path, store, troubles, reread } = made;
+    mkdirSync(join(path, 'intents.json'));
+    store.saveIntents(new Map());
+    await store.written();
+    store.saveIntents(HELD);
+    await store.written();
+    assert.equal(troubles.length, 1);
+    rmSync(join(path, 'intents.json'), { recursive: true });
+    act(made, t);
+    await store.written();
+    assert.deepEqual(reread().intents, HELD);
+    assert.equal(troubles.length, 1);
+  });
+}
+
 test('Store: a directory that is gone is trouble for each file', async (t) => {
   const { path, store, troubles } = scratch(t);
   rmSync(path, { recursive: true });
