@@ -95,11 +95,11 @@ export function adopt(earlier: Earlier, fleet: Fleet, ports: Ports): Adoption {
       if (pids.length > 0) unreadable.push({ name, pids });
       continue;
     }
-    const { state, intent, activation, cycle, removed } = record;
+    const { state, intent, seq, activation, cycle, removed } = record;
     fleet.units.set(name, newUnit(spec));
     amend(fleet, name, { state, intent, activation, cycle, removed });
-    // Words to come count from the last one on that still stands.
-    fleet.seq = Math.max(fleet.seq, intent?.seq ?? 0, activation?.seq ?? 0);
+    // Words to come count from the last one on that is known of.
+    fleet.seq = Math.max(fleet.seq, seq ?? 0, intent?.seq ?? 0, activation?.seq ?? 0);
     adopted.push(adoptProcesses(name, record, earlier.spawned.get(name) ?? null, ports));
   }
   regraph(fleet);

@@ -447,7 +447,8 @@ export class Daemon {
 
   #writeDown({ spec, state, intent, activation, cycle, removed }: Unit): void {
     const { name } = spec;
-    const record = { state, intent, activation, cycle, removed, tree: this.#effects.treeOf(name) };
+    const { seq } = this.#supervisor.fleet;
+    const record = { state, intent, seq, activation, cycle, removed, tree: this.#effects.treeOf(name) };
     this.#journal.unit(name, record, this.#sources.get(spec) ?? null);
   }
 

@@ -2,6 +2,7 @@
 // Of a unit whose file is gone from a whole set nothing is kept: a file that comes later under its name is a new unit.
 import { amend } from '../core/fleet.ts';
 import type { Fleet, Intent } from '../core/fleet.ts';
+import type { UnitRecord } from './journal.ts';
 import type { Store } from './store.ts';
 
 export class Intents {
@@ -13,9 +14,16 @@ export class Intents {
     this.#store = store;
   }
 
-  /** What an earlier daemon was told, to be taken in with the first set. */
-  restore(intents: ReadonlyMap<string, Intent>): void {
-    for (const [name, intent] of intents) this.#absent.set(name, intent);
+  /**
+   * What an earlier daemon was told, to be taken in with the first set. `left`: its journal, which may know that a word
+   * was taken back when the state directory took no writes.
+   */
+  restore(intents: ReadonlyMap<string, Intent>, left: ReadonlyMap<string, UnitRecord>): void {
+    for (const [name, intent] of intents) {
+      const known = left.get(name);
+      const isTakenBack = known?.intent === null && intent.seq <= (known.seq ?? -1);
+      if (!isTakenBack) this.#absent.set(name, intent);
+    }
     this.#saved = textOf(intents);
   }
 

@@ -37,6 +37,8 @@ export interface UnitRecord {
   readonly state: MachineState;
   /** Also in the state directory, which may be one that takes no writes. */
   readonly intent: Intent | null;
+  /** How many words there had been when it was written (Fleet.seq). A record of an earlier version does not say. */
+  readonly seq?: number;
   readonly activation: Activation | null;
   readonly cycle: string | null;
   readonly removed: boolean;

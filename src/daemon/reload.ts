@@ -152,7 +152,7 @@ export class Reloader {
 
   async #bootNow({ lastGood, intents, left, standing: applied }: BootFacts): Promise<Applied> {
     const { directory, adopt } = this.#ports;
-    this.#ports.intents.restore(intents);
+    this.#ports.intents.restore(intents, left?.units ?? new Map());
     const standing = applied === null ? null : directory.standing(sourcesOf(applied.files), applied.problems);
     const set = standing ?? (await directory.load());
     const isUsable = standing !== null || !hasErrors(set.problems);

@@ -1,10 +1,11 @@
 // Files of the state directory that are damaged: each is set aside and said to be, nothing else is lost, and the daemon
 // starts all the same.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { child, openChannel } from '../support/child.ts';
+import { smallDisk } from '../support/small-disk.ts';
 import { startUnitd } from '../support/unitd.ts';
 import { USERS } from '../support/users.ts';
 
@@ -62,3 +63,26 @@ for (const { as, skip, options } of USERS) {
     },
   );
 }
+
+test('a stop that was taken back on a full state disk is not heard again: by none after a kill, and by none once there is room', async (t) => {
+  const state = smallDisk(t, 32 * 1024);
+  if (state === null) return t.skip('cannot mount a tmpfs');
+  const files = { 'web.yaml': 'command: sleep infinity' };
+  const unitd = await startUnitd(t, files, { args: ['--state-dir', state] });
+  assert.equal((await unitd.cli('stop', 'web')).code, 0);
+  const ballast = join(state, 'ballast');
+  assert.throws(() => writeFileSync(ballast, Buffer.alloc(64 * 1024)), /ENOSPC/);
+  assert.equal((await unitd.cli('start', 'web')).code, 0);
+  await unitd.says(/cannot write state file .*intents\.json.*ENOSPC/);
+  const { pid } = (await unitd.unit('web')).unit;
+
+  await unitd.kill('SIGKILL');
+  await unitd.start();
+  const after = (await unitd.unit('web')).unit;
+  assert.deepEqual([after.state, after.pid, after.held], ['running', pid, false]);
+
+  rmSync(ballast);
+  await unitd.stop();
+  await unitd.start();
+  await unitd.until({ web: 'running' });
+});
