@@ -24,21 +24,32 @@ export function operate(fleet: Fleet, name: string, verb: Verb, instant: Instant
       return;
     case 'restart':
       bringUp(fleet, unit, instant, outputs);
-      if (needsStop(unit)) amend(fleet, name, { cycle: 'restarted by the operator' });
+      if (needsStop(unit)) said(fleet, name, { cycle: 'restarted by the operator' }, outputs);
       return;
     case 'stop':
-      amend(fleet, name, { intent: { wanted: 'down', seq: nextSeq(fleet) }, activation: null });
+      said(fleet, name, { intent: { wanted: 'down', seq: nextSeq(fleet) }, activation: null }, outputs);
       if (!needsStop(unit)) deliver(fleet, name, { type: 'stop-requested' }, instant, outputs);
       return;
     case 'release':
       nextSeq(fleet);
-      amend(fleet, name, { intent: null });
+      said(fleet, name, { intent: null }, outputs);
       return;
     case 'reset':
       nextSeq(fleet);
       deliver(fleet, name, { type: 'cleared', counts: 'all' }, instant, outputs);
       return;
   }
+}
+
+/** Told also where no verdict follows from it: the next daemon has to know of it. */
+function said(
+  fleet: Fleet,
+  name: string,
+  change: Partial<Pick<Unit, 'intent' | 'activation' | 'cycle'>>,
+  outputs: Outputs,
+): void {
+  amend(fleet, name, change);
+  outputs.push({ type: 'touched', unit: name });
 }
 
 function nextSeq(fleet: Fleet): number {
@@ -51,11 +62,11 @@ function bringUp(fleet: Fleet, unit: Unit, instant: Instant, outputs: Outputs): 
   const seq = nextSeq(fleet);
   for (const other of conflictsOf(fleet, unit)) {
     const rival = fleet.units.get(other);
-    if (rival?.intent?.wanted === 'up') amend(fleet, other, { intent: null });
-    if (rival?.activation) amend(fleet, other, { activation: null });
+    if (rival?.intent?.wanted === 'up') said(fleet, other, { intent: null }, outputs);
+    if (rival?.activation) said(fleet, other, { activation: null }, outputs);
   }
   const isContested = conflictsOf(fleet, unit).length > 0;
-  amend(fleet, name, { intent: enabled && !isContested ? null : { wanted: 'up', seq } });
+  said(fleet, name, { intent: enabled && !isContested ? null : { wanted: 'up', seq } }, outputs);
   for (const other of requirementsToRetry(fleet, unit)) retry(fleet, other, instant, outputs);
   if (!needsStop(unit) || unit.state.phase.at === 'stopping') retry(fleet, unit, instant, outputs);
 }

@@ -52,6 +52,19 @@ export function checkStep(world: World, watch: Watch, moved: string | null): voi
     else watch.before.set(name, unit);
   }
   assert.equal(world.fleet.dirty.size, 0, 'converge left doubtful units');
+  checkTold(world, watch);
+}
+
+const WRITTEN_DOWN = ['spec', 'state', 'removed', 'intent', 'activation', 'cycle'] as const;
+
+/** What the next daemon has to know of a unit is written down when the unit is touched, and not otherwise. */
+function checkTold(world: World, watch: Watch): void {
+  for (const [name, unit] of world.fleet.units) {
+    const told = watch.before.get(name);
+    for (const fact of WRITTEN_DOWN) {
+      assert.equal(unit[fact], told?.[fact], `${name}: its ${fact} changed, and it was not touched`);
+    }
+  }
 }
 
 function noteSpec(watch: Watch, unit: Unit): void {

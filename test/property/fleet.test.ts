@@ -110,7 +110,10 @@ test('fleet: whatever happens, no rule is broken, and it converges once nothing 
       world.shutDown(on);
       watch.hurried = hurries;
       checkStep(on, watch, null);
-      if (hurries) world.hurry(on);
+      if (hurries) {
+        world.hurry(on);
+        checkStep(on, watch, null);
+      }
       assert.equal(world.comeToRest(on, look), true, 'the shutdown never ended');
       checkRest(on);
       checkGone(on, watch);

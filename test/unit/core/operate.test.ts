@@ -274,6 +274,18 @@ describe('operate: release and reset', () => {
     operate(on, 'job', 'release');
     assert.deepEqual([standing(on, 'web'), standing(on, 'job')], ['running', 'stopped: not enabled']);
   });
+  test('release is told also of a unit that stays as it is', () => {
+    const failing = { ...OFF, ...ONCE };
+    const on = settled(unitSpec('page', failing), unitSpec('web', { ...failing, onFailure: ['page'] }));
+    operate(on, 'page', 'start');
+    crash(on, 'page');
+    operate(on, 'web', 'start');
+    crash(on, 'web');
+    assert.match(standing(on, 'page'), /^backoff: /);
+    world.command(on, 'page', 'release');
+    assert.equal(held(on, 'page'), false);
+    assert.deepEqual(on.outputs, [{ type: 'touched', unit: 'page' }]);
+  });
   test('reset tries a failed unit at once and forgets its attempts', () => {
     const on = settled(unitSpec('web', { restart: { limit: 1 } }));
     crash(on, 'web');
