@@ -1,8 +1,8 @@
 // The live state of all units, written down so that a daemon killed at any instant leaves it readable: an append-only
 // file of records in the runtime directory, which goes with the boot.
 //
-// - A record is one sealed line. The first that does not open ends the reading: it was being written when the daemon
-//   died, and nothing follows it.
+// - A record is one sealed line. The last may not open, since it was being written when the daemon died. Any other that
+//   does not is damage: it is said, and the records behind it hold all the same, or what they tell of would run twice.
 // - A unit's record stands for it until a later one. It is written when what it asked for has been done, and before
 //   each spawn with the run that is to come: so a process that was never written down is still looked for. What was
 //   spawned follows at once in a record of its own.
@@ -126,7 +126,7 @@ export class Journal {
 
   /**
    * What an earlier daemon of this boot left; null when there is nothing to take up. Throws when the file is there and
-   * cannot be read: to go on without it would be to start everything a second time.
+   * cannot be read, or is of another version: to go on without it would be to start everything a second time.
    */
   read(): Journalled | null {
     const text = textOrNull(this.#path);
@@ -134,24 +134,26 @@ export class Journal {
     const units = new Map<string, UnitRecord>();
     const spawned = new Map<string, SpawnedRun>();
     const files = new Map<string, GoodFile>();
-    let isOurs = false;
-    let unitsDirectory = this.#unitsDirectory;
-    for (const line of text.split('\n')) {
-      const record = parsed(line);
-      if (record === null) break;
-      if (record.type === 'boot') {
-        isOurs = isSameBoot(record.bootId, this.#bootId) && record.version === VERSION;
-        ({ unitsDirectory } = record);
-      }
-      if (!isOurs) return null;
-      if (record.type === 'unit') units.set(record.name, record.unit);
-      if (record.type === 'spawned') spawned.set(record.name, record.spawned);
-      if (record.type === 'file') files.set(record.name, record.file);
-      if (record.type === 'gone') for (const map of [units, spawned, files]) map.delete(record.name);
+    const [first = '', ...lines] = text.split('\n');
+    const boot = parsed(first);
+    if (boot?.type !== 'boot') {
+      this.#onTrouble(this.#cannotRead('its first line is damaged, nothing is taken back'));
+      return null;
     }
-    if (!isOurs) return null;
-    if (units.size > 0 && unitsDirectory !== this.#unitsDirectory)
-      throw new Error(strangers(unitsDirectory, this.#unitsDirectory));
+    if (!isSameBoot(boot.bootId, this.#bootId)) return null;
+    if (boot.version !== VERSION) throw new Error(otherVersion(this.#path, boot.version));
+    let damaged = 0;
+    for (const [at, line] of lines.entries()) {
+      const record = parsed(line);
+      if (record === null) damaged += at < lines.length - 1 ? 1 : 0;
+      else if (record.type === 'unit') units.set(record.name, record.unit);
+      else if (record.type === 'spawned') spawned.set(record.name, record.spawned);
+      else if (record.type === 'file') files.set(record.name, record.file);
+      else if (record.type === 'gone') for (const map of [units, spawned, files]) map.delete(record.name);
+    }
+    if (damaged > 0) this.#onTrouble(this.#cannotRead(lost(damaged)));
+    if (units.size > 0 && boot.unitsDirectory !== this.#unitsDirectory)
+      throw new Error(strangers(boot.unitsDirectory, this.#unitsDirectory));
     // They stand until this daemon has taken them up: it may be killed before that.
     for (const [name, unit] of units) {
       const run = spawned.get(name);
@@ -276,6 +278,10 @@ export class Journal {
     }
   }
 
+  #cannotRead(reason: string): string {
+    return `cannot read all of journal "${this.#path}": ${reason}`;
+  }
+
   #cannotWrite(error: unknown): string {
     return `cannot write journal "${this.#path}": ${phraseOf(error)}`;
   }
@@ -318,6 +324,15 @@ function textOrNull(path: string): string | null {
 
 function isSameFile(a: GoodFile | null, b: GoodFile): boolean {
   return a?.file === b.file && a.text === b.text;
+}
+
+function lost(lines: number): string {
+  const what = lines === 1 ? '1 line is' : `${lines} lines are`;
+  return `${what} damaged, what some unit did last is not known`;
+}
+
+function otherVersion(path: string, version: number): string {
+  return `cannot take back the units that an earlier daemon left: journal "${path}" is of version ${version}, expected ${VERSION}: start the unitd that wrote it`;
 }
 
 // Taking them up would mean to stop them all, since none of their files is in this daemon's directory.

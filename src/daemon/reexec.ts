@@ -105,15 +105,17 @@ function complaintIn(text: string): string | null {
 export function obstacleTo(format: number, paths: DaemonPaths, bootId: string): string | null {
   if (format !== HANDOVER_FORMAT)
     return `it takes over in format ${HANDOVER_FORMAT}, the daemon leaves itself in format ${format}`;
+  const troubles: string[] = [];
   const journal = new Journal({
     directory: paths.runtime,
     bootId,
     unitsDirectory: paths.units,
-    onTrouble: () => undefined,
+    onTrouble: (message) => troubles.push(message),
   });
   try {
     const left = journal.read();
-    if (left === null) return 'it cannot read the journal of the daemon';
+    if (left === null || troubles.length > 0)
+      return troubles[0] ?? 'it cannot read the journal of the daemon';
     const sources = left.files.map(({ name, file, text }) => ({ name, file, bytes: Buffer.from(text) }));
     // Each by itself: together they need not fit, since units whose files are gone may be on their way down.
     const { specs, problems } = loadSet(sources);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { NEW_STATE } from '../../src/core/machine-state.ts';
 import { Journal, type Journalled, type UnitRecord } from '../../src/daemon/journal.ts';
+import { seal } from '../../src/daemon/sealed-line.ts';
 import type { GoodFile } from '../../src/daemon/store.ts';
 import { temporaryDirectory } from '../support/child.ts';
 import { smallDisk } from '../support/small-disk.ts';
@@ -126,13 +127,22 @@ test('Journal: of a record that is cut off anywhere, the one before it stands', 
   }
 });
 
-test('Journal: nothing behind a damaged record is believed', (t) => {
-  const { journal, path, reread } = opened(t);
+test('Journal: a damaged record costs what it said, which is told, and nothing behind it', (t) => {
+  const { journal, path, reread, troubles } = opened(t);
   journal.unit('web', record(), FILE);
   journal.unit('db', record(), null);
   journal.unit('web', record({ cycle: 'later' }), FILE);
   writeFileSync(path, readFileSync(path, 'utf8').replace('"name":"db"', '"name":"dc"'));
-  assert.deepEqual(reread()?.units, new Map([['web', record()]]));
+  assert.deepEqual(reread()?.units, new Map([['web', record({ cycle: 'later' })]]));
+  assert.match(troubles.join(), /^cannot read all of journal ".*": 1 line is damaged, [^,]*$/);
+});
+
+test('Journal: one whose first line is damaged is nothing to take up, and that is told', (t) => {
+  const { journal, path, reread, troubles } = opened(t);
+  journal.unit('web', record(), FILE);
+  writeFileSync(path, readFileSync(path, 'utf8').replace('boot one', 'boot two'));
+  assert.equal(reread(), null);
+  assert.match(troubles.join(), /: its first line is damaged, nothing is taken back$/);
 });
 
 test('Journal: one of another boot, one that is empty, and none at all are nothing to take up', (t) => {
@@ -164,14 +174,14 @@ test('Journal: units of another directory are refused by name, unless none is le
   assert.equal(reread(BOOT, '/srv/units.d')?.units.size, 0);
 });
 
-test('Journal: one of another version is nothing to take up', (t) => {
+test('Journal: one of another version is refused, unless it is of another boot', (t) => {
   const { journal, path, reread } = opened(t);
   journal.unit('web', record(), FILE);
   const [, ...rest] = readFileSync(path, 'utf8').split('\n');
-  // CRC of the line below, as any tool prints it.
-  const boot = '{"type":"boot","bootId":"boot one","version":0}';
-  writeFileSync(path, [`d13e351 ${boot}`, ...rest].join('\n'));
-  assert.equal(reread(), null);
+  const boot = seal({ type: 'boot', bootId: BOOT, version: 2, unitsDirectory: '/etc/units.d' });
+  writeFileSync(path, [boot.trimEnd(), ...rest].join('\n'));
+  assert.throws(() => reread(), /journal ".*" is of version 2, expected 1: start the unitd that wrote it$/);
+  assert.equal(reread('boot two'), null);
 });
 
 test('Journal read: throws when the file is there and cannot be read', (t) => {

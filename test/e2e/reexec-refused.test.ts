@@ -82,7 +82,7 @@ const BROKEN: readonly (readonly [string, (installed: Installed) => void, RegExp
         /(?<=\/\/ src\/daemon\/journal\.ts\n[^]*?\bVERSION\d* = )\d+/,
         '99',
       ),
-    /it cannot read the journal of the daemon/,
+    /journal ".*" is of version 1, expected 99/,
   ],
   [
     'does not know a field that a unit has',
