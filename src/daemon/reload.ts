@@ -29,7 +29,7 @@ import type { Journalled } from './journal.ts';
 import { movesOf } from './goals.ts';
 import type { Moves } from './goals.ts';
 import { invalid, moved } from './reload-refusals.ts';
-import { goodFileOf, sourcesOf, takingFrom } from './set-files.ts';
+import { goodFileOf, lastForms, sourcesOf, takingFrom } from './set-files.ts';
 import { inSlices } from './slices.ts';
 import type { GoodFile, Store } from './store.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -156,10 +156,7 @@ export class Reloader {
     const standing = applied === null ? null : directory.standing(sourcesOf(applied.files), applied.problems);
     const set = standing ?? (await directory.load());
     const isUsable = standing !== null || !hasErrors(set.problems);
-    // What an earlier daemon of this boot ran is newer than the last set without errors, and there though that could
-    // not be stored.
-    const ran = left?.files.filter(({ name }) => left.units.get(name)?.removed !== true) ?? lastGood;
-    const usable = isUsable ? set : directory.usable(set, sourcesOf(ran));
+    const usable = isUsable ? set : directory.usable(set, sourcesOf(lastForms(left, lastGood)));
     const earlier = left === null ? null : { ...left, set: directory.parse(sourcesOf(left.files)) };
     const committed = await this.#commit(usable, {
       before: (fleet, instant, outputs) => {

@@ -1,8 +1,22 @@
 // The files of a set, as bytes to be parsed and as text to be stored.
 import type { UnitSource } from '../config/parse.ts';
 import type { Steps } from '../core/steps.ts';
+import type { Journalled } from './journal.ts';
 import type { GoodFile } from './store.ts';
 import type { UnitSet } from './unit-set.ts';
+
+/**
+ * What an earlier daemon of this boot ran is newer than the last set without errors, and there though that could not be
+ * stored. That set has what the earlier one was killed before it could write down.
+ */
+export function lastForms(left: Journalled | null, lastGood: readonly GoodFile[]): readonly GoodFile[] {
+  if (left === null) return lastGood;
+  const { units, files } = left;
+  return [
+    ...lastGood.filter(({ name }) => !units.has(name)),
+    ...files.filter(({ name }) => units.get(name)?.removed !== true),
+  ];
+}
 
 export function sourcesOf(files: readonly GoodFile[]): ReadonlyMap<string, UnitSource> {
   return new Map(files.map(({ name, file, text }) => [name, { name, file, bytes: Buffer.from(text) }]));

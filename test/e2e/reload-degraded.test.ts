@@ -1,7 +1,7 @@
 // The daemon starts over unit files that are not valid: from the last good form of each, and it says so until it is
 // mended.
 import assert from 'node:assert/strict';
-import { renameSync, rmSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { child, openChannel } from '../support/child.ts';
@@ -162,4 +162,15 @@ test('a daemon after one that was killed goes by what ran, and not by the last s
   rmSync(join(unitd.state, 'last-good.json'));
   renameSync(unitd.units, `${unitd.units}.away`);
   await killed();
+});
+
+test('a daemon after one that was killed as it started has the last good form of what that one had not written down', async (t) => {
+  const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
+  const journal = join(unitd.runtime, 'journal');
+  const [boot] = readFileSync(journal, 'utf8').split('\n');
+  await unitd.stop();
+  unitd.write('web.yaml', 'command: [');
+  writeFileSync(journal, `${boot}\n`);
+  await unitd.start();
+  await unitd.until({ web: 'running' });
 });
