@@ -89,7 +89,8 @@ export function* takingIn(
   for (const name of news) {
     if (desired.has(name) || fleet.units.get(name)?.removed === true) continue;
     changed.add(name);
-    amend(fleet, name, { removed: true });
+    // What was asked of it goes with its file: one that comes back under its name, however soon, is a new unit.
+    amend(fleet, name, { removed: true, intent: null, activation: null });
   }
   for (const name of replaced) {
     yield;

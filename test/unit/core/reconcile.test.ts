@@ -458,6 +458,20 @@ describe('commit', () => {
     ]);
     assert.deepEqual([standing(on, 'db'), on.fleet.units.get('db')?.state.activation], ['running', 2]);
   });
+  test('a unit whose file goes and comes back before it is down is held no more', () => {
+    const web = unitSpec('web');
+    const job = unitSpec('job', { enabled: false });
+    const on = settled(web, job);
+    operate(on, 'job', 'start');
+    world.command(on, 'web', 'stop');
+    world.reload(on, []);
+    assert.deepEqual(standing(on, 'web'), 'stopping: its file was removed; sent SIGTERM');
+    assert.deepEqual(load(on, web, job), [
+      'update job: new file; not enabled',
+      'restart web: its file was removed and is back',
+    ]);
+    assert.deepEqual([standing(on, 'web'), standing(on, 'job')], ['running', 'stopped: not enabled']);
+  });
   test('a unit that was forgotten and is back does not take facts about its former runs for its own', () => {
     const on = settled(unitSpec('web'));
     load(on);
