@@ -5,6 +5,8 @@
 // - One whose spawn was not written down any more is found by the run that its environment names. Where there is none,
 //   nobody knows whether it was not started or has ended, and it counts as ended. The oldest one that leads a session
 //   is taken for it: what it forked into a session of its own is younger, and passes for it if it is gone already.
+// - A unit whose earlier file is not valid for this version is taken up by its present one, and what runs of it restarts.
+//   Where that is not valid either, its processes are left alone.
 // - What an earlier daemon spawned and had not moved to its unit's cgroup yet is moved there now.
 // - One that ended meanwhile ended nobody knows how: its unit hears of an end with status unknown, which restart
 //   policies take as an unclean exit code. One that ends from now on is reported with its status where the kernel
@@ -12,7 +14,7 @@
 // - Deadlines stand: they are on the monotonic clock, which runs on within the boot.
 import { deliver } from '../core/converge.ts';
 import type { Instant, Outputs as CoreOutputs } from '../core/converge.ts';
-import { amend, needsStop, newUnit, regraph } from '../core/fleet.ts';
+import { amend, isMoving, needsStop, newUnit, regraph } from '../core/fleet.ts';
 import type { Fleet, Unit } from '../core/fleet.ts';
 import type { Helper, MachineEvent, Phase, Run } from '../core/machine-state.ts';
 import type { ProcessId } from '../model/process.ts';
@@ -37,6 +39,8 @@ export interface Adoption {
   /** Units that were valid for an earlier daemon and are not for this one: their processes are left alone. */
   readonly unreadable: readonly { readonly name: string; readonly pids: readonly number[] }[];
 }
+
+const FOREIGN = 'its file of then is not valid for this version';
 
 interface Ports {
   readonly processes: Processes;
@@ -89,13 +93,16 @@ export function adopt(earlier: Earlier, fleet: Fleet, ports: Ports): Adoption {
   const adopted: AdoptedUnit[] = [];
   const unreadable: { name: string; pids: readonly number[] }[] = [];
   for (const [name, record] of earlier.units) {
-    const spec = earlier.set.get(name);
+    const readable = earlier.set.get(name);
+    const spec = readable ?? earlier.next.get(name);
     if (spec === undefined) {
       const pids = ports.processes.members(record.tree).map(({ pid }) => pid);
       if (pids.length > 0) unreadable.push({ name, pids });
       continue;
     }
-    const { state, intent, seq, activation, cycle, removed } = record;
+    const { state, intent, seq, activation, removed } = record;
+    const isThere = isMoving(state.phase) || state.phase.at === 'running';
+    const cycle = readable === undefined && isThere ? FOREIGN : record.cycle;
     fleet.units.set(name, newUnit(spec));
     amend(fleet, name, { state, intent, activation, cycle, removed });
     // Words to come count from the last one on that is known of.

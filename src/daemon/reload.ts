@@ -50,6 +50,8 @@ export interface Applied extends Moves {
 /** What an earlier daemon left, its files read again. */
 export interface Earlier extends Journalled {
   readonly set: ReadonlyMap<string, UnitSpec>;
+  /** The units that are about to be the fleet's, for those whose earlier files say nothing to this version. */
+  readonly next: ReadonlyMap<string, UnitSpec>;
 }
 
 export interface BootFacts {
@@ -157,7 +159,8 @@ export class Reloader {
     const set = standing ?? (await directory.load());
     const isUsable = standing !== null || !hasErrors(set.problems);
     const usable = isUsable ? set : directory.usable(set, sourcesOf(lastForms(left, lastGood)));
-    const earlier = left === null ? null : { ...left, set: directory.parse(sourcesOf(left.files)) };
+    const earlier =
+      left === null ? null : { ...left, set: directory.parse(sourcesOf(left.files)), next: usable.specs };
     const committed = await this.#commit(usable, {
       before: (fleet, instant, outputs) => {
         if (earlier === null) return;

@@ -47,6 +47,7 @@ interface Left {
   readonly leaders?: readonly ProcessId[];
   readonly spawned?: SpawnedRun;
   readonly spec?: UnitSpec | null;
+  readonly next?: UnitSpec;
   readonly change?: Partial<UnitRecord>;
 }
 
@@ -83,6 +84,7 @@ function take(processes: FakeProcesses, left: Left): Taken {
   const adoption = adopt(
     {
       set: new Map(spec === null ? [] : [['web', spec]]),
+      next: new Map(left.next === undefined ? [] : [['web', left.next]]),
       units: new Map([['web', record]]),
       spawned: new Map(left.spawned === undefined ? [] : [['web', left.spawned]]),
       files: [],
@@ -221,6 +223,24 @@ test('adopt: a unit that this version cannot read is named with its processes, w
   assert.deepEqual([adopted, unreadable], [[], [{ name: 'web', pids: [main.pid] }]]);
   assert.equal(fleet.units.size, 0);
   assert.equal(processes.livingCount, 1);
+});
+
+test('adopt: a unit whose earlier file this version cannot read is taken by its present one, and restarts', () => {
+  const processes = createFakeProcesses();
+  const main = spawnEarlier(processes, 7);
+  const next = unitSpec('web');
+  const left = { phase: running(7, main), leaders: [main], spec: null, next };
+  const { adopted, unreadable, fleet } = take(processes, left);
+  assert.deepEqual([adopted, unreadable], [[{ name: 'web', processes: [main], facts: [] }], []]);
+  const { spec, cycle } = fleet.units.get('web') ?? {};
+  assert.deepEqual([spec, cycle], [next, 'its file of then is not valid for this version']);
+  for (const phase of [
+    { at: 'failed', text: 'why' },
+    { at: 'completed', swept: false },
+  ] as const) {
+    const { fleet: atRest } = take(createFakeProcesses(), { ...left, phase });
+    assert.equal(atRest.units.get('web')?.cycle, null, phase.at);
+  }
 });
 
 test('Effects watch: of an adopted tree, the end of what nobody spawned is news', async () => {
