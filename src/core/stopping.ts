@@ -2,6 +2,7 @@
 // Pure. What follows for a run that ended by itself is core/resting's answer.
 import { formatDuration } from '../base/duration.ts';
 import type { ExitStatus } from '../model/process.ts';
+import type { SignalName, UnitSpec } from '../model/unit.ts';
 import { bound, clearTally, ended, enter, mainPid, record, spawnHelper, uptime } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { Helper, MachineEvent, Stopping } from './machine-state.ts';
@@ -61,6 +62,15 @@ function finalMs(timeoutMs: number | null): number {
   return Math.max(timeoutMs ?? FINAL_TIMEOUT_MS, SHORTEST_FINAL_MS);
 }
 
+function isFinal({ step, signalled }: Stopping): boolean {
+  return step === 'final' || (step === 'sweep' && signalled);
+}
+
+/** What all of the tree had to get, and whoever is found of it yet; null: nothing that could be sent once more. */
+export function lastSignalOf(spec: UnitSpec, phase: Stopping): SignalName | null {
+  return isFinal(phase) && coversTree(spec) ? spec.stop.finalSignal : null;
+}
+
 export function hurry(draft: Draft): void {
   const { phase } = draft.state;
   if (phase.at !== 'stopping') return;
@@ -75,13 +85,12 @@ export function hurry(draft: Draft): void {
 /** The held processes are gone: see to the rest of the tree, or go on. */
 function settle(draft: Draft, phase: Stopping): void {
   if (phase.main !== null || phase.helper !== null) return;
-  if (coversTree(draft)) draft.effects.push({ type: 'survey' });
+  if (coversTree(draft.spec)) draft.effects.push({ type: 'survey' });
   else if (phase.step === 'sweep') finish(draft, phase);
   else afterFinal(draft, phase);
 }
 
-function coversTree(draft: Draft): boolean {
-  const { killMode } = draft.spec.stop;
+function coversTree({ stop: { killMode } }: UnitSpec): boolean {
   return killMode === 'control-group' || killMode === 'mixed';
 }
 
@@ -159,8 +168,7 @@ export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent)
 /** What the file says of stops holds for this one: it may have ended by that already. */
 function respecified(draft: Draft, phase: Stopping): void {
   const { timeoutMs } = draft.spec.stop;
-  const isFinal = phase.step === 'final' || (phase.step === 'sweep' && phase.signalled);
-  const deadline = isFinal ? phase.since + finalMs(timeoutMs) : bound(phase.since, timeoutMs);
+  const deadline = isFinal(phase) ? phase.since + finalMs(timeoutMs) : bound(phase.since, timeoutMs);
   const next: Stopping = { ...phase, deadline };
   enter(draft, next);
   draft.effects.push({ type: 'limit' });
@@ -227,7 +235,7 @@ function runThere(draft: Draft, phase: Stopping, event: Extract<MachineEvent, { 
 }
 
 function surveyed(draft: Draft, phase: Stopping, survivors: boolean): void {
-  if (phase.main !== null || phase.helper !== null || !coversTree(draft)) return;
+  if (phase.main !== null || phase.helper !== null || !coversTree(draft.spec)) return;
   const { killMode, signal } = draft.spec.stop;
   switch (phase.step) {
     case 'signal':

@@ -16,6 +16,7 @@ import { deliver } from '../core/converge.ts';
 import type { Instant, Outputs as CoreOutputs } from '../core/converge.ts';
 import { amend, isMoving, needsStop, newUnit, regraph } from '../core/fleet.ts';
 import type { Fleet, Unit } from '../core/fleet.ts';
+import { lastSignalOf } from '../core/stopping.ts';
 import type { Helper, MachineEvent, Phase, Run } from '../core/machine-state.ts';
 import type { ProcessId } from '../model/process.ts';
 import type { Processes } from '../os/ports.ts';
@@ -61,16 +62,23 @@ export function takeUp(
     ports.log.write('error', 'adopted', `${message}: pid ${pids.join(', ')}`, { unit: name });
   }
   for (const { name, processes, facts } of adopted) {
-    outputs.push({ type: 'touched', unit: name });
     const unit = fleet.units.get(name);
-    if (unit !== undefined && unit.state.activation > 0) readOn(unit, ports);
+    if (unit === undefined) continue;
+    const { spec, state } = unit;
+    outputs.push({ type: 'touched', unit: name });
+    if (state.activation > 0) readOn(unit, ports);
     for (const fact of facts) deliver(fleet, name, fact, instant, outputs);
     const pids = processes.map(({ pid }) => pid).join(', ');
     if (pids !== '') ports.log.write('info', 'adopted', `adopted, pid ${pids}`, { unit: name });
     const phase = fleet.units.get(name)?.state.phase;
-    if (phase?.at === 'stopping') ports.effects.watch(name);
-    if (unit !== undefined && phase?.at === 'starting' && phase.seeking) {
-      ports.effects.perform(unit.spec, { type: 'seek-main', run: phase.seeking.id });
+    if (phase?.at === 'stopping') {
+      // Whoever was forked while it went round may not have been met.
+      const signal = lastSignalOf(spec, phase);
+      if (signal !== null) ports.effects.perform(spec, { type: 'signal-tree', signal });
+      ports.effects.watch(name);
+    }
+    if (phase?.at === 'starting' && phase.seeking) {
+      ports.effects.perform(spec, { type: 'seek-main', run: phase.seeking.id });
     }
   }
 }

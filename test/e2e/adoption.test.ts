@@ -253,6 +253,24 @@ test('a stop under way goes on, to the final signal at its deadline, and the uni
   assert.deepEqual([unit.held, unit.restarts, unit.lastExit?.cause], [true, 0, 'stop-timeout']);
 });
 
+test('a final signal that was under way goes on to whoever had not been met', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, {
+    'web.yaml': `command: ${child.ignoreTerm} ${channel.path}\nstop: { timeout: 60s }`,
+  });
+  const { pid } = await channel.next('up');
+  await unitd.until({ web: 'running' });
+  const next = await unitd.follow();
+  const stopping = next((line) => line.type === 'state' && line.to === 'stopping');
+  await unitd.cli('stop', 'web', '--no-wait');
+  await stopping;
+  await killAndStart(unitd, () => {
+    editJournal(unitd, (json) => json.replace('"step":"signal"', '"step":"final"'));
+  });
+  await unitd.until({ web: 'stopped' });
+  assert.equal(isAlive(pid), false);
+});
+
 test('a unit whose file was removed, and whose stop was under way, is ended by the next daemon', async (t) => {
   const channel = openChannel(t);
   const unitd = await startUnitd(t, {
