@@ -1,6 +1,6 @@
 // The control socket: HTTP/1.1 on a Unix socket, with limits that keep any client from harming supervision.
 // What is answered stands in routes.ts.
-import { rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
@@ -108,6 +108,7 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
   if (!bound.ok) return bound;
   await new Promise<void>((resolve) => server.listen({ fd: bound.fd }, resolve));
   server.on('error', options.onBug);
+  const own = inodeAt(path);
   const guard = guardAccepting(checkingMs);
   const close = async (): Promise<void> => {
     clearInterval(guard);
@@ -119,7 +120,8 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
       path,
       close: async () => {
         try {
-          rmSync(path, { force: true });
+          // Another daemon's may be there, if the directory was replaced.
+          if (inodeAt(path) === own) rmSync(path, { force: true });
         } catch {
           // A disk that refuses: nobody answers there any more, and the next daemon replaces it.
         }
@@ -180,6 +182,11 @@ async function serve(
     // The reply may have begun: only an end before its time tells the client that it is not whole.
     request.socket.destroy();
   }
+}
+
+function inodeAt(path: string): string | null {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found === undefined ? null : `${found.dev}:${found.ino}`;
 }
 
 async function closed(server: Server, clients: Connections, graceMs: number): Promise<void> {

@@ -49,6 +49,8 @@ const LEAVE_PATIENCE_MS = 10_000;
 
 export interface DaemonOptions {
   readonly paths: DaemonPaths;
+  /** The runtime directory has not been replaced since: what lies there is not another daemon's. */
+  readonly holdsRuntime: () => boolean;
   /** The state directory is there; false: nothing is written to it. */
   readonly hasState: boolean;
   readonly version: string;
@@ -129,6 +131,7 @@ export class Daemon {
       directory: paths.runtime,
       bootId: options.bootId,
       unitsDirectory: paths.units,
+      isInPlace: options.holdsRuntime,
       onTrouble: (message) => {
         log.write('error', 'journal', message);
       },
@@ -393,11 +396,11 @@ export class Daemon {
     this.#sampler.close();
     this.#operations.close();
     this.#supervisor.close();
-    const isAllDown = this.#onAllDown !== null;
-    this.#journal.close(isAllDown);
-    await this.#outputs.close(isAllDown);
+    const forgets = this.#onAllDown !== null && this.#options.holdsRuntime();
+    this.#journal.close(forgets);
+    await this.#outputs.close(forgets);
     // An earlier daemon may have been killed between making them and writing down for whom.
-    if (isAllDown) removeUnusedPipes(join(this.#options.paths.runtime, 'fifo'));
+    if (forgets) removeUnusedPipes(join(this.#options.paths.runtime, 'fifo'));
     await Promise.all([this.#store.close(), this.#history.written()]);
   }
 

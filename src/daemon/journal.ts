@@ -85,6 +85,8 @@ export interface JournalOptions {
   readonly bootId: string;
   /** Where the unit files are: what was left of another directory's units is not for this daemon. */
   readonly unitsDirectory: string;
+  /** False once the directory has been replaced: what lies there then is another daemon's. */
+  readonly isInPlace?: () => boolean;
   readonly onTrouble: (message: string) => void;
   /** What could not be written is written now. */
   readonly onMadeGood?: () => void;
@@ -100,6 +102,7 @@ export class Journal {
   readonly #path: string;
   readonly #bootId: string;
   readonly #unitsDirectory: string;
+  readonly #isInPlace: () => boolean;
   readonly #onTrouble: (message: string) => void;
   readonly #onMadeGood: () => void;
   readonly #latest = new Map<string, Latest>();
@@ -111,10 +114,11 @@ export class Journal {
   #retry: NodeJS.Timeout | null = null;
 
   constructor(options: JournalOptions) {
-    const { directory, bootId, unitsDirectory, onTrouble, onMadeGood } = options;
+    const { directory, bootId, unitsDirectory, isInPlace, onTrouble, onMadeGood } = options;
     this.#path = join(directory, 'journal');
     this.#bootId = bootId;
     this.#unitsDirectory = unitsDirectory;
+    this.#isInPlace = isInPlace ?? ((): boolean => true);
     this.#onTrouble = onTrouble;
     this.#onMadeGood = onMadeGood ?? ((): void => undefined);
   }
@@ -294,6 +298,7 @@ export class Journal {
   }
 
   #compact(): void {
+    if (!this.#isInPlace()) throw new Error('its directory was removed or replaced');
     const fresh = `${this.#path}.new`;
     const fd = openSync(fresh, 'w', 0o600);
     const text = this.#text();

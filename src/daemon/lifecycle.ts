@@ -240,6 +240,7 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
   const monotonicMs = (): number => clock.monotonicMs();
   const daemon: Daemon = new Daemon({
     paths,
+    holdsRuntime: () => lock.isInPlace(),
     hasState,
     version,
     bootId: currentBootId(),

@@ -69,6 +69,8 @@ export async function writeFileAtomic(
 export interface Lock {
   /** Holds the lock as long as it, or a copy of it, is open. */
   readonly fd: number;
+  /** What lies at the directory's path is still what is locked, and no other that somebody else may have locked. */
+  isInPlace(): boolean;
   close(): void;
 }
 
@@ -155,17 +157,24 @@ function pidIn(path: string): number | null {
 
 function lockOn(path: string, fd: number): Lock {
   let closed = false;
+  const isInPlace = (): boolean => {
+    try {
+      return isAt(dirname(path), fd);
+    } catch {
+      return false;
+    }
+  };
   const close = (): void => {
     if (closed) return;
     closed = true;
     try {
-      truncateSync(path);
+      if (isInPlace()) truncateSync(path);
     } catch {
       // Gone, or a disk that refuses: the pid that stays there is nobody's, and the lock goes all the same.
     }
     closeSync(fd);
   };
-  return { fd, close };
+  return { fd, isInPlace, close };
 }
 
 /**

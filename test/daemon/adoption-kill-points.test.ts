@@ -87,6 +87,7 @@ class Life {
     this.#killPoint = killPoint;
     const { clock, home } = world;
     this.daemon = new Daemon({
+      holdsRuntime: () => true,
       hasState: true,
       paths: {
         units: join(home, 'units'),

@@ -71,6 +71,7 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
   const exitActions: number[] = [];
   const tidied: number[] = [];
   const daemon = new Daemon({
+    holdsRuntime: () => true,
     hasState: true,
     paths,
     version: '0.0.0',

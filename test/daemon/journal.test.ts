@@ -1,6 +1,15 @@
 // Journal: what was written is read again, whatever became of the daemon in the middle of it.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { NEW_STATE } from '../../src/core/machine-state.ts';
@@ -288,6 +297,31 @@ test('Journal: what a full disk refused is written a second after there is room,
   assert.deepEqual([journal.trouble, madeGood.length], [null, 1]);
   assert.deepEqual(reread()?.units, new Map([['web', large]]));
   assert.deepEqual(readdirSync(disk), ['journal']);
+});
+
+test('Journal: is not written anew, nor removed, where another daemon has replaced its directory', (t) => {
+  const directory = temporaryDirectory(t);
+  let isInPlace = true;
+  const troubles: string[] = [];
+  const journal = new Journal({
+    directory,
+    bootId: BOOT,
+    unitsDirectory: '/etc/units.d',
+    isInPlace: () => isInPlace,
+    onTrouble: (message) => troubles.push(message),
+  });
+  journal.open();
+  isInPlace = false;
+  const theirs = 'the journal of another\n';
+  writeFileSync(join(directory, 'other'), theirs);
+  renameSync(join(directory, 'other'), join(directory, 'journal'));
+  const cycle = 'x'.repeat(1024 * 1024);
+  for (const round of [1, 2, 3, 4, 5, 6]) journal.unit('web', record({ cycle: `${round} ${cycle}` }), FILE);
+  assert.deepEqual(troubles, [
+    `cannot write journal "${join(directory, 'journal')}": its directory was removed or replaced`,
+  ]);
+  journal.close(false);
+  assert.equal(readFileSync(join(directory, 'journal'), 'utf8'), theirs);
 });
 
 test('Journal close: keeps the file for the next daemon, or forgets it, also when somebody has removed it', (t) => {

@@ -1,9 +1,10 @@
 // The control socket of a real daemon: who may use it, what replaces it, and that no client stalls supervision.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { ProblemDetails, StatusDocument } from '../../src/wire/v1.ts';
 import { child, openChannel } from '../support/child.ts';
@@ -88,6 +89,28 @@ test('a daemon that cannot open the socket leaves the units that it took up runn
   rmSync(unitd.socket);
   await unitd.start();
   assert.equal((await unitd.unit('web')).unit.pid, pid);
+});
+
+test('a daemon whose runtime directory was replaced leaves what the next one made there, to its end', async (t) => {
+  const first = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
+  rmSync(first.runtime, { recursive: true });
+  const { units, runtime } = first;
+  const second = new Unitd(t, { env: { UNITD_UNITS: units, UNITD_RUNTIME_DIR: runtime } });
+  const pidOf = async (): Promise<number | null | undefined> => {
+    const { units: all }: StatusDocument = JSON.parse((await second.cli('status', '--json')).stdout);
+    return all[0]?.pid;
+  };
+  await second.start();
+  assert.equal((await second.cli('wait', 'web')).code, 0);
+  const made = readdirSync(runtime, { recursive: true });
+  const pid = await pidOf();
+  assert.deepEqual(await first.stop(), { code: 0, signal: null });
+  assert.deepEqual(readdirSync(runtime, { recursive: true }), made);
+  assert.equal(readFileSync(join(runtime, 'unitd.pid'), 'utf8'), `${second.pid}\n`);
+  await second.kill('SIGKILL');
+  await second.start();
+  assert.equal(await pidOf(), pid);
+  await second.stop();
 });
 
 test('a second daemon on the runtime directory refuses with the pid of the first, which goes on', async (t) => {
