@@ -1,12 +1,12 @@
-// The end of a run: from the first signal to rest, and what the unit is then. machine.ts says the rules of it.
-// Pure. What follows for a run that ended by itself is core/resting's answer.
+// The end of a run, from the first signal until nothing of it is left. machine.ts says the rules of it. Pure. What the
+// unit is then is finishing.ts's answer.
 import { formatDuration } from '../base/duration.ts';
 import type { ExitStatus } from '../model/process.ts';
 import type { SignalName, UnitSpec } from '../model/unit.ts';
-import { bound, clearTally, ended, enter, mainPid, record, spawnHelper, uptime } from './draft.ts';
+import { bound, clearTally, enter, mainPid, spawnHelper } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { Helper, MachineEvent, Stopping } from './machine-state.ts';
-import { endRun, rest } from './resting.ts';
+import { FINAL_TIMEOUT_MS, finish } from './finishing.ts';
 import { endingOf, statusText } from './restart.ts';
 import type { Ending } from './restart.ts';
 import { resultVariables } from './result-variables.ts';
@@ -53,8 +53,6 @@ function enterFinal(draft: Draft, from: Stopping): void {
   else effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
 }
 
-/** With `timeout: infinity`, how long anything may outlive the final signal. */
-const FINAL_TIMEOUT_MS = 10_000;
 /** However short the timeout: on a busy machine a tree that has been killed needs a while until it is gone. */
 const SHORTEST_FINAL_MS = 5000;
 
@@ -298,53 +296,6 @@ function killHelper(draft: Draft, helper: Helper | null): void {
   if (helper?.process) {
     draft.effects.push({ type: 'signal', process: helper.process, signal: 'SIGKILL' });
   }
-}
-
-/** The run is over: note how, and decide what the unit is now. */
-function finish(draft: Draft, phase: Stopping): void {
-  const { spec, effects } = draft;
-  const killed = killedText(draft);
-  const ending: Ending | null = withTrouble(
-    phase.killed && (phase.requested || phase.ending?.kind === 'clean')
-      ? {
-          ...(phase.ending ?? ended('stop-timeout', '')),
-          cause: 'stop-timeout',
-          kind: 'timeout',
-          text: killed,
-        }
-      : phase.ending,
-    phase,
-  );
-  if (ending !== null) record(draft, ending, phase);
-  effects.push({ type: 'end' });
-  if (phase.abandoned && spec.stop.killMode !== 'none') {
-    rest(draft, { at: 'failed', text: `some of its processes outlived ${spec.stop.finalSignal}` });
-    return;
-  }
-  if (phase.requested || ending === null) {
-    const told = [phase.killed ? killed : null, phase.trouble].filter((text) => text !== null);
-    enter(draft, { at: 'stopped', text: told.length === 0 ? null : told.join('; ') });
-    return;
-  }
-  if (phase.cleared) {
-    enter(draft, { at: 'stopped', text: ending.text });
-    return;
-  }
-  endRun(draft, ending, uptime(draft, phase.readyAt));
-}
-
-function killedText({ spec }: Draft): string {
-  const { timeoutMs, signal, killMode } = spec.stop;
-  const timeout = formatDuration(timeoutMs ?? FINAL_TIMEOUT_MS);
-  if (killMode === 'none') return `did not stop within ${timeout}, and is left alone`;
-  return `did not stop within ${timeout} of ${signal}`;
-}
-
-/** A run that ended cleanly by itself did not, if its own stop.command or stopPost failed; any other end tells of it. */
-function withTrouble(ending: Ending | null, { trouble, requested }: Stopping): Ending | null {
-  if (ending === null || trouble === null || requested) return ending;
-  const kind = ending.kind === 'clean' ? 'unclean-code' : ending.kind;
-  return { ...ending, kind, text: `${ending.text}; ${trouble}` };
 }
 
 function signalHeld(draft: Draft, phase: Stopping, signal: string): void {
