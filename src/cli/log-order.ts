@@ -14,6 +14,8 @@ export function inOrder(lines: readonly LogLine[]): readonly LogLine[] {
     .map(({ line }) => line);
 }
 
+const MILLISECOND = '2026-11-22T10:00:00.000'.length;
+
 /** Remembers how far one log has been read. */
 export interface ReadMark {
   /** Time of the last line read; null before the first, and for logs without times. */
@@ -26,7 +28,9 @@ export interface ReadMark {
   isNew(line: LogLine): boolean;
 }
 
-export function readMark(): ReadMark {
+/** `isCut`: the log is read from some line on, so that others of the same moment may lie before it. */
+export function readMark(isCut = false): ReadMark {
+  let firstTime: string | null = null;
   let time: string | null = null;
   let seenAtTime = 0;
   let toSkip = 0;
@@ -34,18 +38,21 @@ export function readMark(): ReadMark {
   return {
     time: () => time,
     begun: () => begun,
-    reopened: () => void (toSkip = seenAtTime),
+    // How many lie before the first line nobody has told: those of its moment have been seen, or were not asked for.
+    reopened: () => void (toSkip = isCut && time === firstTime ? Infinity : seenAtTime),
     isNew(line) {
       begun = true;
       if (line.time === null || time === null || line.time > time) {
         if (line.time !== null) {
+          firstTime ??= line.time;
           time = line.time;
           seenAtTime = 1;
           toSkip = 0;
         }
         return true;
       }
-      if (line.time < time) return toSkip === 0;
+      // What is read again is of the same millisecond at least; before that the clock was set back.
+      if (line.time < time) return toSkip === 0 || line.time < time.slice(0, MILLISECOND);
       if (toSkip > 0) {
         toSkip -= 1;
         return false;

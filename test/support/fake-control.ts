@@ -287,7 +287,9 @@ export function fakeControl(options: FakeControlOptions = {}): FakeControl {
       calls.push({ method: 'logs', arguments: [name, query] });
       if (!units.has(name)) return noSuchUnit(name);
       const kept = (options.logs ?? sampleLogLines)(name).filter(
-        ({ stream }) => query.stream === null || stream === query.stream,
+        ({ stream, time }) =>
+          (query.stream === null || stream === query.stream) &&
+          (query.sinceWall === null || time === null || Date.parse(time) >= query.sinceWall),
       );
       const chosen = query.lines === null ? kept : kept.slice(Math.max(0, kept.length - query.lines));
       return ok(logReader(name, chosen, query.follow, hangup));

@@ -167,7 +167,7 @@ async function followed(
   };
   const take = units.length === 1 ? inBatches(print) : waitForOthers;
   const ends = units.map((unit) => {
-    const mark = readMark();
+    const mark = readMark(wish.lines !== null && wish.lines > 0);
     let opened = false;
     let isFruitful = false;
     const open = (): Promise<StreamEnd> => {

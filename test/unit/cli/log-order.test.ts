@@ -51,13 +51,47 @@ test('readMark() lets every line through once, wherever the log was cut and read
   );
 });
 
-test('readMark() drops what is older than the last line after the log was opened again', () => {
+test('readMark() drops what is older in the millisecond of the last line after the log was opened again', () => {
+  const at = (nanos: string): LogLine => ({ ...line('a', 1), time: `2026-11-22T10:00:01.000${nanos}Z` });
   const mark = readMark();
-  assert.equal(mark.isNew(line('a', 1)), true);
-  assert.equal(mark.isNew(line('a', 2)), true);
+  assert.equal(mark.isNew(at('000001')), true);
+  assert.equal(mark.isNew(at('000002')), true);
   mark.reopened();
   assert.deepEqual(
-    [line('a', 1), line('a', 2), line('a', 2), line('a', 3)].map((entry) => mark.isNew(entry)),
+    [at('000001'), at('000002'), at('000002'), at('000003')].map((entry) => mark.isNew(entry)),
     [false, false, true, true],
+  );
+});
+
+test('readMark() lets through what comes after the clock was set back, opened again or not', () => {
+  for (const isCut of [false, true]) {
+    const mark = readMark(isCut);
+    assert.equal(mark.isNew(line('a', 9)), true);
+    assert.equal(mark.isNew(line('a', 3)), true);
+    mark.reopened();
+    assert.deepEqual(
+      [line('a', 9), line('a', 4), line('a', 5), line('a', 10)].map((entry) => mark.isNew(entry)),
+      [false, true, true, true],
+    );
+  }
+});
+
+test('readMark(): of a moment whose last lines alone were asked for, none comes once more', () => {
+  const burst = ['1', '2', '3', '4'].map((text) => line('a', 1, text));
+  const mark = readMark(true);
+  assert.deepEqual(
+    burst.slice(-2).map((entry) => mark.isNew(entry)),
+    [true, true],
+  );
+  mark.reopened();
+  mark.reopened();
+  assert.deepEqual(
+    [...burst, line('a', 2, '5'), line('a', 2, '6')].map((entry) => mark.isNew(entry)),
+    [false, false, false, false, true, true],
+  );
+  mark.reopened();
+  assert.deepEqual(
+    [line('a', 2, '5'), line('a', 2, '6'), line('a', 2, '7')].map((entry) => mark.isNew(entry)),
+    [false, false, true],
   );
 });

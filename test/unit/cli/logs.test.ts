@@ -125,6 +125,21 @@ test('logs: many units are read some at a time, without a word from node', async
   assert.deepEqual(warnings, []);
 });
 
+test('logs -f -n: a burst whose last line alone was asked for is not printed when it is opened again', async (t) => {
+  let opened = 0;
+  const ran = await logs(t, ['web'], { follow: true, lines: '1' }, (_path, response) => {
+    opened += 1;
+    if (opened === 1) response.write(line('web', 1, 'two'), () => response.destroy());
+    else if (opened === 2)
+      response.end(line('web', 1, 'one') + line('web', 1, 'two') + line('web', 2, 'three'));
+    else {
+      response.statusCode = 404;
+      response.end(JSON.stringify({ type: 'tag:x:no-such-unit', detail: 'cannot find unit "web"' }));
+    }
+  });
+  assert.equal(ran.out, 'two\nthree\n');
+});
+
 test('logs -f: what was cut off is opened again from its last line, until it is refused', async (t) => {
   const asked: string[] = [];
   const ran = await logs(t, ['web'], { follow: true }, (path, response) => {
