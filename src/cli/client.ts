@@ -46,6 +46,7 @@ function wasCut(errno: string | undefined): boolean {
 }
 
 type LastLine = Exclude<OperationLine, ProgressLine>;
+const LAST_TYPES: readonly string[] = ['result', 'error', 'handed-over'] satisfies LastLine['type'][];
 
 async function lastLine(
   socket: string,
@@ -56,7 +57,7 @@ async function lastLine(
   const end = await lines(socket, request, (text) => {
     const line = parsed<OperationLine>(text);
     if (line?.type === 'progress') progress(line);
-    else last = line;
+    else if (line !== null && LAST_TYPES.includes(line.type)) last = line;
   });
   return { end, last };
 }
@@ -80,7 +81,7 @@ export function clientOf(socket: string): Client {
       }
       if (answer.kind === 'answer' && answer.status === 200) {
         const document = parsed<T>(answer.body);
-        if (document !== null) return { ok: true, value: document };
+        if (document !== null && isOurs(document)) return { ok: true, value: document };
       }
       const failures = await import('./failure.ts');
       switch (answer.kind) {
@@ -158,6 +159,11 @@ async function refused(
   const details = parsed<ProblemDetails>(body);
   if (typeof details?.detail === 'string') return failed(refusal({ ...details, status }));
   return failed(notUnderstood(socket, `it answered with HTTP status ${status} and no document`));
+}
+
+/** What else speaks HTTP on a socket may answer with JSON too. */
+function isOurs(document: unknown): boolean {
+  return typeof document === 'object' && document !== null && 'apiVersion' in document;
 }
 
 /** null for what is not JSON, as for a JSON null. */

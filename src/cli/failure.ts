@@ -33,6 +33,8 @@ export function unknownChoice(option: string, value: string, choices: readonly s
 export function connectionFailure(socket: string, errno: string | undefined): Failure {
   const cannot = `cannot reach the daemon at "${socket}"`;
   const start = 'start it with: unitd daemon --detach';
+  // Node's codes for what its parser of HTTP does not understand.
+  if (errno?.startsWith('HPE_')) return notUnderstood(socket, 'it does not speak HTTP');
   switch (errno) {
     case 'ENOENT':
       return unreachable(`${cannot}: no such socket, expected a running daemon`, start);

@@ -439,22 +439,33 @@ test('unitd says how to start the daemon when none listens, with exit code 69', 
   }
 });
 
-test('unitd exits 69 when what listens is no unitd', async (t) => {
-  const socket = join(temporaryDirectory(t), 'other.sock');
-  const server = createServer((connection) => connection.end('220 mail.example.org ESMTP\r\n')).listen(
-    socket,
-  );
-  cleanUp(t, () => void server.close());
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { code, stderr } = await run({
-    args: ['status', '--socket', socket],
-    env: process.env,
-    cwd: '/',
-    asUser: undefined,
+const NO_HTTP = '220 mail.example.org ESMTP\r\n';
+const OTHER_JSON =
+  'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"jobs": [1]}';
+
+for (const [answer, verb, told] of [
+  [NO_HTTP, ['status'], /cannot understand .*: it does not speak HTTP, expected a unitd daemon\n$/],
+  [NO_HTTP, ['logs', 'web'], /cannot understand .*: it does not speak HTTP, expected a unitd daemon\n$/],
+  [NO_HTTP, ['stop', 'web'], /cannot understand .*: it does not speak HTTP, expected a unitd daemon\n$/],
+  [OTHER_JSON, ['status'], /cannot understand .*: it answered with HTTP status 200 and no document, /],
+  [OTHER_JSON, ['show', 'web'], /cannot understand .*: it answered with HTTP status 200 and no document, /],
+  [OTHER_JSON, ['reload'], /cannot reach .*: it ended before it answered, expected an answer\n/],
+] as const) {
+  const said = answer.split(/[ \r]/, 1)[0];
+  test(`unitd ${verb.join(' ')} exits 69 when what listens is no unitd and says ${said}`, async (t) => {
+    const socket = join(temporaryDirectory(t), 'other.sock');
+    const server = createServer((connection) => {
+      connection.on('error', () => {});
+      connection.once('data', () => connection.end(answer));
+    });
+    cleanUp(t, () => void server.close());
+    await new Promise<void>((resolve) => server.listen(socket, resolve));
+    const args = [...verb, '--socket', socket];
+    const ran = await run({ args, env: process.env, cwd: '/', asUser: undefined });
+    assert.deepEqual([ran.code, ran.stdout], [69, '']);
+    assert.match(ran.stderr, told);
   });
-  assert.equal(code, 69);
-  assert.match(stderr, /does not speak HTTP/);
-});
+}
 
 test('unitd exits 77 when it may not use the socket', { skip: cannotRunAs('nobody') }, async (t) => {
   const { socket, directory, env } = await bench(t);

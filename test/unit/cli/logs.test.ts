@@ -74,7 +74,7 @@ test('logs: a stream that was cut off is told, with 69 where the daemon has ende
 
 test('logs: a stream that was cut off by a daemon that answers still is told, with 1', async (t) => {
   const answer: Answer = (path, response) => {
-    if (!isLogs(path)) return response.end('{}');
+    if (!isLogs(path)) return response.end('{"apiVersion":"unitd/v1"}');
     const unit = path.startsWith('/v1/units/a/') ? 'a' : 'b';
     response.write(line(unit, 1, unit), () => (unit === 'a' ? response.end() : response.destroy()));
     return undefined;
