@@ -7,7 +7,7 @@ import type { ParsedLine } from './parse.ts';
 import { blocksOf, linesBackwards } from './segment.ts';
 import type { Segment } from './segment.ts';
 
-/** How far beyond the last wanted line to look for the first pieces of lines that end behind it. */
+/** How far to look for the first pieces of lines that end among the wanted ones, beyond these and between two pieces. */
 const LOOKBACK_BYTES = 256 * 1024;
 
 export interface TailWanted {
@@ -57,6 +57,7 @@ export class Tail {
     if (this.#enough) {
       this.#beyondBytes += length;
       if (line.last) this.#unbegun.delete(line.stream);
+      else if (this.#unbegun.has(line.stream)) this.#beyondBytes = 0;
       return;
     }
     if (!line.last || !this.#matches(line)) return;

@@ -91,6 +91,24 @@ test('readLog: pieces of a line are joined, across files and with the other stre
   }
 });
 
+test('readLog: a long line among the last ones has its beginning, however far that is', async (t) => {
+  const piece = 'x'.repeat(16_384);
+  const pieces = numbers(1, 40).map((second) => [Number(second), piece, '+'] as const);
+  const directory = logOf(join(temporaryDirectory(t), 'web'), {
+    [SECOND]: cri([0, 'before'], ...pieces.slice(0, 20)),
+    current: cri([21, 'other', '!'], ...pieces.slice(20), [41, 'end'], [42, 'after']),
+  });
+  const long = `${piece.repeat(40)}end`;
+  for (const lines of [1, 2, 3, 4]) {
+    assert.deepEqual(
+      (await texts(directory, { lines })).map((text) => text.length),
+      ['before', 'other', long, 'after'].slice(-lines).map((text) => text.length),
+    );
+  }
+  // It is of the time of its beginning.
+  assert.deepEqual(await texts(directory, { sinceMs: Date.parse('2026-11-22T18:00:25Z') }), ['after']);
+});
+
 test('readLog: a line whose last piece has not come is shown as far as it is', async (t) => {
   const directory = logOf(temporaryDirectory(t), { current: cri([1, 'x'], [2, 'begun', '+']) });
   assert.deepEqual(await texts(directory), ['x', 'begun']);
