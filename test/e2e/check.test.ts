@@ -79,6 +79,14 @@ test('check needs no daemon, says every error of every file with its place, and 
   assert(told.problems.some(({ file, line }) => file.endsWith('bad.yaml') && line === 4));
 });
 
+test('check says each problem in one line that does not steer the terminal, whatever the file is called', async (t) => {
+  const unitd = new Unitd(t, {});
+  unitd.write('clear\u001b[2J\nall.yaml', 'command: sleep infinity\n');
+  const { code, stderr } = await unitd.cli('check', unitd.units);
+  assert.equal(code, 78);
+  assert.match(stderr, /^[ -~\ufffd]*: cannot load unit file .*\n1 error in 1 unit file\n$/);
+});
+
 test('check takes a file under any name, as a deploy tool hands it over, and warns of what is missing here', async (t) => {
   const unitd = new Unitd(t, {});
   const copies = join(unitd.root, 'copies');

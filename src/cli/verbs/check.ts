@@ -19,6 +19,7 @@ import type { Context } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { problemCount } from '../failure.ts';
+import { printable } from '../text-width.ts';
 import { given } from '../verb-spec.ts';
 
 export async function runCheck(context: Context): Promise<ExitCode> {
@@ -145,7 +146,8 @@ function report({ err, note }: Context, checked: Checked, problems: readonly Pro
     // What could not be read is not among those that are counted.
     const isWhole = problems.every(({ code }) => code !== 'file-unreadable');
     const among = files > 0 && isWhole ? ` in ${count}` : '';
-    note(`${[...problems.map(problemLine), `${problemCount(problems)}${among}`].join('\n')}\n`);
+    const lines = problems.map((problem) => printable(problemLine(problem)));
+    note(`${[...lines, `${problemCount(problems)}${among}`].join('\n')}\n`);
   } else if (files === 0) note(`no unit files in ${standing ?? operands.join(', ')}\n`);
   else if (err.width !== null) note(`${green(`${err.unicode ? '✓ ' : ''}${count} valid`)}\n`);
 }
