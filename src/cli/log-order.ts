@@ -14,6 +14,38 @@ export function inOrder(lines: readonly LogLine[]): readonly LogLine[] {
     .map(({ line }) => line);
 }
 
+/** Puts the lines of logs in order while they are followed. */
+export interface LiveOrder {
+  take(line: LogLine, nowMs: number): void;
+  /** Those in front of which no line is to be expected any more. */
+  due(nowMs: number): readonly LogLine[];
+  readonly isEmpty: () => boolean;
+}
+
+/** `patienceMs`: a log that has said nothing for so long is not expected to say something earlier than the others. */
+export function liveOrder(patienceMs: number): LiveOrder {
+  let waiting: readonly LogLine[] = [];
+  let come: LogLine[] = [];
+  const heard = new Map<string, { readonly time: string; readonly atMs: number }>();
+  return {
+    take(line, nowMs) {
+      come.push(line);
+      if (line.time !== null) heard.set(line.unit, { time: line.time, atMs: nowMs });
+    },
+    due(nowMs) {
+      const ordered = inOrder([...waiting, ...come]);
+      come = [];
+      // Of what is kept, one log may be read much faster than another: the slowest that still comes sets the pace.
+      const speaking = [...heard.values()].filter(({ atMs }) => nowMs - atMs < patienceMs);
+      const reached = speaking.map(({ time }) => time).toSorted()[0] ?? null;
+      const end = ordered.findIndex(({ time }) => time !== null && reached !== null && time > reached);
+      waiting = end === -1 ? [] : ordered.slice(end);
+      return end === -1 ? ordered : ordered.slice(0, end);
+    },
+    isEmpty: () => waiting.length + come.length === 0,
+  };
+}
+
 const MILLISECOND = '2026-11-22T10:00:00.000'.length;
 
 /** Remembers how far one log has been read. */

@@ -12,7 +12,7 @@ import { usageFailure } from '../failure.ts';
 import type { Failure, Reply } from '../failure.ts';
 import { inTurns } from '../in-turns.ts';
 import { dateAndTime, momentOf } from '../local-time.ts';
-import { inOrder, readMark } from '../log-order.ts';
+import { inOrder, liveOrder, readMark } from '../log-order.ts';
 import type { ReadMark } from '../log-order.ts';
 import { logText } from '../log-text.ts';
 import type { LogLook } from '../log-text.ts';
@@ -22,8 +22,10 @@ import { explained, unitPath } from '../unit-path.ts';
 import { given, valueOf } from '../verb-spec.ts';
 
 const DEFAULT_LINES = 50;
-/** While following several units: how long a line may wait for an earlier one of another unit. */
+/** While following several units: how often to look which lines wait for nobody any more. */
 const REORDER_MS = 50;
+/** How long a log is silent until the lines of others do not wait for it; a busy machine may hold it up. */
+const SILENT_MS = 250;
 /** A log that is followed has a connection of its own, of the 512 that the daemon accepts; some are for others. */
 const MOST_FOLLOWED = 500;
 
@@ -154,16 +156,15 @@ async function followed(
   const stop = new AbortController();
   // Each request listens to it, which node would take for a leak.
   setMaxListeners(0, stop.signal);
-  let waiting: LogLine[] = [];
+  const order = liveOrder(SILENT_MS);
   let timer: NodeJS.Timeout | null = null;
-  const flush = (): void => {
-    timer = null;
-    print(inOrder(waiting));
-    waiting = [];
+  const flush = (nowMs: number): void => {
+    print(order.due(nowMs));
+    timer = order.isEmpty() ? null : setTimeout(() => flush(performance.now()), REORDER_MS);
   };
   const waitForOthers = (line: LogLine): void => {
-    waiting.push(line);
-    timer ??= setTimeout(flush, REORDER_MS);
+    order.take(line, performance.now());
+    timer ??= setTimeout(() => flush(performance.now()), REORDER_MS);
   };
   const take = units.length === 1 ? inBatches(print) : waitForOthers;
   const ends = units.map((unit) => {
@@ -188,7 +189,7 @@ async function followed(
   stop.abort();
   if (timer !== null) {
     clearTimeout(timer);
-    flush();
+    flush(Infinity);
   }
   return first;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { inOrder, readMark } from '../../../src/cli/log-order.ts';
+import { inOrder, liveOrder, readMark } from '../../../src/cli/log-order.ts';
 import type { LogLine } from '../../../src/wire/v1.ts';
 
 function line(unit: string, second: number | null, text = ''): LogLine {
@@ -23,6 +23,27 @@ test('inOrder() merges units by time and keeps the order within one moment', () 
 test('inOrder() keeps a line without a time behind the line before it', () => {
   const lines = [line('a', 1), line('a', null, 'second half'), line('b', 2)];
   assert.deepEqual(inOrder(lines), lines);
+});
+
+test('liveOrder() holds the lines of a log that is read fast back until the others have come as far, or are silent', () => {
+  const order = liveOrder(50);
+  const seconds = (nowMs: number): readonly unknown[] =>
+    order.due(nowMs).map(({ time }) => time?.slice(17, 19));
+  for (const second of [1, 4, 7]) order.take(line('fast', second), 0);
+  order.take(line('slow', 2), 0);
+  assert.deepEqual(seconds(10), ['01', '02']);
+  order.take(line('slow', 5), 40);
+  assert.deepEqual(seconds(45), ['04', '05'], 'fast has said no more, and may still');
+  order.take(line('slow', 6), 60);
+  assert.deepEqual([seconds(109), order.isEmpty()], [['06'], false]);
+  assert.deepEqual([seconds(110), order.isEmpty()], [['07'], true]);
+});
+
+test('liveOrder() lets nobody wait for a log whose lines have no time', () => {
+  const order = liveOrder(50);
+  order.take(line('timed', 1), 0);
+  order.take(line('raw', null), 0);
+  assert.equal(order.due(1).length, 2);
 });
 
 test('readMark() lets every line through once, wherever the log was cut and read again', () => {
