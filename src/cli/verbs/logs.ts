@@ -76,7 +76,7 @@ function wishOf({ invocation, now }: Context): Reply<Wish> {
     return { ok: false, failure: usageFailure(message) };
   }
   const lines = valueOf(invocation, 'lines');
-  if (lines !== undefined && lines !== 'all' && !/^\d{1,9}$/.test(lines)) {
+  if (lines !== undefined && lines !== 'all' && !/^\d{1,15}$/.test(lines)) {
     const message = `cannot read --lines "${lines}": not a count, expected a whole number or "all"`;
     return { ok: false, failure: usageFailure(message) };
   }

@@ -98,6 +98,16 @@ test('logs: a time before all time is the earliest, and asks for all', async (t)
   assert.deepEqual(asked, ['/v1/units/web/logs?since=0000-01-01T00%3A00%3A00.000Z']);
 });
 
+test('logs: as many lines may be asked for as the daemon takes', async (t) => {
+  const asked: string[] = [];
+  const ran = await logs(t, ['web'], { lines: '999999999999999' }, (path, response) => {
+    asked.push(path);
+    response.end(line('web', 1, 'one'));
+  });
+  assert.deepEqual([ran.code, ran.out, ran.err], [0, 'one\n', '']);
+  assert.deepEqual(asked, ['/v1/units/web/logs?lines=999999999999999']);
+});
+
 test('logs: many units are read some at a time, without a word from node', async (t) => {
   const warnings: string[] = [];
   const onWarning = (warning: Error): void => void warnings.push(warning.name);
