@@ -3,7 +3,7 @@
 import { armLong } from './long-timer.ts';
 
 /** For the daemon's word on what has not happened in time. */
-const GRACE_MS = 2000;
+export const GRACE_MS = 2000;
 
 export interface TimeLimit {
   /** Aborted once the daemon has let the limit pass without a word. */

@@ -340,11 +340,12 @@ test('a service that has completed is not up: status counts it as that, wait end
   assert.equal((await unitd('wait', 'once', '--for', 'completed')).code, 0);
 });
 
-test('unitd wait gives up with 3 when its time is up', async (t) => {
+test('unitd wait gives up with 3 when its time is up, and not before it has seen where the units are', async (t) => {
   const { unitd } = await bench(t);
-  const { code, stderr } = await unitd('wait', 'db', '--timeout', '1ms');
+  const { code, stderr } = await unitd('wait', 'db', 'web', '--timeout', '0s');
   assert.equal(code, 3);
-  assert.match(stderr, /^unitd: not ready: time is up$/m);
+  assert.match(stderr, /^unitd: not ready: time is up\n {2}db backoff: .*\n$/);
+  assert.equal((await unitd('wait', 'web', 'migrate', '--timeout', '0s')).code, 0);
 });
 
 for (const [args, code, told] of [

@@ -13,6 +13,7 @@ import { noteHolders } from '../held-above.ts';
 import { armLong } from '../long-timer.ts';
 import { keepStreaming } from '../reconnect.ts';
 import { printable } from '../text-width.ts';
+import { GRACE_MS } from '../time-limit.ts';
 import { unitsQuery, unknownAmong } from '../unit-path.ts';
 import { valueOf } from '../verb-spec.ts';
 
@@ -34,8 +35,18 @@ export async function runWait(context: Context): Promise<ExitCode> {
     Object.assign(outcome, { exitCode, because });
     done.abort();
   };
+  const timeIsUp = (): void => end(EXIT.notUp, 'time is up');
+  const allTold = (): boolean => names.every((name) => latest.has(name));
+  let isLate = false;
   // Before the first request: a daemon that is stopped answers none.
-  const timer = timeout.value === null ? null : armLong(timeout.value, () => end(EXIT.notUp, 'time is up'));
+  let timer =
+    timeout.value === null
+      ? null
+      : armLong(timeout.value, () => {
+          isLate = true;
+          if (allTold()) timeIsUp();
+          else timer = armLong(GRACE_MS, timeIsUp);
+        });
   const refused = async (failure: Failure): Promise<ExitCode> => {
     timer?.close();
     return failed(context, failure);
@@ -62,6 +73,7 @@ export async function runWait(context: Context): Promise<ExitCode> {
       return last !== undefined && verdictOn(last, goal) === 'met';
     });
     if (met) end(EXIT.done, '');
+    else if (isLate && allTold()) timeIsUp();
   };
   const path = `/v1/events?type=state,removed&snapshot=1${unitsQuery(names)}`;
   const stream = await keepStreaming(() => client.stream<EventLine>(path, seen, done.signal), done.signal);
