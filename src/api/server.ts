@@ -40,6 +40,8 @@ export interface Limits {
   readonly queueBytes: number;
   /** For clients to take what was said to them before the server closes. */
   readonly closeGraceMs: number;
+  /** For a client that there is no room for to send its request. */
+  readonly refusedGraceMs: number;
 }
 
 const LIMITS: Limits = {
@@ -48,7 +50,11 @@ const LIMITS: Limits = {
   idleTimeoutMs: 5_000,
   queueBytes: 1024 * 1024,
   closeGraceMs: 500,
+  refusedGraceMs: 250,
 };
+
+/** More are not waited for: each takes a descriptor. */
+const MOST_REFUSED = 32;
 
 /** The share of time in which a loop that cannot accept works, and others hardly ever. */
 const BUSY = 0.9;
@@ -71,6 +77,18 @@ export type ListenResult =
 export async function listen(options: ListenOptions): Promise<ListenResult> {
   const limits = { ...LIMITS, ...options.limits };
   const clients = connections(limits.maxConnections, turnAway);
+  const refused = new Set<Socket>();
+  // Closed before it has sent its request, a client would take that for the daemon's end, and not read why it was.
+  const turnAwayBusy = (socket: Socket): void => {
+    if (refused.size >= MOST_REFUSED) return turnAway(socket, busy(limits.maxConnections));
+    refused.add(socket);
+    const timer = setTimeout(() => socket.destroy(), limits.refusedGraceMs);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      refused.delete(socket);
+    });
+    socket.end(rawResponse(busy(limits.maxConnections)));
+  };
   const checkingMs = Math.ceil(limits.requestTimeoutMs / 5);
   const context: ApiContext = {
     control: options.control,
@@ -96,7 +114,7 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
     },
   );
   server.on('connection', (socket: Socket) => {
-    if (!clients.admit(socket)) turnAway(socket, busy(limits.maxConnections));
+    if (!clients.admit(socket)) turnAwayBusy(socket);
   });
   server.on('clientError', (error, socket) => {
     if (socket instanceof Socket) clients.refuse(socket, malformed(error));
@@ -112,6 +130,7 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
   const guard = guardAccepting(checkingMs);
   const close = async (): Promise<void> => {
     clearInterval(guard);
+    for (const socket of refused) socket.destroy();
     await closed(server, clients, limits.closeGraceMs);
   };
   return {

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { Agent, get } from 'node:http';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { cleanUp } from '../../support/cleanup.ts';
 import { fakeControl } from '../../support/fake-control.ts';
 import { sampleUnit } from '../../support/sample-documents.ts';
 import { fetched, rawClient, served } from './wire-tap.ts';
@@ -221,6 +223,24 @@ test('listen: when every connection is at work a new one gets 503, and its reque
     control.calls.map(({ method }) => method),
     ['events', 'events'],
   );
+});
+
+test('listen: a client that there is no room for is not cut off before it has sent its request', async (t) => {
+  const { path } = await served(t, { maxConnections: 1, refusedGraceMs: 600_000 });
+  const events = await rawClient(t, path);
+  events.socket.write('GET /v1/events HTTP/1.1\r\n\r\n');
+  await events.until(/\r\n\r\n/);
+  const refused = connect({ path, allowHalfOpen: true });
+  cleanUp(t, () => void refused.destroy());
+  const errors: Error[] = [];
+  refused.on('error', (error) => void errors.push(error));
+  let text = '';
+  refused.on('data', (chunk) => void (text += chunk.toString()));
+  await once(refused, 'end');
+  refused.end(STATUS);
+  await once(refused, 'close');
+  assert.deepEqual(errors, []);
+  assert.match(text, /^HTTP\/1\.1 503 .*tag:unitd,2026:busy/s);
 });
 
 test('listen: an idle connection is closed after the idle time', async (t) => {
