@@ -26,6 +26,11 @@ test('plan and reload --dry-run print the same, exit 2, name field and values, a
   }
   const json = await unitd.cli('plan', '--json');
   assert.deepEqual(await unitd.cli('reload', '--dry-run', '--json'), json);
+  for (const other of ['--plan=0', '--timeout=1s', '--no-wait']) {
+    const { code, stderr } = await unitd.cli('reload', '--dry-run', other);
+    assert.equal(code, 64);
+    assert.match(stderr, /^unitd: cannot combine --dry-run with --(plan|timeout|no-wait): a dry run /);
+  }
   const { plan: told }: PlanDocument = JSON.parse(json.stdout);
   assert.deepEqual(
     told.units.flatMap(({ name, changes }) => changes.map((change) => ({ name, ...change }))),

@@ -9,14 +9,17 @@ import { planText } from '../plan-text.ts';
 import { given, valueOf } from '../verb-spec.ts';
 import { noteProblems, runPlan } from './plan.ts';
 
+/** Options that a dry run has no use for. */
+const NOT_IN_A_DRY_RUN = ['plan', 'timeout', 'no-wait'];
+
 export async function runReload(context: Context): Promise<ExitCode> {
   const { invocation } = context;
   const plan = valueOf(invocation, 'plan');
   const partial = given(invocation, 'partial');
   if (given(invocation, 'dry-run')) {
-    if (plan === undefined) return runPlan(context);
-    const message =
-      'cannot combine --dry-run with --plan: a dry run makes its own plan, expected one of them';
+    const other = NOT_IN_A_DRY_RUN.find((name) => invocation.options[name] !== undefined);
+    if (other === undefined) return runPlan(context);
+    const message = `cannot combine --dry-run with --${other}: a dry run applies no plan and waits for no unit, expected one of them`;
     return failed(context, usageFailure(message));
   }
   const waiting = waitingOf(context);
