@@ -95,9 +95,16 @@ export async function storyText(
   tell('restarts', ...historyLines(story, page, nowMs));
   tell('logs', ...logFacts(story, page));
   if (logLines.length > 0) {
-    lines.push('', ...logLines.map((line) => logText(line, { times: 'clock', names: [] }, screen)));
+    const told = logLines.map((line) => ({ ...line, text: shortened(line.text, screen) }));
+    lines.push('', ...told.map((line) => logText(line, { times: 'clock', names: [] }, screen)));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** A single line may be of megabytes, under which the rest of the story would be lost. */
+function shortened(text: string, { width }: Screen): string {
+  const most = width === null ? Infinity : MOST_LINES * width;
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
 /** What is right of the labels. Paths stand whole whatever its width: they are there to be copied. */

@@ -114,6 +114,13 @@ test('storyText() at 40 columns gives up the bars and wraps its sentences below 
   );
 });
 
+test('storyText() shows of a very long line of log as much as six lines of the terminal hold', async () => {
+  const line = { unit: 'orders', time: null, stream: null, text: 'x'.repeat(100_000) };
+  const shown = (await storyText(longStory(), [line], screen(80), NOW)).match(/x{100,}.?/)?.[0];
+  assert.equal(shown, `${'x'.repeat(479)}…`);
+  assert.match(await storyText(longStory(), [line], screen(null), NOW), /x{100000}\n$/);
+});
+
 test('storyText() without a terminal wraps nothing', async () => {
   const text = await storyText(longStory(), [], screen(null), NOW);
   assert.match(text, /^◐ orders {2}注文サービス: takes .* warehouse$/m);
