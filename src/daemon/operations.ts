@@ -82,6 +82,7 @@ export class Operations {
       if (options.timeoutMs !== null) {
         timer = this.#clock.arm(this.#clock.monotonicMs() + options.timeoutMs, resolve);
       }
+      if (options.wait) await inSlices(each(goals, (goal) => this.#tellStanding(operation, goal)));
       await promise;
     }
     timer?.close();
@@ -122,6 +123,13 @@ export class Operations {
   /** Ends every wait with what is there: the daemon is going. */
   close(): void {
     for (const operation of this.#running) operation.end();
+  }
+
+  /** What a unit has begun to do at the word itself, before anybody waited for it. */
+  #tellStanding({ open, progress }: Operation, { name }: Goal): void {
+    const unit = open.has(name) ? this.#fleet().units.get(name) : undefined;
+    if (unit === undefined) return;
+    progress({ type: 'progress', unit: name, state: publicState(unit), reason: reasonOf(unit) });
   }
 
   #check(operation: Operation, names: Iterable<string>): void {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { Answers } from '../../src/daemon/answers.ts';
-import type { Answer } from '../../src/daemon/control.ts';
+import type { Answer, Progress } from '../../src/daemon/control.ts';
 import { EventHub } from '../../src/daemon/event-hub.ts';
 import { HandedOperations } from '../../src/daemon/handed-operations.ts';
 import { History } from '../../src/daemon/history.ts';
@@ -55,6 +55,8 @@ export interface Asked {
   rows(): Promise<readonly MovedUnit[]>;
   /** Whether there is one yet. */
   isAnswered(): boolean;
+  /** States that were told on the way. */
+  readonly told: readonly string[];
   hangUp(): void;
 }
 
@@ -174,12 +176,14 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
   });
 
   const begun = (
-    ask: (hangup: AbortSignal) => Promise<Answer<OperationDocument>>,
+    ask: (progress: Progress, hangup: AbortSignal) => Promise<Answer<OperationDocument>>,
     applied: Promise<void>,
   ): Asked => {
     const line = new AbortController();
     let isAnswered = false;
-    const answered = ask(line.signal).finally(() => {
+    const told: string[] = [];
+    const progress: Progress = ({ unit, state, reason }) => told.push(`${unit} ${state}: ${reason}`);
+    const answered = ask(progress, line.signal).finally(() => {
       isAnswered = true;
     });
     const taken = async (): Promise<void> => {
@@ -198,6 +202,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
       answer,
       rows: async () => valueOf(await answer()).units,
       isAnswered: () => isAnswered,
+      told,
       hangUp: () => line.abort(),
     };
   };
@@ -222,11 +227,11 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     },
     reload: (request = {}) => {
       const applied = new Promise<void>((resolve) => onApplied.push(resolve));
-      return begun(async (hangup) => await control.reload(request, () => undefined, hangup), applied);
+      return begun(async (progress, hangup) => await control.reload(request, progress, hangup), applied);
     },
     ask: (name, verb, request = {}) =>
       begun(
-        async (hangup) => await control.operate(name, verb, request, () => undefined, hangup),
+        async (progress, hangup) => await control.operate(name, verb, request, progress, hangup),
         Promise.resolve(),
       ),
     stored: async () => {

@@ -25,6 +25,20 @@ test('start: done with the new state; unchanged when it is up already', async (t
   assert.equal(rig.spawns('web'), 1);
 });
 
+test('start, reload: what is begun at the word itself is told too', async (t) => {
+  const rig = createControlRig(t);
+  const slow = 'enabled: false\ncommand: /bin/web\nstartPre: [/bin/first, /bin/second]\n';
+  rig.write('web', slow);
+  await rig.boot();
+  const start = rig.ask('web', 'start');
+  await start.taken();
+  assert.deepEqual(start.told, ['web starting: running startPre[0]']);
+  rig.write('new', slow.replace('enabled: false', ''));
+  const reload = rig.reload();
+  await reload.taken();
+  assert.deepEqual(reload.told, ['new starting: running startPre[0]']);
+});
+
 test('stop: done only when every process has gone; unchanged when it is stopped already', async (t) => {
   const rig = createControlRig(t);
   rig.processes.define('/bin/web', { ignores: ['SIGTERM'] });
