@@ -26,7 +26,7 @@ interface Around {
   readonly fallback: Sources;
 }
 
-/** Its problems are those of the files as they are. */
+/** Its problems are those of the files as they are, and what became for them of files that have none. */
 export function usableSet(
   set: UnitSet,
   fallback: Sources,
@@ -42,6 +42,15 @@ export function usableSet(
   };
   const ran = (): LoadedSet => loadSet([...fallback.values()], new Map());
   const unreadable = set.problems.filter((problem) => problem.severity === 'error' && problem.unit !== null);
+  const wrong = new Set(
+    set.problems.flatMap(({ severity, unit }) => (severity === 'error' ? (unit ?? []) : [])),
+  );
+  /** What is wrong with units without the files that are. */
+  const followed = new Map<string, Problem>();
+  const problemsOf = (files: Sources): readonly Problem[] => {
+    const others = set.isBlind ? [] : differences(set, files, fallback, wrong, followed);
+    return others.length === 0 ? set.problems : [...set.problems, ...others];
+  };
   let faulty = faultyAmong(unreadable);
   let failing = new Set(unreadable.flatMap((problem) => problem.unit ?? []));
   let neighbours: Neighbours | null = null;
@@ -60,12 +69,43 @@ export function usableSet(
     const errors = loaded.problems.filter((problem) => problem.severity === 'error');
     faulty = faultyAmong(errors);
     const open = errors.filter(({ code, unit }) => code !== NO_CONTROLLER || !replaced.has(unit ?? ''));
-    if (open.length === 0) return { ...set, ...loaded, files: [...chosen.values()], problems: set.problems };
+    if (open.length === 0)
+      return { ...set, ...loaded, files: [...chosen.values()], problems: problemsOf(chosen) };
+    for (const problem of open) if (problem.unit !== null) followed.set(problem.unit, problem);
     failing = new Set(open.flatMap((problem) => problem.unit ?? []).filter((name) => chosen.has(name)));
     // An error that names no unit cannot be cut out.
     if (failing.size === 0)
-      return { ...set, ...ran(), files: [...fallback.values()], problems: set.problems };
+      return { ...set, ...ran(), files: [...fallback.values()], problems: problemsOf(fallback) };
   }
+}
+
+/** Of units with nothing wrong in their files, or without one any more, those that are not as these have it. */
+function differences(
+  { files }: UnitSet,
+  chosen: Sources,
+  fallback: Sources,
+  wrong: ReadonlySet<string>,
+  followed: ReadonlyMap<string, Problem>,
+): readonly Problem[] {
+  const wanted = new Map(files.map((source) => [source.name, source]));
+  const problems: Problem[] = [];
+  for (const name of new Set([...wanted.keys(), ...chosen.keys()])) {
+    const source = wanted.get(name);
+    if (wrong.has(name) || isSameSource(source, chosen.get(name))) continue;
+    const place = followed.get(name) ?? { file: source?.file ?? null, line: null, column: null, field: null };
+    const { file, line, column, field } = place;
+    const becomes = fallback.has(name) ? 'it stays as it was' : 'it is left out';
+    const message = `${whyNot(name, source, followed.get(name))}; ${becomes}`;
+    problems.push({ severity: 'warning', unit: name, file, line, column, field, code: 'left-out', message });
+  }
+  return problems;
+}
+
+function whyNot(name: string, source: UnitSource | undefined, followed: Problem | undefined): string {
+  if (source === undefined)
+    return `cannot remove unit "${name}": another is not valid without it, expected no file to name it`;
+  if (followed !== undefined) return `${followed.message} (among the files that are valid)`;
+  return `cannot load unit "${name}": with it another is not valid, expected files that fit together`;
 }
 
 /** Units that are wrong whatever the machine is. */

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { UnitSource } from '../../src/config/parse.ts';
+import { problemLine } from '../../src/model/problem.ts';
 import { UnitDirectory, hasErrors } from '../../src/daemon/unit-set.ts';
 import type { UnitSet } from '../../src/daemon/unit-set.ts';
 import { cleanUp } from '../support/cleanup.ts';
@@ -251,9 +252,49 @@ for (const [title, ran, now, expected] of others) {
     assert.equal(hasErrors(set.problems), true);
     const usable = directory.usable(set, sourcesOf(ran));
     assert.deepEqual(summary(usable), expected);
-    assert.deepEqual(usable.problems, set.problems);
+    assert.deepEqual(usable.problems.slice(0, set.problems.length), set.problems);
   });
 }
+
+test('usable: a unit that is not as its file has it, though nothing is wrong in that, is told with the reason', async (t) => {
+  const { write, directory, path } = scratch(t);
+  write('broken.yaml', BROKEN);
+  write('new.yaml', `${UP}requires: [broken]\n`);
+  write('old.yaml', `${GOOD}wants: [broken]\n`);
+  write('one.yaml', `${UP}requires: [gone]\n`);
+  write('rival.yaml', GOOD);
+  write('two.yaml', `${UP}conflicts: [rival]\n`);
+  const ran = {
+    old: UP,
+    one: `${UP}requires: [gone]\n`,
+    gone: UP,
+    rival: `${UP}enabled: false\n`,
+    two: `${UP}conflicts: [rival]\n`,
+  };
+  const set = await directory.load();
+  const usable = directory.usable(set, sourcesOf(ran));
+  assert.deepEqual(summary(usable), [
+    'gone /bin/up',
+    'old /bin/up',
+    'one /bin/up',
+    'rival /bin/up',
+    'two /bin/up',
+  ]);
+  const told = usable.problems.slice(set.problems.length);
+  assert.deepEqual(
+    told.map((problem) => problemLine(problem).replaceAll(`${path}/`, '')),
+    [
+      'new.yaml:2:12: warning: cannot load unit "new": requires[0] is broken, which no file defines, expected a unit of the set (among the files that are valid); it is left out',
+      'old.yaml:2:9: warning: cannot load unit "old": wants[0] is broken, which no file defines, expected a unit of the set (among the files that are valid); it stays as it was',
+      'rival.yaml: warning: cannot load unit "rival": with it another is not valid, expected files that fit together; it stays as it was',
+      'warning: cannot remove unit "gone": another is not valid without it, expected no file to name it; it stays as it was',
+    ],
+  );
+  assert.equal(
+    told.every(({ code }) => code === 'left-out'),
+    true,
+  );
+});
 
 test('usable: leaves the next load unharmed', async (t) => {
   const { write, directory } = scratch(t);
