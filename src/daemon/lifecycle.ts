@@ -45,6 +45,7 @@ import { arrivalFrom, HANDOVER_FORMAT, HANDOVER_VARIABLE, handingOverWith } from
 import type { HandOver } from './handover.ts';
 import type { DaemonPaths } from './paths.ts';
 import { obstacleTo, tryProgram } from './reexec.ts';
+import { daemonElsewhere, noteWhereabouts } from './whereabouts.ts';
 
 export interface Served {
   /** Ends streams and waits, closes every connection and removes the socket. */
@@ -137,6 +138,13 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     const holder = locked.holderPid === null ? 'another daemon' : `the daemon with pid ${locked.holderPid}`;
     return refuse(`cannot start daemon: ${holder} uses runtime directory "${paths.runtime}"`);
   }
+  const other = hasState ? daemonElsewhere(paths.state, paths.runtime, currentBootId()) : null;
+  if (other !== null) {
+    locked.lock.close();
+    const since = `whose runtime directory "${paths.runtime}" was removed or replaced since`;
+    return refuse(`cannot start daemon: the daemon with pid ${other} still runs, ${since}: end it first`);
+  }
+  if (hasState) noteWhereabouts(paths.state, paths.runtime, currentBootId());
   const fenced = fenceFor(options.fence, paths.runtime);
   if (!fenced.ok) {
     locked.lock.close();

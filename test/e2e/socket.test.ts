@@ -113,6 +113,23 @@ test('a daemon whose runtime directory was replaced leaves what the next one mad
   await second.stop();
 });
 
+test('a daemon is refused beside one whose runtime directory was removed, until that has ended', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, { 'web.yaml': `command: ${child.announce} ${channel.path}` });
+  const { pid: first } = await channel.next('up');
+  rmSync(unitd.runtime, { recursive: true });
+  const second = await unitd.cli('daemon');
+  assert.equal(second.code, 1);
+  assert.match(
+    second.stderr,
+    new RegExp(`the daemon with pid ${unitd.pid} still runs, whose runtime directory`),
+  );
+  assert.equal(channel.said.length, 1, 'the second has started nothing');
+  assert.deepEqual(await unitd.stop(), { code: 0, signal: null });
+  await unitd.start();
+  assert.notEqual((await channel.next('up', 1)).pid, first);
+});
+
 test('a second daemon on the runtime directory refuses with the pid of the first, which goes on', async (t) => {
   const channel = openChannel(t);
   const unitd = await startUnitd(t, { 'web.yaml': `command: ${child.announce} ${channel.path}` });
