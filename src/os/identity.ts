@@ -78,6 +78,8 @@ export function resolveIdentity(request: IdentityRequest): IdentityResult {
   }
 
   const words = user === null ? [] : [`--reuid=${uid}`];
+  // The kernel drops the capabilities of a root that becomes somebody else, not those of another user with ambient ones.
+  if (uid !== own.uid) words.push('--inh-caps=-all');
   if (user !== null || group !== null) words.push(`--regid=${gid}`);
   if (supplementaryGroups !== null)
     words.push(extra.length > 0 ? `--groups=${extra.join(',')}` : '--clear-groups');

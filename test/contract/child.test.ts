@@ -1,9 +1,11 @@
 // What a child of the real adapter finds when it starts: descriptors, signals, limits, identity.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { ownLimit, RESOURCES } from '../../src/os/libc.ts';
 import { lookupUser } from '../../src/os/users.ts';
 import { temporaryDirectory } from '../support/child.ts';
@@ -123,6 +125,27 @@ test('a child has the group and the supplementary groups that are named', asRoot
 
   const none = await output(t, { argv, user: 'daemon', supplementaryGroups: [] });
   assert.equal(field(none, 'Groups'), '');
+});
+
+test('a child of another user has no capability of a daemon that is not root and got some', asRoot, () => {
+  const [spawnModule, libcModule] = ['spawn', 'libc'].map(
+    (name) => pathToFileURL(join(import.meta.dirname, `../../src/os/${name}.js`)).href,
+  );
+  const script = `
+    const { createSpawner } = await import(${JSON.stringify(spawnModule)});
+    const { duplicateFd } = await import(${JSON.stringify(libcModule)});
+    const { fd } = duplicateFd(1, 10);
+    const started = createSpawner().spawn({ ...JSON.parse(process.argv[1]), stdoutFd: fd, stderrFd: fd });
+    if (!started.ok) throw new Error(started.failure.reason);`;
+  const request = spawnRequest({ argv: ['cat', '/proc/self/status'], user: 'daemon' });
+  const words = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+  words.push('--inh-caps=+setuid,+setgid', '--ambient-caps=+setuid,+setgid', '--', process.execPath);
+  words.push('--input-type=module', '-e', script, JSON.stringify(request));
+  const status = execFileSync('setpriv', words, { encoding: 'utf8', cwd: '/' });
+  assert.match(field(status, 'Uid'), new RegExp(`^${lookupUser('daemon')?.uid}\\t`));
+  for (const kind of ['CapInh', 'CapPrm', 'CapEff', 'CapAmb']) {
+    assert.equal(BigInt(`0x${field(status, kind)}`), 0n, kind);
+  }
 });
 
 test('a child sees umask, limits, nice, oomScoreAdjust and noNewPrivileges together', asRoot, async (t) => {
