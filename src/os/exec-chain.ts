@@ -1,5 +1,6 @@
 // What must happen between fork and exec, as a chain of well-kept programs put before the command: choom, nice,
-// prlimit, setpriv, sh (for umask), in this order, the privileged ones first. Builds words; runs nothing.
+// prlimit, setpriv, env (for what must not steer those before it), sh (for umask), in this order, the privileged ones
+// first. Builds words; runs nothing.
 import { readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import type { SpawnFailure, SpawnRequest } from '../model/process.ts';
@@ -15,12 +16,17 @@ export type ChainRequest = Pick<
 >;
 
 export type ChainResult =
-  | { readonly ok: true; readonly words: readonly string[] }
+  | {
+      readonly ok: true;
+      readonly words: readonly string[];
+      /** Of the first link; the words add what is missing of the request's. */
+      readonly environment: SpawnRequest['environment'];
+    }
   | { readonly ok: false; readonly failure: SpawnFailure };
 
 const HELPER_FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin'];
 
-type Helper = 'choom' | 'nice' | 'prlimit' | 'setpriv' | 'sh';
+type Helper = 'choom' | 'env' | 'nice' | 'prlimit' | 'setpriv' | 'sh';
 const helperPaths = new Map<Helper, string>();
 
 /** Looked for in the system's folders only: the unit's PATH must not choose what runs with the daemon's rights. */
@@ -92,6 +98,23 @@ function oomFailure(score: number | null): SpawnFailure | null {
   return resourcesFailure('EPERM', `the daemon may not lower oomScoreAdjust from ${own} to ${score}`);
 }
 
+/**
+ * What has any program load code, write a file or ask another server: what the loader and libc ignore in a program that
+ * runs with more rights than its caller (ld.so(8), unsecvars.h of glibc), which the links are not for them.
+ */
+const STEERING =
+  /^(?:LD_.*|GCONV_PATH|GLIBC_TUNABLES|HOSTALIASES|LANGUAGE|LOCALDOMAIN|LOCPATH|MALLOC_TRACE|MUSL_LOCPATH|NLSPATH|RESOLV_HOST_CONF|RES_OPTIONS)$/;
+
+/**
+ * Of a unit with a user, what may come of a file that this user writes, and would act with the daemon's rights before
+ * setpriv. What the daemon itself was started with may steer the links as well.
+ */
+function withheld(environment: SpawnRequest['environment']): readonly string[] {
+  return Object.keys(environment).filter(
+    (name) => STEERING.test(name) && environment[name] !== process.env[name],
+  );
+}
+
 /** dash takes variables with other names out of the environment; every sh adds some of its own. */
 const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const SHELL_ADDS = ['PWD', 'OLDPWD', 'SHLVL', '_'];
@@ -145,6 +168,12 @@ export function execChain(request: ChainRequest, identityWords: readonly string[
     const words = noNewPrivileges ? [...identityWords, '--no-new-privs'] : identityWords;
     link('setpriv', (path) => [path, ...words, '--']);
   }
+  const late = identityWords.length === 0 ? [] : withheld(environment);
+  if (late.length > 0) {
+    link('env', (path) => [path, ...late.map((name) => `${name}=${environment[name]}`)]);
+    // It takes a command that has a "=" in its path for one more variable.
+    link('nice', (path) => [path, '-n', '0', '--']);
+  }
   if (umask !== null) {
     const strange = Object.keys(environment).find((name) => !passesThroughShell(name));
     if (strange !== undefined) {
@@ -154,6 +183,13 @@ export function execChain(request: ChainRequest, identityWords: readonly string[
     link('sh', (path) => umaskWords(path, umask, environment));
   }
 
-  if (missing === null) return { ok: true, words: chain };
+  if (missing === null) {
+    const early = Object.entries(environment).filter(([name]) => !late.includes(name));
+    return {
+      ok: true,
+      words: chain,
+      environment: late.length === 0 ? environment : Object.fromEntries(early),
+    };
+  }
   return { ok: false, failure: resourcesFailure('ENOENT', `the program ${quote(missing)} is not installed`) };
 }

@@ -51,6 +51,7 @@ export type PrerequisiteRequest = Omit<SpawnRequest, 'stdoutFd' | 'stderrFd'>;
 interface Launch {
   readonly program: string;
   readonly words: readonly string[];
+  readonly environment: SpawnRequest['environment'];
   readonly runsAs: Identity['runsAs'];
 }
 
@@ -111,13 +112,16 @@ function prepareLaunch(request: PrerequisiteRequest): LaunchResult {
 
   const found = programOf(request, runsAs);
   if (!found.ok) return found;
+  const { environment } = chain;
   const [first] = chain.words;
-  if (first === undefined) return { ok: true, launch: { program: found.path, words: request.argv, runsAs } };
+  if (first === undefined) {
+    return { ok: true, launch: { program: found.path, words: request.argv, environment, runsAs } };
+  }
 
   const failure = prerequisiteFailure(found.path, request, runsAs);
   if (failure !== null) return { ok: false, failure };
   const words = [...chain.words, found.path, ...request.argv.slice(1)];
-  return { ok: true, launch: { program: first, words, runsAs } };
+  return { ok: true, launch: { program: first, words, environment, runsAs } };
 }
 
 function programOf(request: PrerequisiteRequest, runsAs: Identity['runsAs']): FoundProgram {
@@ -270,7 +274,9 @@ export function createSpawner(): Spawner {
       program = prlimit;
     }
 
-    const environment = Object.entries(request.environment).map(([name, value]) => `${name}=${value}`);
+    const environment = Object.entries(prepared.launch.environment).map(
+      ([name, value]) => `${name}=${value}`,
+    );
     const around = lowers && prlimit === null ? withChildLimit : (call: () => number): number => call();
     const spawned = withOwnDescriptions(stdoutFd, stderrFd, (stdout, stderr) => {
       const into = (cgroupFd: number | null): ReturnType<typeof posixSpawn> => {

@@ -1,7 +1,7 @@
 // What a child of the real adapter finds when it starts: descriptors, signals, limits, identity.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, openSync, closeSync, readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, openSync, closeSync, readFileSync, statSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -147,6 +147,30 @@ test('a child of another user has no capability of a daemon that is not root and
     assert.equal(BigInt(`0x${field(status, kind)}`), 0n, kind);
   }
 });
+
+test(
+  'what steers a program in the environment of another user acts as that user, not as the daemon',
+  asRoot,
+  async (t) => {
+    const folder = temporaryDirectory(t);
+    chmodSync(folder, 0o777);
+    // With an "=", which env(1) would take for a variable, and where that user may execute it.
+    const program = join(folder, 'a=b');
+    copyFileSync('/bin/cat', program);
+    chmodSync(program, 0o755);
+    // The loader of glibc opens this file in each program that has the variables, and appends to it.
+    const environment = { PATH, LD_DEBUG: 'files', LD_DEBUG_OUTPUT: join(folder, 'said'), OTHER: 'a b' };
+    for (const umask of [null, 0o022]) {
+      const argv: [string, ...string[]] = [program, '/proc/self/environ', '/proc/self/stat'];
+      const text = await output(t, { argv, environment, user: 'daemon', nice: getPriority() + 1, umask });
+      for (const [name, value] of Object.entries(environment)) {
+        assert.ok(text.split('\0').includes(`${name}=${value}`), `${name} in ${text}`);
+      }
+      const pid = /(\d+) \(a=b\)/.exec(text)?.[1];
+      assert.equal(statSync(join(folder, `said.${pid}`)).uid, lookupUser('daemon')?.uid);
+    }
+  },
+);
 
 test('a child sees umask, limits, nice, oomScoreAdjust and noNewPrivileges together', asRoot, async (t) => {
   const script =
