@@ -4,6 +4,7 @@ import type { Stats } from 'node:fs';
 import { PIECE_BYTES } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
 import { codeOf } from '../base/fault.ts';
+import { directoryTrouble } from '../os/files.ts';
 import { endsWholeLine } from './format.ts';
 import { formatOf, timeOf } from './parse.ts';
 
@@ -27,6 +28,15 @@ export async function statusOf(path: string): Promise<Stats | null> {
     if (codeOf(error) === 'ENOENT') return null;
     throw error;
   }
+}
+
+/**
+ * Why a log's directory cannot be used, as a clause, null where it can: whoever may write there can put a link in the
+ * place of a file, and have written or read what that user could not. One that is not there is nobody's.
+ */
+export async function foreignness(directory: string): Promise<string | null> {
+  const status = await statusOf(directory);
+  return status === null ? null : directoryTrouble(status);
 }
 
 export interface FirstLine {

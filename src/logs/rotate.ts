@@ -12,7 +12,7 @@ import type { Clock, Timer } from '../os/ports.ts';
 import { Archive } from './archive.ts';
 import { phraseOf } from '../base/fault.ts';
 import { endsWholeLine } from './format.ts';
-import { endsBetweenLines, firstLineOf, holdsAt, identityOf, statusOf } from './inspect.ts';
+import { endsBetweenLines, firstLineOf, foreignness, holdsAt, identityOf, statusOf } from './inspect.ts';
 import type { FileIdentity } from './inspect.ts';
 import { CURRENT } from './names.ts';
 import { endedStream, openedStream } from './rotating.ts';
@@ -219,6 +219,8 @@ export class LogWriter {
 
   async #open(format: LogFormat): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
+    const trouble = await foreignness(this.#directory);
+    if (trouble !== null) throw new Error(`cannot use directory "${this.#directory}": ${trouble}`);
     if (!this.#recovered) {
       await this.#archive.recover();
       this.#recovered = true;

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import type { LogFormat } from '../model/unit.ts';
 import { codeOf } from '../base/fault.ts';
-import { identityOf } from './inspect.ts';
+import { foreignness, identityOf } from './inspect.ts';
 import type { FileIdentity } from './inspect.ts';
 import { COMPRESSED } from './names.ts';
 
@@ -27,14 +27,16 @@ export interface Segment {
 }
 
 /**
- * null: it is gone, in both forms. Throws for what is no regular file, without waiting for what a FIFO may bring. The
- * caller closes `handle`.
+ * null: it is gone, in both forms. Throws for what is no regular file, without waiting for what a FIFO may bring, and for
+ * a directory that others may write. The caller closes `handle`.
  */
 export async function openSegment(
   directory: string,
   name: string,
   format: LogFormat | null,
 ): Promise<Segment | null> {
+  const trouble = await foreignness(directory);
+  if (trouble !== null) throw Object.assign(new Error(trouble), { code: 'EACCES', path: directory });
   for (const compressed of [false, true]) {
     const path = join(directory, compressed ? name + COMPRESSED : name);
     let handle: FileHandle;

@@ -14,6 +14,7 @@ import {
   truncateSync,
   unlinkSync,
   writeSync,
+  type Stats,
 } from 'node:fs';
 import { open, rename, unlink, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
@@ -183,22 +184,27 @@ function lockOn(path: string, fd: number): Lock {
  * without the sticky bit.
  */
 export function ensureDirectory(path: string, mode: number): void {
-  const cannot = (actual: string, expected: string): Error =>
-    new Error(`cannot use directory ${JSON.stringify(path)}: ${actual}, expected ${expected}`);
   const before = statSync(path, { throwIfNoEntry: false });
   if (before === undefined) {
     mkdirSync(path, { recursive: true, mode: mode | 0o700 });
     chmodSync(path, mode);
     return;
   }
-  if (!before.isDirectory()) throw cannot('it is a file', 'a directory');
+  const trouble = directoryTrouble(before);
+  if (trouble !== null) throw new Error(`cannot use directory ${JSON.stringify(path)}: ${trouble}`);
+}
+
+/** Why a directory is not one to write files in: somebody else may have put links there. null: nothing. */
+export function directoryTrouble(stats: Stats): string | null {
+  if (!stats.isDirectory()) return 'it is a file, expected a directory';
   const uid = process.geteuid?.() ?? 0;
-  if (before.uid !== uid && before.uid !== 0) {
-    throw cannot(`it belongs to uid ${before.uid}`, `uid ${uid} or root`);
+  if (stats.uid !== uid && stats.uid !== 0) {
+    return `it belongs to uid ${stats.uid}, expected uid ${uid} or root`;
   }
-  if ((before.mode & 0o1002) === 0o0002) {
-    throw cannot('everybody may write in it', 'a directory that others cannot write in');
+  if ((stats.mode & 0o1002) === 0o0002) {
+    return 'everybody may write in it, expected a directory that others cannot write in';
   }
+  return null;
 }
 
 export interface DirectoryTrouble {

@@ -1,13 +1,24 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { CURRENT } from '../../../src/logs/names.ts';
 import { LogWriter } from '../../../src/logs/rotate.ts';
+import { openSegment } from '../../../src/logs/segment.ts';
 import type { LogSpec } from '../../../src/model/unit.ts';
 import {
   SPEC,
@@ -21,6 +32,7 @@ import {
 import { cleanUp } from '../../support/cleanup.ts';
 
 const CHILD = fileURLToPath(new URL('../../fixtures/log-writing-child.js', import.meta.url));
+const asRoot = { skip: process.geteuid?.() === 0 ? false : 'needs root' };
 const DAY_MS = 86_400_000;
 
 function writerOf(
@@ -109,6 +121,30 @@ for (const [what, put] of [
     assert.equal(readFileSync(join(directory, 'current'), 'utf8'), 'a line\n');
   });
 }
+
+test('LogWriter: follows no link that somebody else may have put into its directory', asRoot, async (t) => {
+  const folder = temporaryDirectory(t);
+  const directory = join(folder, 'web');
+  const secret = join(folder, 'secret');
+  mkdirSync(directory);
+  writeFileSync(secret, 'root only\n');
+  symlinkSync(secret, join(directory, CURRENT));
+  for (const [commit, trouble] of [
+    [() => chownSync(directory, 65534, 0), 'it belongs to uid 65534, expected uid 0 or root'],
+    [
+      () => (chownSync(directory, 0, 0), chmodSync(directory, 0o777)),
+      'everybody may write in it, expected a directory that others cannot write in',
+    ],
+  ] as const) {
+    commit();
+    const { writer } = writerOf(directory, { format: 'raw' });
+    const reason = `cannot use directory "${directory}": ${trouble}`;
+    assert.deepEqual(await writer.write(Buffer.from('evil\n'), 'raw'), { ok: false, written: 0, reason });
+    await writer.close();
+    assert.equal(readFileSync(secret, 'utf8'), 'root only\n');
+    await assert.rejects(openSegment(directory, CURRENT, null), { message: trouble, path: directory });
+  }
+});
 
 test('LogWriter: a cri line torn by the death of its writer does not swallow the next one', async (t) => {
   const directory = temporaryDirectory(t);
