@@ -13,7 +13,6 @@ export type EnvironmentFileResult =
   | { readonly ok: true; readonly variables: Readonly<Record<string, string>> }
   | { readonly ok: false; readonly line: number; readonly why: string };
 
-const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([^=]*?)[ \t]*=/;
 const PLAIN_STOPS = /['"\\\n]|[ \t\r]+(?:#[^\n]*)?/g;
 const QUOTED_STOPS = /["\\]/g;
 
@@ -23,23 +22,31 @@ export function readEnvironment(text: string): EnvironmentFileResult {
   while (at < text.length) {
     const lineEnd = endOfLine(text, at);
     const line = text.slice(at, lineEnd);
-    const name = ASSIGNMENT.exec(line);
-    if (/^[ \t\r]*(?:[#;]|$)/.test(line) || name === null) {
+    const equals = line.indexOf('=');
+    if (/^[ \t\r]*(?:[#;]|$)/.test(line) || equals < 0) {
       at = lineEnd + 1;
       continue;
     }
-    const [head, word = ''] = name;
+    const word = wordBefore(line, equals);
     const refused = (why: string): EnvironmentFileResult => {
       const number = text.slice(0, at).split('\n').length;
       return { ok: false, line: number, why };
     };
     if (!/^[^\s'"]+$/.test(word)) return refused(`${JSON.stringify(word)} is no name of a variable`);
-    const value = valueAt(text, at + head.length);
+    const value = valueAt(text, at + equals + 1);
     if (value === null) return refused('a quote is not closed');
     variables[word] = value.text;
     at = value.end;
   }
   return { ok: true, variables };
+}
+
+/** Without the blanks around it. One expression for it all would take years for a line that somebody made for that. */
+function wordBefore(line: string, equals: number): string {
+  let end = equals;
+  while (line[end - 1] === ' ' || line[end - 1] === '\t') end -= 1;
+  const begin = /^[ \t]*(?:export[ \t]+)?/.exec(line.slice(0, equals))?.[0].length ?? 0;
+  return line.slice(begin, end);
 }
 
 function endOfLine(text: string, at: number): number {

@@ -4,7 +4,7 @@
 // of `user`; `environment`; the environmentFiles in their order (as in systemd, files win over the field); UNITD_UNIT
 // and INVOCATION_ID; what the step adds (MAINPID, SERVICE_RESULT).
 import { isUtf8 } from 'node:buffer';
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { SpawnFailure } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { passesThroughShell } from '../os/exec-chain.ts';
@@ -91,6 +91,9 @@ type TextResult =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly errno: string | null; readonly why: string };
 
+/** Whoever may write the file may let it grow; as much as of a unit file, and no program gets much more (execve(2)). */
+const MOST_BYTES = 1024 * 1024;
+
 /** Opens without blocking and reads regular files only: a pipe without a writer would hold up every unit. */
 function textOf(path: string): TextResult {
   let fd: number | null = null;
@@ -98,7 +101,10 @@ function textOf(path: string): TextResult {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = fstatSync(fd);
     if (!stats.isFile()) return { ok: false, errno: null, why: 'it is no regular file' };
-    const bytes = readFileSync(fd);
+    const bytes = startOf(fd, stats.size);
+    if (bytes.length > MOST_BYTES) {
+      return { ok: false, errno: null, why: `it is too large, expected at most ${MOST_BYTES} bytes` };
+    }
     // What is decoded all the same is another word than the one that was written, as of a password.
     if (!isUtf8(bytes)) return { ok: false, errno: null, why: `line ${strangeLine(bytes)} is not UTF-8` };
     return { ok: true, text: bytes.toString('utf8') };
@@ -108,6 +114,18 @@ function textOf(path: string): TextResult {
   } finally {
     if (fd !== null) closeSync(fd);
   }
+}
+
+/** At most one byte more than there may be; of a file that is growing, what it was. One of /proc does not tell its size. */
+function startOf(fd: number, size: number): Buffer {
+  const bytes = Buffer.allocUnsafe(size === 0 ? MOST_BYTES + 1 : Math.min(size, MOST_BYTES + 1));
+  let length = 0;
+  while (length < bytes.length) {
+    const count = readSync(fd, bytes, length, bytes.length - length, null);
+    if (count === 0) break;
+    length += count;
+  }
+  return bytes.subarray(0, length);
 }
 
 /** The first that is not UTF-8, counted from 1. No byte of a longer character is a line end. */

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { readEnvironment } from '../../src/daemon/environment-file.ts';
 
+const MANY_BLANKS = ' \t'.repeat(50_000);
+
 /** Text of a file, and the variables that it gives. */
 const ROWS: readonly (readonly [string, string, Readonly<Record<string, string>>])[] = [
   ['plain values', 'A=1\nB = two words \n', { A: '1', B: 'two words' }],
@@ -58,6 +60,11 @@ const ROWS: readonly (readonly [string, string, Readonly<Record<string, string>>
   ],
   ['nothing that is expanded', 'A=$HOME ${B} `c`\n', { A: '$HOME ${B} `c`' }],
   ['the later of two', 'A=1\nA=2\n', { A: '2' }],
+  [
+    'lines of which most is blanks, at once',
+    `${MANY_BLANKS}x\nA${MANY_BLANKS}\nexport${MANY_BLANKS}B${MANY_BLANKS}=${MANY_BLANKS}1${MANY_BLANKS}\n`,
+    { B: '1' },
+  ],
   ['names that no shell would take', 'a.b-c=1\n', { 'a.b-c': '1' }],
 ];
 

@@ -1,7 +1,7 @@
 // environmentOf: who wins, what is added, and how a file that cannot be read is told.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -159,6 +159,24 @@ test('environmentOf: optional excuses a missing file only, not a directory', (t)
   const path = join(scratch(t)('there', ''), '..');
   const made = environmentFor({ environmentFiles: [{ path, optional: true }] });
   assert.equal(made.ok, false);
+});
+
+test('environmentOf: a file of more than a MiB is refused, and no more than that is read', (t) => {
+  const path = scratch(t)('.env', `A=1\n#${' '.repeat(1024 * 1024 - 5)}`);
+  const optional = false;
+  assert.equal(environmentFor({ environmentFiles: [{ path, optional }] }).ok, true);
+  // So large that it could not be read as a whole.
+  truncateSync(path, 2 ** 40);
+  const reason = `environment file "${path}" cannot be read: it is too large, expected at most 1048576 bytes`;
+  assert.deepEqual(environmentFor({ environmentFiles: [{ path, optional }] }), {
+    ok: false,
+    failure: { stage: 'command', errno: null, reason },
+  });
+});
+
+test('environmentOf: a file of /proc, which does not tell its size, is read', () => {
+  const made = environmentFor({ environmentFiles: [{ path: '/proc/self/limits', optional: false }] });
+  assert.equal(made.ok, true);
 });
 
 test('environmentOf: a named pipe is refused instead of waited for', (t) => {
