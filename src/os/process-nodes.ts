@@ -1,12 +1,15 @@
 // Describes processes for people: parent and command line of each. A process that is gone is left out.
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import type { ProcessId } from '../model/process.ts';
 import { processStat } from './procfs.ts';
 
 export interface ProcessFacts {
   readonly pid: number;
   readonly parentPid: number;
-  /** The words of its command line, blank-separated; its name in brackets where it has none, as ps(1) writes it. */
+  /**
+   * The words of its command line, blank-separated, cut where it is very long; its name in brackets where it has none, as
+   * ps(1) writes it.
+   */
   readonly command: string;
 }
 
@@ -26,11 +29,27 @@ export function parentOf({ pid, startTicks }: ProcessId): number | null {
 
 function commandLine(pid: number): string {
   try {
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    const bytes = startOf(`/proc/${pid}/cmdline`);
+    const words = bytes
+      .toString('utf8', 0, MOST_BYTES)
       .split('\0')
       .filter((word) => word !== '');
-    return words.length > 0 ? words.join(' ') : `[${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()}]`;
+    if (words.length === 0) return `[${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()}]`;
+    return bytes.length > MOST_BYTES ? `${words.join(' ')}…` : words.join(' ');
   } catch {
     return '[gone]';
+  }
+}
+
+/** A process may show megabytes, and thousands that it forks show the same. */
+const MOST_BYTES = 4096;
+
+function startOf(path: string): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(MOST_BYTES + 1);
+    return bytes.subarray(0, readSync(fd, bytes));
+  } finally {
+    closeSync(fd);
   }
 }
