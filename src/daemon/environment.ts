@@ -4,10 +4,11 @@
 // of `user`; `environment`; the environmentFiles in their order (as in systemd, files win over the field); UNITD_UNIT
 // and INVOCATION_ID; what the step adds (MAINPID, SERVICE_RESULT).
 import { isUtf8 } from 'node:buffer';
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import type { SpawnFailure } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { passesThroughShell } from '../os/exec-chain.ts';
+import { openRegularFile } from '../os/regular-file.ts';
 import { lookupUser } from '../os/users.ts';
 import { readEnvironment } from './environment-file.ts';
 
@@ -94,14 +95,12 @@ type TextResult =
 /** Whoever may write the file may let it grow; as much as of a unit file, and no program gets much more (execve(2)). */
 const MOST_BYTES = 1024 * 1024;
 
-/** Opens without blocking and reads regular files only: a pipe without a writer would hold up every unit. */
 function textOf(path: string): TextResult {
   let fd: number | null = null;
   try {
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const stats = fstatSync(fd);
-    if (!stats.isFile()) return { ok: false, errno: null, why: 'it is no regular file' };
-    const bytes = startOf(fd, stats.size);
+    fd = openRegularFile(path);
+    if (fd === null) return { ok: false, errno: null, why: 'it is no regular file' };
+    const bytes = startOf(fd, fstatSync(fd).size);
     if (bytes.length > MOST_BYTES) {
       return { ok: false, errno: null, why: `it is too large, expected at most ${MOST_BYTES} bytes` };
     }

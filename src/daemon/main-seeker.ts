@@ -6,13 +6,14 @@
 // an earlier run names nobody's or a stranger's, and is waited out like one that is not there.
 // Without: the only process of the unit whose parent is none of its processes. A worker has its parent among them; of
 // two orphans one may yet end, as the child does that a daemon forks twice from.
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { codeOf, phraseOf } from '../base/fault.ts';
 import type { MachineEvent } from '../core/machine-state.ts';
 import type { ProcessId } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import type { Clock, Timer } from '../os/ports.ts';
 import { parentOf } from '../os/process-nodes.ts';
+import { openRegularFile } from '../os/regular-file.ts';
 
 /** Nobody tells of a file that is written into; looked at so often for a start's short while. */
 const LOOK_EVERY_MS = 20;
@@ -100,9 +101,10 @@ function namedBy(pidFile: string, members: readonly ProcessId[]): Look {
   return { wanting: `its pidFile "${pidFile}" names pid ${pid}, which is none of its processes` };
 }
 
-/** Whoever may write the unit's pidFile may put anything there: no waiting for a FIFO, no reading of gigabytes. */
+/** Whoever may write the unit's pidFile may put anything there: no reading of gigabytes. */
 function startOf(path: string): string {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const fd = openRegularFile(path);
+  if (fd === null) throw new Error('it is no regular file');
   try {
     const buffer = Buffer.alloc(64);
     return buffer.toString('latin1', 0, readSync(fd, buffer));

@@ -1,8 +1,9 @@
 // Where a command's program lies, and why a program that lies there cannot be run. Runs nothing.
-import { closeSync, openSync, readSync, statSync, type Stats } from 'node:fs';
+import { closeSync, readSync, statSync, type Stats } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { SpawnFailure } from '../model/process.ts';
 import { mayExecute } from './libc.ts';
+import { openRegularFile } from './regular-file.ts';
 
 /** What systemd searches when a service sets no PATH. */
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -106,7 +107,8 @@ export function interpreterOf(path: string): string | null {
   const head = Buffer.alloc(SHEBANG_BYTES);
   let length: number;
   try {
-    const fd = openSync(path, 'r');
+    const fd = openRegularFile(path);
+    if (fd === null) return null;
     try {
       length = readSync(fd, head, 0, SHEBANG_BYTES, 0);
     } finally {

@@ -477,9 +477,9 @@ export function hasAccessList(path: string): boolean {
 /** struct open_how of linux/openat2.h: flags, mode, resolve. */
 const OPEN_AT_HAND = ((): Buffer => {
   const [RESOLVE_NO_XDEV, RESOLVE_NO_SYMLINKS, RESOLVE_CACHED] = [0x01, 0x04, 0x20];
-  const { O_RDONLY, O_NONBLOCK } = fileConstants;
+  const { O_RDONLY, O_NOCTTY, O_NONBLOCK } = fileConstants;
   const how = Buffer.alloc(24);
-  how.writeBigUInt64LE(BigInt(O_RDONLY | O_NONBLOCK | O_CLOEXEC), 0);
+  how.writeBigUInt64LE(BigInt(O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), 0);
   how.writeBigUInt64LE(BigInt(RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS | RESOLVE_CACHED), 16);
   return how;
 })();

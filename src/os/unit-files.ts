@@ -148,8 +148,9 @@ async function openedIfKnowing(directory: string): Promise<number | null> {
 
 function opened(file: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    // O_NONBLOCK: opening a FIFO that lies there must not wait for its writer.
-    open(file, constants.O_RDONLY | constants.O_NONBLOCK, (error, fd) => {
+    // O_NONBLOCK: opening a FIFO that lies there must not wait for its writer. O_NOCTTY: nor make a terminal the one that
+    // controls the daemon.
+    open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY, (error, fd) => {
       if (error === null) resolve(fd);
       else reject(error);
     });

@@ -113,14 +113,11 @@ test('MainSeeker with a pidFile that is a FIFO or a directory waits, and says wh
   const directory = temporaryDirectory(t);
   const fifo = join(directory, 'fifo');
   assert.equal(spawnSync('mkfifo', [fifo]).status, 0);
-  for (const [path, what] of [
-    [fifo, 'has no pid in it'],
-    [directory, 'cannot be read: EISDIR: illegal operation on a directory'],
-  ] as const) {
+  for (const path of [fifo, directory]) {
     const bench = createBench(path);
     bench.members = [idOf(process.pid)];
     bench.look();
-    const text = `its pidFile "${path}" ${what}`;
+    const text = `its pidFile "${path}" cannot be read: it is no regular file`;
     assert.deepEqual(bench.events, [{ type: 'main-unknown', run: 7, text }]);
   }
 });
