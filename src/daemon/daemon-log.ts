@@ -15,6 +15,10 @@ export interface DaemonLog {
 
 const COLOURS: Readonly<Record<Level, string>> = { info: '2', warning: '33', error: '31' };
 
+/** Quoted words of a unit's files are in JSON's form, which lets some of these pass. */
+// oxlint-disable-next-line no-control-regex
+const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+
 export function createDaemonLog(sink: LogSink, wallMs: () => number, env: NodeJS.ProcessEnv): DaemonLog {
   const colour = sink.isTerminal && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
   const write: DaemonLog['write'] = (level, event, message, fields = {}) => {
@@ -25,7 +29,7 @@ export function createDaemonLog(sink: LogSink, wallMs: () => number, env: NodeJS
     }
     const clock = time.slice(11, 19);
     const unit = typeof fields['unit'] === 'string' ? `${fields['unit']}: ` : '';
-    const line = `${unit}${message}`;
+    const line = `${unit}${message}`.replace(STEERING, '\ufffd');
     sink.write(
       colour ? `\x1b[2m${clock}\x1b[0m \x1b[${COLOURS[level]}m${line}\x1b[0m\n` : `${clock} ${line}\n`,
     );

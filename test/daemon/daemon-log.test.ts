@@ -49,6 +49,13 @@ test('createDaemonLog: to a terminal, time, unit and message, coloured by level'
   assert.equal(sink.text(), '\x1b[2m09:30:01\x1b[0m \x1b[31mweb: failed: x\x1b[0m\n');
 });
 
+test('createDaemonLog: to a terminal, without what would steer it', () => {
+  const sink = keptBy(true);
+  const log = createDaemonLog(sink, () => AT, { TERM: 'dumb' });
+  log.write('error', 'state', 'failed: "\x9b2J\x1b]0;x\x07" is no name\n\tat x');
+  assert.equal(sink.text(), '09:30:01 failed: "\ufffd2J\ufffd]0;x\ufffd" is no name\n\tat x\n');
+});
+
 for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) {
   test(`createDaemonLog: no colour with ${JSON.stringify(env)}`, () => {
     const sink = keptBy(true);
