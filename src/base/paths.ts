@@ -16,6 +16,9 @@ export interface Paths {
   readonly socket: string;
 }
 
+/** Of a user without a directory of the login: the uid follows. */
+export const TEMPORARY_RUNTIME = '/tmp/unitd-';
+
 /** Of the log directory: a group may read, as in /var/log. */
 export const LOG_DIRECTORY_MODE = 0o750;
 
@@ -84,7 +87,7 @@ function homeOfUser(): string {
 }
 
 // cron and sudo leave XDG_RUNTIME_DIR out although the directory is there: a client run by them has to find the
-// same socket. Without any, the name carries the uid; the daemon refuses it unless it is the user's own and 0700.
+// same socket. Without any, the name carries the uid; daemon and client refuse it where it is another user's.
 function userRuntimeDirectory(
   uid: number,
   env: PathSources['env'],
@@ -93,7 +96,7 @@ function userRuntimeDirectory(
   const given = xdg(env['XDG_RUNTIME_DIR']);
   if (given !== null) return join(given, 'unitd');
   const login = `/run/user/${uid}`;
-  return exists(login) ? join(login, 'unitd') : `/tmp/unitd-${uid}`;
+  return exists(login) ? join(login, 'unitd') : TEMPORARY_RUNTIME + String(uid);
 }
 
 function chosen(flag: string | undefined, variable: string | undefined): string | null {

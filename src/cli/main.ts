@@ -1,6 +1,8 @@
 // The command line from its words to its exit code. Loads only what the verb needs.
 import type { Run } from './context.ts';
 import { contextOf } from './context.ts';
+import { EXIT } from './exit-code.ts';
+import { foreignRuntime } from './foreign-runtime.ts';
 import { outputsOf } from './outputs.ts';
 import { plainInvocation } from './plain-arguments.ts';
 import type { Invocation } from './verb-spec.ts';
@@ -11,7 +13,12 @@ export async function runCommandLine(argv: readonly string[], runDaemon: RunDaem
   const invocation = plainInvocation(argv) ?? (await readWithCommander(argv));
   if (typeof invocation === 'number') return invocation;
   const run = await runOf(invocation.verb, runDaemon);
-  return run(contextOf(invocation));
+  const context = contextOf(invocation);
+  const stranger = foreignRuntime(context.paths.socket, context.uid);
+  // These two ask no daemon.
+  if (stranger === null || ['check', 'schema'].includes(invocation.verb)) return run(context);
+  context.note(`${context.err.palette.red('unitd:')} ${stranger}\n`);
+  return EXIT.notPermitted;
 }
 
 async function readWithCommander(argv: readonly string[]): Promise<Invocation | number> {
