@@ -185,10 +185,11 @@ export function posixSpawn(
   const pid = [0];
   c.actionsInit(actions);
   try {
+    // First, as it may be named by a descriptor.
+    if (plan.directory !== null) c.actionsChdir(actions, plan.directory);
     for (const [target, fd] of plan.fds.entries()) c.actionsDup2(actions, fd, target);
     if (addCloseFrom !== null) addCloseFrom(actions, 3);
     else c.syscall(SYS_CLOSE_RANGE, 3, 0xffffffff, CLOSE_RANGE_CLOEXEC, 0);
-    if (plan.directory !== null) c.actionsChdir(actions, plan.directory);
     const attributes = plan.cgroupFd === null ? usualAttributes : enclosingAttributes;
     if (plan.cgroupFd !== null) attrSetCgroup?.(attributes, plan.cgroupFd);
     const argv = [...plan.argv, null];

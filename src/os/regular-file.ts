@@ -6,7 +6,7 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 
 /** Of asm-generic/fcntl.h, for x86-64 and arm64; node:fs does not name it. */
-const O_PATH = 0o10000000;
+export const O_PATH = 0o10000000;
 
 // O_NONBLOCK: no waiting for whoever has a lease on it (fcntl(2)).
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;

@@ -25,6 +25,7 @@ import {
   statOf,
 } from './command-path.ts';
 import type { FoundProgram } from './command-path.ts';
+import { withDirectoryFor } from './directory-for.ts';
 import { execChain, helperPath } from './exec-chain.ts';
 import { type Identity, resolveIdentity } from './identity.ts';
 import {
@@ -39,6 +40,7 @@ import {
   SPAWNS_INTO_CGROUP,
 } from './libc.ts';
 import { processStat } from './procfs.ts';
+
 import { withSpare } from './spare-descriptor.ts';
 
 const CONVENTIONAL_OPEN_FILES = 1024;
@@ -278,16 +280,25 @@ export function createSpawner(): Spawner {
       ([name, value]) => `${name}=${value}`,
     );
     const around = lowers && prlimit === null ? withChildLimit : (call: () => number): number => call();
-    const spawned = withOwnDescriptions(stdoutFd, stderrFd, (stdout, stderr) => {
-      const into = (cgroupFd: number | null): ReturnType<typeof posixSpawn> => {
-        const fds = [nullFd, stdout, stderr] as const;
-        const directory = request.workingDirectory;
-        return posixSpawn({ path: program, argv: words, environment, directory, fds, cgroupFd }, around);
-      };
-      const enclosed = withDirectory(request.cgroup, into);
-      // What is wrong with the program is told by this one too.
-      return enclosed?.errno === 0 ? { ...enclosed, isEnclosed: true } : { ...into(null), isEnclosed: false };
-    });
+    const { runsAs } = prepared.launch;
+    const placed = withDirectoryFor(runsAs, request.workingDirectory, (directory) => ({
+      spawned: withOwnDescriptions(stdoutFd, stderrFd, (stdout, stderr) => {
+        const into = (cgroupFd: number | null): ReturnType<typeof posixSpawn> => {
+          const fds = [nullFd, stdout, stderr] as const;
+          return posixSpawn({ path: program, argv: words, environment, directory, fds, cgroupFd }, around);
+        };
+        const enclosed = withDirectory(request.cgroup, into);
+        // What is wrong with the program is told by this one too.
+        return enclosed?.errno === 0
+          ? { ...enclosed, isEnclosed: true }
+          : { ...into(null), isEnclosed: false };
+      }),
+    }));
+    if (typeof placed === 'string') {
+      const reason = `${quote(request.workingDirectory ?? '')} cannot be entered (${placed})`;
+      return { ok: false, failure: { stage: 'directory', errno: placed, reason } };
+    }
+    const { spawned } = placed;
     if (typeof spawned === 'string') {
       const reason = `its output pipes cannot be opened (${spawned})`;
       return { ok: false, failure: { stage: 'resources', errno: spawned, reason } };

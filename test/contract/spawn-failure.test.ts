@@ -2,7 +2,8 @@
 // checkPrerequisites() without a start.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import fs, { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -266,3 +267,39 @@ test('checkPrerequisites() of an unprivileged daemon names what only root may do
   );
   assert.deepEqual(answers.slice(6), [null, null]);
 });
+
+test(
+  'spawn() enters no directory that its user could not, also where one is put in the place of another',
+  asRoot,
+  (t) => {
+    const folder = temporaryDirectory(t);
+    chmodSync(folder, 0o755);
+    const link = join(folder, 'link');
+    const below = join(folder, 'closed/below');
+    mkdirSync(join(folder, 'open'));
+    mkdirSync(below, { recursive: true });
+    chmodSync(join(folder, 'closed'), 0o700);
+    symlinkSync('open', link);
+    const { realpathSync } = fs;
+    // As soon as it has been found to be a good one.
+    const looking = t.mock.method(fs, 'realpathSync', (path: string) => {
+      const real = realpathSync(path);
+      if (path === link) {
+        rmSync(link);
+        symlinkSync(below, link);
+      }
+      return real;
+    });
+    syncBuiltinESMExports();
+    try {
+      assert.deepEqual(spawnFailure({ argv: ['true'], user: 'daemon', workingDirectory: link }), {
+        stage: 'directory',
+        errno: 'EACCES',
+        reason: `"${link}" cannot be entered (EACCES)`,
+      });
+    } finally {
+      looking.mock.restore();
+      syncBuiltinESMExports();
+    }
+  },
+);
