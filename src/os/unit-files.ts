@@ -1,10 +1,11 @@
 // Reads unit files as bytes and refuses those that somebody else could have written. Understands nothing of YAML.
-import { closeSync, constants, fstatSync, open, read, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, open, read, statSync, type Stats } from 'node:fs';
 import { lstat, readdir, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { Problem } from '../model/problem.ts';
 import { bytesAtHand, openAtHand } from './libc.ts';
+import { wayOf } from './link-way.ts';
 
 export interface UnitFile {
   /** Base name, `web.yaml`. */
@@ -63,7 +64,7 @@ function errorCode(error: unknown): string {
 const isRoot = process.geteuid?.() === 0;
 
 /** As root: what is wrong with the owner or the mode. As anybody else: nothing, it is that user's own business. */
-function permissionProblem(file: string, thing: string, stats: Stats): Problem | null {
+function permissionProblem(file: string, thing: string, stats: Pick<Stats, 'uid' | 'mode'>): Problem | null {
   if (!isRoot) return null;
   if (stats.uid !== 0) {
     return problemOf(
@@ -82,6 +83,20 @@ function permissionProblem(file: string, thing: string, stats: Stats): Problem |
   const mode = (stats.mode & 0o7777).toString(8).padStart(4, '0');
   const actual = `mode is ${mode} (${writers.join(' and ')})`;
   return problemOf(file, 'file-mode', thing, actual, 'write permission for the owner alone');
+}
+
+/** The same for the directories that a link leads through: others could have it lead to another file. */
+function wayProblem(file: string): Problem | null {
+  if (!isRoot) return null;
+  for (const { directory, found } of wayOf(file)) {
+    const { uid, mode } = statSync(directory);
+    // In a sticky one nobody but its owner puts another file in the place of one.
+    const isKept = (mode & 0o1000) !== 0 && found.uid === 0;
+    const thing = `directory ${JSON.stringify(directory)} of unit file`;
+    const problem = permissionProblem(file, thing, { uid, mode: isKept ? mode & ~0o022 : mode });
+    if (problem !== null) return problem;
+  }
+  return null;
 }
 
 /** Skipped: what has vanished, or is a directory. */
@@ -118,7 +133,9 @@ async function readBytes(file: string, insecure: boolean, isListed: boolean): Pr
         problem: problemOf(file, 'file-type', 'unit file', 'it is no regular file', 'a regular file'),
       };
     }
-    const problem = insecure ? null : permissionProblem(file, 'unit file', stats);
+    const problem = insecure
+      ? null
+      : (permissionProblem(file, 'unit file', stats) ?? (isListed ? wayProblem(file) : null));
     if (problem !== null) return { problem };
     // A file that is growing is cut at what it was.
     const wanted = Math.min(stats.size, READ_BYTES);

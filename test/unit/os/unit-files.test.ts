@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { release } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { openAtHand } from '../../../src/os/libc.ts';
 import { readUnitDirectory, readUnitFile } from '../../../src/os/unit-files.ts';
@@ -107,6 +107,36 @@ test('readUnitDirectory() as root refuses a directory that others may write', as
   );
   assert.equal((await readUnitDirectory(directory, { insecure: true })).files.length, 1);
 });
+
+test(
+  'readUnitDirectory() as root refuses a link that leads through a directory where others may put another file',
+  asRoot,
+  async (t) => {
+    const directory = directoryWith(t, {});
+    const elsewhere = directoryWith(t, {});
+    const end = directoryWith(t, { 'c.yaml': 'c' });
+    // It ends where only root may write, whoever has it lead there.
+    symlinkSync(join('..', basename(end), 'c.yaml'), join(elsewhere, 'b.yaml'));
+    symlinkSync(join(elsewhere, './b.yaml'), join(directory, 'a.yaml'));
+    for (const [uid, mode, complaint] of [
+      [0, 0o755, null],
+      [0, 0o1777, null],
+      [0, 0o775, 'mode is 0775 (group-writable), expected write permission for the owner alone'],
+      [12, 0o755, 'it belongs to uid 12, expected uid 0, the user of the daemon'],
+    ] as const) {
+      chownSync(elsewhere, uid, 0);
+      chmodSync(elsewhere, mode);
+      const { files, problems } = await readUnitDirectory(directory, { insecure: false });
+      assert.equal(files.length, complaint === null ? 1 : 0);
+      const what = `cannot read directory "${elsewhere}" of unit file "${directory}/a.yaml": ${complaint}`;
+      assert.deepEqual(
+        problems.map(({ message }) => message),
+        complaint === null ? [] : [what],
+      );
+      assert.equal((await readUnitDirectory(directory, { insecure: true })).files.length, 1);
+    }
+  },
+);
 
 const [major = 0, minor = 0] = release().split('.').map(Number);
 const knowsCached = major > 5 || (major === 5 && minor >= 12);
