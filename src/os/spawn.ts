@@ -40,7 +40,6 @@ import {
   SPAWNS_INTO_CGROUP,
 } from './libc.ts';
 import { processStat } from './procfs.ts';
-
 import { withSpare } from './spare-descriptor.ts';
 
 const CONVENTIONAL_OPEN_FILES = 1024;
