@@ -19,7 +19,7 @@ import { coverageOf } from './coverage.ts';
 import { encodeBreak, encodeChunk, encodeNotice, encodeRest, newStreamState, payloadOf } from './format.ts';
 import type { StreamName, StreamState } from './format.ts';
 import { Outage } from './outage.ts';
-import { STREAM_NAMES } from './positions.ts';
+import { STREAM_NAMES, sum } from './positions.ts';
 import type { Positions, StreamIndex } from './positions.ts';
 import { LogWriter } from './rotate.ts';
 import type { AppendWitness } from './rotate.ts';
@@ -146,6 +146,9 @@ class OutputCapture implements Capture {
       this.#spool.close();
       throw error;
     }
+    this.#spool.unread(this.#unread());
+    for (const { index, runEnds } of this.#inputs)
+      runEnds.push(...this.#spool.runEnds.map((at) => at[index]));
     void this.#turns.take(() => this.#goOn());
   }
 
@@ -166,9 +169,9 @@ class OutputCapture implements Capture {
 
   settle(): Promise<void> {
     // Before anybody else has the turn: the next run may speak before this one's rest is taken.
-    for (const { index, fd, runEnds } of this.#inputs) {
-      runEnds.push(this.#spool.taken[index] + (bytesInPipe(fd) ?? 0));
-    }
+    const end = sum(this.#spool.taken, this.#unread());
+    this.#spool.endRun(end);
+    for (const { index, runEnds } of this.#inputs) runEnds.push(end[index]);
     return this.#turns.take(() => this.#takeIn());
   }
 
@@ -211,6 +214,11 @@ class OutputCapture implements Capture {
     return input;
   }
 
+  #unread(): Positions {
+    const [stdout, stderr] = this.#inputs;
+    return [bytesInPipe(stdout.fd) ?? 0, bytesInPipe(stderr.fd) ?? 0];
+  }
+
   /** Writes what an earlier daemon had read and not written, then begins to read. */
   async #goOn(): Promise<void> {
     const { begun } = this.#spool;
@@ -219,11 +227,14 @@ class OutputCapture implements Capture {
     const left = this.#spool.resume(isDone);
     for (const input of this.#inputs) {
       const ahead = left.flatMap(({ stream, bytes }) => (stream === input.index ? [bytes.length] : []));
-      input.position = this.#spool.taken[input.index] - ahead.reduce((sum, length) => sum + length, 0);
+      input.position = this.#spool.taken[input.index] - ahead.reduce((bytes, length) => bytes + length, 0);
+      // Those that are over: of their lines nothing is left.
+      this.#endRuns(input);
     }
     for (const { stream, bytes } of left) {
       if (!this.#take(this.#inputs[stream], bytes)) await this.#written();
     }
+    for (const input of this.#inputs) this.#endRuns(input);
     this.#letGo();
   }
 

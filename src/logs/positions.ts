@@ -16,6 +16,10 @@ export function moved(positions: Positions, stream: StreamIndex, bytes: number):
   return stream === 0 ? [stdout + bytes, stderr] : [stdout, stderr + bytes];
 }
 
+export function sum(one: Positions, other: Positions): Positions {
+  return [one[0] + other[0], one[1] + other[1]];
+}
+
 export function isSame(one: Positions, other: Positions): boolean {
   return one[0] === other[0] && one[1] === other[1];
 }

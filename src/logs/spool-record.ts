@@ -4,7 +4,7 @@ import type { FileIdentity } from './inspect.ts';
 import type { Positions, StreamIndex } from './positions.ts';
 
 /** A record of another form is not understood, and says nothing. */
-const VERSION = 1;
+const VERSION = 2;
 const HEAD_BYTES = 20;
 
 /** Bytes of one stream in the file, up to `to`. */
@@ -37,6 +37,8 @@ export interface SpoolState {
   /** What lies behind `from`, to the end of the file. */
   readonly tail: Omit<Range, 'to'> | null;
   readonly append: Append | null;
+  /** Where runs ended, and their unended lines with them; those of which not all is in the log. */
+  readonly runEnds: readonly Positions[];
 }
 
 export interface SpoolRecord {

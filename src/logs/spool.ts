@@ -20,7 +20,9 @@
 // 6. When all that was taken is in the log, the file is emptied: an empty file says that nothing is at stake, and
 //    costs no memory where files are in memory. When it has grown large and only unfinished lines are left, they
 //    go into a record, without ranges and tail, and then the file is cut back to its records.
-// 7. All of it is worth something within one boot only: the pipes do not survive one either.
+// 7. When a run has ended, a record says up to where the streams are its own, unread bytes in the pipes included, before
+//    the next run can write a byte. It stands until the streams are in the log up to there.
+// 8. All of it is worth something within one boot only: the pipes do not survive one either.
 //
 // Where the file cannot be had or written (a full or read-only runtime directory), the pipes are read as usual and the
 // file is removed: then a kill costs what was read and not yet written. It is tried again after a while.
@@ -40,7 +42,7 @@ import { bytesInPipe, errnoName, spliceToFile } from '../os/libc.ts';
 import { raisedFd } from '../os/fifo.ts';
 import type { Clock } from '../os/ports.ts';
 import { codeOf, phraseOf } from '../base/fault.ts';
-import { BEGINNING, bytesBetween, isSame, moved } from './positions.ts';
+import { BEGINNING, bytesBetween, isSame, moved, sum } from './positions.ts';
 import type { Positions, StreamIndex } from './positions.ts';
 import { decodeRecord, encodeRecord, isLater, sequenceAfter } from './spool-record.ts';
 import { readNow } from './source.ts';
@@ -54,6 +56,8 @@ const KEPT_BYTES = 40 * 1024;
 /** To make room costs a pause of reading: rare enough at this size to be felt less than the pages cost. */
 const LARGE_BYTES = 4 * 1024 * 1024;
 const MOST_RANGES = 64;
+/** In a record, which has no room for more: the nearest ones. */
+const MOST_RUN_ENDS = 512;
 const RETRY_MS = 60_000;
 const NOTHING = Buffer.alloc(0);
 
@@ -83,6 +87,7 @@ export class Spool {
   #ranges: readonly Range[] = [];
   #tail: SpoolState['tail'] = null;
   #append: Append | null = null;
+  #runEnds: Positions[] = [];
   #end = BYTES_AT;
   #retryAtMs = 0;
   #isAbandoned = false;
@@ -111,6 +116,33 @@ export class Spool {
   /** The append that an earlier daemon had begun, if its end is not known. */
   get begun(): Append | null {
     return this.#append;
+  }
+
+  /** Where runs ended of which not all is in the log. */
+  get runEnds(): readonly Positions[] {
+    return this.#runEnds;
+  }
+
+  /**
+   * The pipes hold so much that was not taken. The kernel lets go of that with the last process that has them open:
+   * what comes in its place is another run's. To be called before anybody can write.
+   */
+  unread(bytes: Positions): void {
+    const most = sum(this.#taken, bytes);
+    const runEnds = this.#runEnds.map(([stdout, stderr]): Positions => [
+      Math.min(stdout, most[0]),
+      Math.min(stderr, most[1]),
+    ]);
+    if (runEnds.every((end, index) => isSame(end, this.#runEnds[index] ?? end))) return;
+    this.#runEnds = runEnds;
+    this.#record();
+  }
+
+  /** A run has ended: what comes behind these positions is the next one's. */
+  endRun(at: Positions): void {
+    if (isSame(at, this.#runEnds.at(-1) ?? this.#done)) return;
+    this.#runEnds.push(at);
+    if (this.#isReady()) this.#record();
   }
 
   /** Has it settled what became of `begun`, and gives what is not in the log; to be called first of all. */
@@ -145,9 +177,10 @@ export class Spool {
   appended(done: Positions): void {
     this.#done = done;
     this.#append = null;
+    this.#runEnds = this.#runEnds.filter(([stdout, stderr]) => stdout > done[0] || stderr > done[1]);
     if (this.#fd === null) return;
     this.#prune();
-    if (isSame(done, this.#taken)) this.#empty();
+    if (this.#isOver) this.#empty();
     else if (this.isFull && bytesBetween(done, this.#taken) <= KEPT_BYTES) this.#makeRoom();
     else this.#record();
   }
@@ -166,9 +199,14 @@ export class Spool {
   /** Leaves the file to the next daemon if something in it is not in the log. */
   close(): void {
     if (this.#fd === null) return;
-    if (!this.#isAbandoned && isSame(this.#done, this.#taken)) remove(this.#options.path);
+    if (!this.#isAbandoned && this.#isOver) remove(this.#options.path);
     closeSync(this.#fd);
     this.#fd = null;
+  }
+
+  /** Nothing is left that another daemon would have to know. */
+  get #isOver(): boolean {
+    return isSame(this.#done, this.#taken) && this.#runEnds.length === 0;
   }
 
   #isReady(): boolean {
@@ -224,6 +262,7 @@ export class Spool {
       ranges: this.#ranges,
       tail: this.#tail,
       append: this.#append,
+      runEnds: this.#runEnds.slice(0, MOST_RUN_ENDS),
     };
     try {
       const record = encodeRecord({ sequence: this.#sequence, state, kept: this.#kept });
@@ -317,7 +356,7 @@ export class Spool {
       ftruncateSync(this.#fd, 0);
       return;
     }
-    const { base, done, ranges, tail, append } = record.state;
+    const { base, done, ranges, tail, append, runEnds } = record.state;
     this.#sequence = record.sequence;
     this.#kept = record.kept;
     this.#base = base;
@@ -327,6 +366,7 @@ export class Spool {
     // Cut back since: what was said to lie there never came.
     this.#tail = tail !== null && tail.from <= this.#end ? tail : null;
     this.#append = append;
+    this.#runEnds = [...runEnds];
     this.#taken = moved(moved(base, 0, record.kept[0].length), 1, record.kept[1].length);
     for (const { stream, from, to } of this.#closedRanges()) {
       this.#taken = moved(this.#taken, stream, to - from);

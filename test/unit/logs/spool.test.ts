@@ -167,6 +167,7 @@ test('Spool: the numbers of records go round, and of two records the later one h
     ranges: [],
     tail: null,
     append: null,
+    runEnds: [],
   } as const;
   const nothing = Buffer.alloc(0);
   writeFileSync(scene.path, encodeRecord({ sequence, state, kept: [nothing, nothing] }));
@@ -246,4 +247,56 @@ test('Spool: abandon() leaves the path to another', (t) => {
   assert.deepEqual(leftBy(scene), [[0, 'new']]);
   assert.equal(take(scene, spool, 0, 'read on'), 'read on');
   assert.deepEqual(leftBy(scene), [[0, 'new']], 'and made no file of its own');
+});
+
+test('Spool: where runs ended is left to the next daemon until the streams are in the log up to there', (t) => {
+  const scene = createScene(t);
+  const spool = scene.open();
+  spool.endRun(spool.taken);
+  assert.equal(existsSync(scene.path), false, 'nothing is at stake');
+  writeSync(scene.pipes[0], 'unread');
+  spool.endRun([6, 0]);
+  assert.deepEqual(openCopy(scene).runEnds, [[6, 0]], 'nothing was taken yet');
+  take(scene, spool, 0, ' and more');
+  take(scene, spool, 1, 'oops');
+  spool.endRun([15, 4]);
+  spool.endRun([15, 4]);
+  assert.deepEqual(openCopy(scene).runEnds, [
+    [6, 0],
+    [15, 4],
+  ]);
+  spool.appended([6, 4]);
+  assert.deepEqual(openCopy(scene).runEnds, [[15, 4]]);
+  spool.endRun([18, 4]);
+  spool.appended([15, 4]);
+  assert.deepEqual(
+    openCopy(scene).runEnds,
+    [[18, 4]],
+    'all that was taken is in the log, and some is unread',
+  );
+  take(scene, spool, 0, 'end');
+  spool.appended([18, 4]);
+  spool.close();
+  assert.equal(existsSync(scene.path), false);
+});
+
+test('Spool: of a run whose unread output went with its last process, the end is where its output ends now', (t) => {
+  const scene = createScene(t);
+  const spool = scene.open();
+  take(scene, spool, 0, 'taken');
+  spool.endRun([9, 3]);
+  const next = openCopy(scene);
+  next.unread([0, 3]);
+  assert.deepEqual(next.runEnds, [[5, 3]]);
+  assert.deepEqual(scene.open('this boot', `${scene.path}.copy`).runEnds, [[5, 3]], 'also for one after it');
+  next.close();
+});
+
+test('Spool: a record has room for the nearest ends of runs, however many there are', (t) => {
+  const scene = createScene(t);
+  const spool = scene.open();
+  for (let end = 1; end <= 5000; end += 1) spool.endRun([1e12 + end, 1e12]);
+  assert.ok(statSync(scene.path).size <= 128 * 1024);
+  assert.deepEqual(scene.faults, []);
+  assert.deepEqual(openCopy(scene).runEnds[0], [1e12 + 1, 1e12]);
 });
