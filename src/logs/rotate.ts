@@ -20,8 +20,11 @@ import { Turns } from './turns.ts';
 
 const DIRECTORY_MODE = 0o750;
 const NEWLINE = 10;
-/** A file that was last looked at longer ago is looked at before a write too. */
-const TRUSTED_MS = 1000;
+/**
+ * A file that was last looked at longer ago is looked at before a write too: what goes into one that somebody has just
+ * moved away is in two files then, since nobody can tell whether it will be kept there. A flood pays for no more looks.
+ */
+const TRUSTED_MS = 10;
 /** A line longer than this many times maxSize is cut by a rotation. */
 const OVERSIZE_FACTOR = 2;
 

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  renameSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -30,6 +31,7 @@ import {
   temporaryDirectory,
 } from '../../fixtures/log-setup.ts';
 import { cleanUp } from '../../support/cleanup.ts';
+import { createFakeClock } from '../../support/fakes/clock.ts';
 
 const CHILD = fileURLToPath(new URL('../../fixtures/log-writing-child.js', import.meta.url));
 const asRoot = { skip: process.geteuid?.() === 0 ? false : 'needs root' };
@@ -334,4 +336,17 @@ test('LogWriter: a name in use is passed over and the clock going back does not 
   await writer.write(Buffer.from('now\n'), 'raw');
   await writer.close();
   assert.equal(readFileSync(join(directory, '20991231T235959.999Z-0008.raw'), 'utf8'), 'now\n');
+});
+
+test('LogWriter: of lines that come one by one none is doubled when somebody moves the file away', async (t) => {
+  const directory = temporaryDirectory(t);
+  const clock = createFakeClock();
+  const writer = new LogWriter({ directory, spec: { ...SPEC, format: 'raw' }, clock });
+  const [current, moved] = [join(directory, 'current'), join(temporaryDirectory(t), 'moved')];
+  await writer.write(Buffer.from('before\n'), 'raw');
+  renameSync(current, moved);
+  clock.advance(100);
+  await writer.write(Buffer.from('after\n'), 'raw');
+  await writer.close();
+  assert.deepEqual([readFileSync(moved, 'utf8'), readFileSync(current, 'utf8')], ['before\n', 'after\n']);
 });
