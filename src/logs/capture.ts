@@ -271,12 +271,14 @@ class OutputCapture implements Capture {
 
   /** Deals with a chunk that is borrowed; false: the writer is behind, read no more for now. */
   #take(input: Input, chunk: Buffer): boolean {
-    const runEnd = input.runEnds[0] ?? Infinity;
-    if (runEnd >= input.position + chunk.length) return this.#takePart(input, chunk);
-    const ofRun = runEnd - input.position;
-    if (ofRun > 0) this.#takePart(input, chunk.subarray(0, ofRun));
-    this.#endRuns(input);
-    return this.#take(input, chunk.subarray(ofRun));
+    let rest = chunk;
+    for (;;) {
+      const ofRun = (input.runEnds[0] ?? Infinity) - input.position;
+      if (ofRun >= rest.length) return this.#takePart(input, rest);
+      if (ofRun > 0) this.#takePart(input, rest.subarray(0, ofRun));
+      this.#endRuns(input);
+      rest = rest.subarray(ofRun);
+    }
   }
 
   #endRuns(input: Input): void {

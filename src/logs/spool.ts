@@ -142,7 +142,7 @@ export class Spool {
   endRun(at: Positions): void {
     if (isSame(at, this.#runEnds.at(-1) ?? this.#done)) return;
     this.#runEnds.push(at);
-    if (this.#isReady()) this.#record();
+    if (this.#runEnds.length <= MOST_RUN_ENDS && this.#isReady()) this.#record();
   }
 
   /** Has it settled what became of `begun`, and gives what is not in the log; to be called first of all. */

@@ -76,6 +76,19 @@ test('capture: settle ends the line of the run that is over, and not one that th
   );
 });
 
+test('capture: ends of any number of runs, which no disk was quick enough for, are all kept', async (t) => {
+  const { capture, log, stdoutFd } = captured(t);
+  const count = 30_000;
+  const ends: Promise<void>[] = [];
+  for (let run = 0; run < count; run += 1) {
+    writeSync(stdoutFd, 'x');
+    ends.push(capture.settle());
+  }
+  await Promise.all(ends);
+  assert.equal(capture.stats().lines, count);
+  assert.deepEqual(new Set((await entries(log)).map(({ text }) => text)), new Set(['x']));
+});
+
 const BINARY = `
   const bytes = Buffer.alloc(300000);
   let seed = 7;
