@@ -43,8 +43,11 @@ export interface OutputOptions {
  */
 const PIPE_BYTES = 1024 * 1024;
 
-/** Throws what the system said when pipes cannot be made or opened. */
-export function openOutput(spec: UnitSpec, options: OutputOptions): Output {
+/**
+ * `earlier`: the end of an earlier output of this name, which still writes. Throws what the system said when pipes
+ * cannot be made or opened.
+ */
+export function openOutput(spec: UnitSpec, options: OutputOptions, earlier: Promise<void> | null): Output {
   const { name } = spec;
   const { uid, gid } = ownerOf(spec);
   const paths = [
@@ -67,6 +70,7 @@ export function openOutput(spec: UnitSpec, options: OutputOptions): Output {
       spoolPath: join(options.fifoDirectory, `${name}.spool`),
       bootId: options.bootId,
       clock: options.clock,
+      earlier,
       onProblem: (problem) => {
         options.onProblem(name, problem);
       },

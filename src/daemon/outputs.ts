@@ -11,8 +11,8 @@ const NOTHING: CaptureStats = { bytes: 0, lines: 0, droppedLines: 0, droppedByte
 export class Outputs {
   readonly #options: OutputOptions;
   readonly #open = new Map<string, Output>();
-  /** Of forgotten units, as long as they write what they hold. */
-  readonly #closing = new Set<Promise<void>>();
+  /** Of forgotten units, as long as they write what they hold: one that comes back under its name waits for that. */
+  readonly #closing = new Map<string, Promise<void>>();
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -26,7 +26,7 @@ export class Outputs {
       known.giveTo(spec);
       return known;
     }
-    const output = openOutput(spec, this.#options);
+    const output = openOutput(spec, this.#options, this.#closing.get(spec.name) ?? null);
     this.#open.set(spec.name, output);
     return output;
   }
@@ -49,8 +49,10 @@ export class Outputs {
     if (output === undefined) return;
     this.#open.delete(unit);
     const closing = output.close(true).catch(this.#report(unit, 'close'));
-    this.#closing.add(closing);
-    void closing.then(() => this.#closing.delete(closing));
+    this.#closing.set(unit, closing);
+    void closing.then(() => {
+      if (this.#closing.get(unit) === closing) this.#closing.delete(unit);
+    });
   }
 
   /** Copies of the pipes' descriptors that stay open when this program is replaced: with them, what is in the pipes. */
@@ -74,7 +76,7 @@ export class Outputs {
     await Promise.all(
       open.map(async ([unit, output]) => await output.close(forget).catch(this.#report(unit, 'close'))),
     );
-    await Promise.all(this.#closing);
+    await Promise.all(this.#closing.values());
   }
 
   #report(unit: string, verb: string): (error: unknown) => void {

@@ -49,6 +49,8 @@ export interface CaptureOptions {
   /** Of the kernel's boot. */
   readonly bootId: string;
   readonly clock: Clock;
+  /** Resolves when another capture has let go of the directory: nothing is read before. null: there is none. */
+  readonly earlier: Promise<void> | null;
   /**
    * Called with each trouble when it comes: the log cannot be written, or a stream cannot be read. With null when the
    * log can be written again; a stream is not read again by this capture. What stands is in stats().
@@ -149,7 +151,10 @@ class OutputCapture implements Capture {
     this.#spool.unread(this.#unread());
     for (const { index, runEnds } of this.#inputs)
       runEnds.push(...this.#spool.runEnds.map((at) => at[index]));
-    void this.#turns.take(() => this.#goOn());
+    void this.#turns.take(async () => {
+      await options.earlier;
+      await this.#goOn();
+    });
   }
 
   update(spec: LogSpec): void {

@@ -211,3 +211,29 @@ test('the log rotates by size between lines, compresses, keeps maxFiles, and rea
   const kept = few.flatMap(({ bytes }) => linesOf(bytes.toString()));
   assert.deepEqual(kept, wanted.slice(-kept.length), 'what is kept is the newest, without a gap');
 });
+
+test('a unit that is removed and comes back while its earlier output is being written loses and doubles no line', async (t) => {
+  const channel = openChannel(t);
+  const count = 8000;
+  // A file for a few lines each: to write them takes much longer than to start the next run.
+  const unit = (run: number): string =>
+    shell(
+      `seq -f "${run} %.0f" 1 ${count}; echo "done${run} $$" >${channel.path}; exec sleep infinity`,
+      'logs: { maxSize: 1kB, maxFiles: 10000, compress: false }',
+    );
+  const unitd = await startUnitd(t, { 'web.yaml': unit(0) });
+  await channel.next('done0');
+  for (const run of [1, 2]) {
+    unitd.remove('web.yaml');
+    assert.equal((await unitd.cli('reload')).code, 0);
+    unitd.write('web.yaml', unit(run));
+    assert.equal((await unitd.cli('reload')).code, 0);
+    await channel.next(`done${run}`);
+  }
+  await unitd.stop();
+  const lines = filesOf(join(unitd.logs, 'web')).flatMap(({ bytes }) => linesOf(bytes.toString()));
+  assert.deepEqual(
+    lines.map((line) => CRI.exec(line)?.[3] ?? line),
+    [0, 1, 2].flatMap((run) => numbers(1, count).map((number) => `${run} ${number}`)),
+  );
+});

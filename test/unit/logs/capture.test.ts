@@ -205,6 +205,7 @@ test('capture: a line that is not over at close() is written by the next capture
       spoolPath: join(directory, 'web.spool'),
       bootId: 'this boot',
       clock: handClock(),
+      earlier: null,
       onProblem: () => {},
       onRisk: () => {},
     });

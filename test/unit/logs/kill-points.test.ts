@@ -203,6 +203,7 @@ async function live(world: World, handles: FileHandle, killPoint: KillPoint | nu
       spoolPath: join(directory, 'web.spool'),
       bootId: 'this boot',
       clock: handClock(),
+      earlier: null,
       onProblem: (problem) => assert.ok(reaper.isDead, problem ?? ''),
       onRisk: (message) => assert.ok(reaper.isDead, message),
     });
