@@ -121,6 +121,8 @@ class OutputCapture implements Capture {
   #retryMs = FIRST_RETRY_MS;
   readonly #troubles = new Map<StreamName | 'log', string>();
   #held = true;
+  /** What an earlier daemon left has been dealt with. */
+  #goesOn = false;
   #closed = false;
   #bytes = 0;
   #lines = 0;
@@ -177,6 +179,7 @@ class OutputCapture implements Capture {
     const end = sum(this.#spool.taken, this.#unread());
     this.#spool.endRun(end);
     for (const { index, runEnds } of this.#inputs) runEnds.push(end[index]);
+    this.#secure();
     return this.#turns.take(() => this.#takeIn());
   }
 
@@ -219,6 +222,14 @@ class OutputCapture implements Capture {
     return input;
   }
 
+  /** Nobody but the daemon has the pipes open now: a kill of it would end them with all that is unread. */
+  #secure(): void {
+    if (!this.#goesOn || this.#closed) return;
+    for (const { source } of this.#inputs) {
+      source.drainNow(() => this.#spool.isFull || !this.#spool.isKept);
+    }
+  }
+
   #unread(): Positions {
     const [stdout, stderr] = this.#inputs;
     return [bytesInPipe(stdout.fd) ?? 0, bytesInPipe(stderr.fd) ?? 0];
@@ -240,6 +251,7 @@ class OutputCapture implements Capture {
       if (!this.#take(this.#inputs[stream], bytes)) await this.#written();
     }
     for (const input of this.#inputs) this.#endRuns(input);
+    this.#goesOn = true;
     this.#letGo();
   }
 

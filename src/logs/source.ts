@@ -66,6 +66,15 @@ export class Source {
     }
   }
 
+  /** Reads until the pipe is empty or it is enough, in one go: also while paused, and whatever onChunk says. */
+  drainNow(isEnough: () => boolean): void {
+    while (!this.#isClosed && !isEnough()) {
+      const bytes = this.#take();
+      if (bytes === 0) return;
+      this.#options.onChunk(shared.subarray(0, bytes));
+    }
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

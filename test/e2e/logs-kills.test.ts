@@ -212,3 +212,28 @@ test('while there is no daemon a unit writes on until its pipe holds 1 MiB, wait
     numbers(1, count).map((number) => `line ${number.padStart(6, '0')}`),
   );
 });
+
+test('what a unit had written when it ended is in the log, also where the daemon is killed right after that', async (t) => {
+  const channel = openChannel(t);
+  const count = 1200;
+  const script = `seq -f %01000.0f 1 ${count}; echo "done $$$$" >${channel.path}; exec sleep infinity`;
+  const unitd = await startUnitd(t, {
+    // A file for each line: they are not all written when the unit is down.
+    'web.yaml': `
+      command: ${JSON.stringify(['/bin/sh', '-c', script])}
+      logs: { maxSize: 1kB, maxFiles: 10000, compress: false }
+    `,
+  });
+  await channel.next('done');
+  assert.equal((await unitd.cli('stop', 'web')).code, 0);
+  await unitd.kill('SIGKILL');
+  await unitd.start();
+  await unitd.stop();
+  const lines = filesOf(join(unitd.logs, 'web')).flatMap(({ bytes }) =>
+    bytes.toString().split('\n').slice(0, -1),
+  );
+  assert.deepEqual(
+    lines.map((line) => line.slice(40)),
+    numbers(1, count).map((number) => number.padStart(1000, '0')),
+  );
+});

@@ -76,6 +76,22 @@ test('capture: settle ends the line of the run that is over, and not one that th
   );
 });
 
+test('capture: what a run that is over has left in its pipes is in the spool at once', async (t) => {
+  const { capture, spool, stdoutFd, stderrFd, log } = captured(t);
+  await capture.settle();
+  const line = 'x'.repeat(50_000);
+  writeSync(stdoutFd, `${line}\n`);
+  writeSync(stderrFd, line);
+  const settled = capture.settle();
+  const kept = readFileSync(spool, 'latin1');
+  assert.equal(kept.split(line).length, 3, 'of both streams');
+  await settled;
+  assert.deepEqual(
+    (await entries(log)).map(({ text }) => text),
+    [line, line],
+  );
+});
+
 test('capture: ends of any number of runs, which no disk was quick enough for, are all kept', async (t) => {
   const { capture, log, stdoutFd } = captured(t);
   const count = 30_000;
