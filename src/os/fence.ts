@@ -27,6 +27,7 @@ import type { FSWatcher } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, isPopulated, processesIn, removeCgroup, subgroups, writeControl } from './cgroup.ts';
 import { ownCgroup } from './cgroup-hierarchy.ts';
+import type { ProcessId } from '../model/process.ts';
 import { openControllers } from './controllers.ts';
 import type { Controllers } from './controllers.ts';
 import { isAlive, processStat } from './procfs.ts';
@@ -43,7 +44,7 @@ export interface Fence {
    * null. `isForeign`: children of the daemon that no unit asked for. An errno's name when it cannot: then some of it
    * may be inside and some not.
    */
-  enter(cgroup: string | null, pid: number, isForeign: (pid: number) => boolean): string | null;
+  enter(cgroup: string | null, child: ProcessId, isForeign: (pid: number) => boolean): string | null;
   /** Moves what an earlier daemon had spawned and not moved yet. */
   enterLeft(cgroup: string, leader: number | null): void;
   /** Calls back once when nothing lives in it any more; false when that cannot be watched. */
@@ -154,6 +155,12 @@ function move(pid: number, cgroup: string): string | null {
   return errno === 'ESRCH' ? null : errno;
 }
 
+/** What was there before the child is none of its own: another daemon, whose runtime directory was once this one's. */
+function isSince(pid: number, ticks: number): boolean {
+  const stat = processStat(pid);
+  return stat !== null && stat.startTicks >= ticks;
+}
+
 /** The kernel moves all of it but its first thread, which has ended and where all of it is listed. */
 function isHeadless(stat: ProcessStat | null): stat is ProcessStat {
   return isAlive(stat) && stat.state === 'Z';
@@ -170,7 +177,7 @@ function createFence({ base, home, directory, daemon, left }: Place): Fence {
   const controllers = openControllers(base, directory, home !== base);
   const watchers = new Map<string, FSWatcher>();
 
-  const enter: Fence['enter'] = (wanted, pid, isForeign) => {
+  const enter: Fence['enter'] = (wanted, { pid, startTicks: since }, isForeign) => {
     const cgroup = wanted ?? join(directory, SESSION);
     const errno = (wanted === null ? madeOrThere(cgroup) : null) ?? move(pid, cgroup);
     if (errno !== null) return errno;
@@ -183,7 +190,11 @@ function createFence({ base, home, directory, daemon, left }: Place): Fence {
       }
       const forked = here.filter(
         (other) =>
-          other !== process.pid && !strangers.has(other) && !headless.has(other) && !isForeign(other),
+          other !== process.pid &&
+          !strangers.has(other) &&
+          !headless.has(other) &&
+          !isForeign(other) &&
+          isSince(other, since),
       );
       if (forked.length === 0) return null;
       moved = forked;

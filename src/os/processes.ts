@@ -163,7 +163,7 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
     pursuits = pursuits.filter(({ tree }) => tree.invocationId !== request.environment['INVOCATION_ID']);
     const { cgroup = null } = request;
     const isForeign = (pid: number): boolean => reaper?.isForeign(pid) ?? false;
-    const refused = result.isEnclosed ? null : (fence?.enter(cgroup, result.process.pid, isForeign) ?? null);
+    const refused = result.isEnclosed ? null : (fence?.enter(cgroup, result.process, isForeign) ?? null);
     if (refused !== null) {
       if (cgroup !== null) killCgroup(cgroup);
       kill(-result.process.pid, constants.signals.SIGKILL);

@@ -13,7 +13,9 @@ import {
   removeCgroup,
   writeControl,
 } from '../../src/os/cgroup.ts';
+import type { ProcessId } from '../../src/model/process.ts';
 import { type Fence, openFence } from '../../src/os/fence.ts';
+import { processStat } from '../../src/os/procfs.ts';
 import { cannotUseCgroups, removeFence, writableCgroup } from '../support/cgroups.ts';
 import { child, openChannel } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
@@ -34,14 +36,25 @@ function openedFence(t: TestContext, key: string = randomUUID()): Fence {
   return opened.fence;
 }
 
+interface Forked {
+  readonly main: number;
+  readonly grandchild: number;
+}
+
 /** A child of libuv's with a grandchild in a session of its own: both begin in this process's cgroup. */
-async function forkedHere(t: TestContext): Promise<{ readonly main: number; readonly grandchild: number }> {
+async function forkedHere(t: TestContext): Promise<Forked> {
   const channel = openChannel(t);
   const forked = spawn(child.doubleFork, [channel.path], { stdio: 'ignore' });
   cleanUp(t, () => void forked.kill('SIGKILL'));
   const [main, grandchild] = await Promise.all([channel.next('main'), channel.next('grandchild')]);
   cleanUp(t, () => void process.kill(grandchild.pid, 'SIGKILL'));
   return { main: main.pid, grandchild: grandchild.pid };
+}
+
+function idOf(pid: number): ProcessId {
+  const stat = processStat(pid);
+  assert.ok(stat !== null);
+  return stat;
 }
 
 const sorted = (pids: readonly number[]): readonly number[] => pids.toSorted((a, b) => a - b);
@@ -96,7 +109,7 @@ test('enter() moves a child with all that it has forked since it was spawned', {
   const fence = openedFence(t);
   const { main, grandchild } = await forkedHere(t);
   const cgroup = fence.add('web');
-  assert.equal(fence.enter(cgroup, main, nobody), null);
+  assert.equal(fence.enter(cgroup, idOf(main), nobody), null);
   assert.deepEqual(sorted(processesIn(cgroup)), sorted([main, grandchild]));
   assert.deepEqual(processesIn(join(fence.directory, 'daemon')), [process.pid]);
 });
@@ -107,11 +120,33 @@ test("enter() leaves the daemon's other children where they are", { skip }, asyn
   const { main, grandchild } = await forkedHere(t);
   const cgroup = fence.add('web');
   const isForeign = (pid: number): boolean => pid === foreign.main || pid === foreign.grandchild;
-  assert.equal(fence.enter(cgroup, main, isForeign), null);
+  assert.equal(fence.enter(cgroup, idOf(main), isForeign), null);
   assert.deepEqual(sorted(processesIn(cgroup)), sorted([main, grandchild]));
-  assert.equal(fence.enter(null, foreign.main, nobody), null);
+  assert.equal(fence.enter(null, idOf(foreign.main), nobody), null);
   assert.deepEqual(processesIn(join(fence.directory, 'daemon')), [process.pid]);
 });
+
+test(
+  'enter() leaves what was there before the child, as another daemon of the same key',
+  { skip },
+  async (t) => {
+    const fence = openedFence(t);
+    const before = [await forkedHere(t)];
+    let spawned = await forkedHere(t);
+    // Times of start are told in ticks.
+    const isOld = (other: Forked): boolean =>
+      idOf(other.grandchild).startTicks < idOf(spawned.main).startTicks;
+    while (!before.every(isOld)) {
+      before.push(spawned);
+      spawned = await forkedHere(t);
+    }
+    const cgroup = fence.add('web');
+    assert.equal(fence.enter(cgroup, idOf(spawned.main), nobody), null);
+    assert.deepEqual(sorted(processesIn(cgroup)), sorted([spawned.main, spawned.grandchild]));
+    const left = before.flatMap(({ main, grandchild }) => [main, grandchild]);
+    assert.deepEqual(sorted(processesIn(join(fence.directory, 'daemon'))), sorted([process.pid, ...left]));
+  },
+);
 
 test('enter() moves what is left of a process whose first thread has ended, once', { skip }, async (t) => {
   const program = headlessProgram(t);
@@ -124,7 +159,7 @@ test('enter() moves what is left of a process whose first thread has ended, once
   const { pid } = await channel.next('threads');
   const threadsIn = (cgroup: string): string | null => readControl(cgroup, 'cgroup.threads');
   const web = fence.add('web');
-  assert.equal(fence.enter(web, pid, nobody), null);
+  assert.equal(fence.enter(web, idOf(pid), nobody), null);
   const moved = threadsIn(web);
   assert.match(moved ?? '', /^\d+\n$/);
   // Whoever comes later, also of a next daemon's, does not take it along.
@@ -133,7 +168,7 @@ test('enter() moves what is left of a process whose first thread has ended, once
   for (const later of [fence, next.fence]) {
     const { main, grandchild } = await forkedHere(t);
     const db = later.add('db');
-    assert.equal(later.enter(db, main, nobody), null);
+    assert.equal(later.enter(db, idOf(main), nobody), null);
     assert.deepEqual(sorted(processesIn(db)), sorted([main, grandchild]));
     assert.equal(threadsIn(web), moved);
   }
@@ -142,7 +177,7 @@ test('enter() moves what is left of a process whose first thread has ended, once
 test('enter() names the errno when the kernel refuses', { skip }, async (t) => {
   const fence = openedFence(t);
   const { main } = await forkedHere(t);
-  assert.equal(fence.enter(join(fence.directory, 'no such cgroup'), main, nobody), 'ENOENT');
+  assert.equal(fence.enter(join(fence.directory, 'no such cgroup'), idOf(main), nobody), 'ENOENT');
 });
 
 test(
@@ -156,7 +191,7 @@ test(
     const fence = openedFence(t, key);
     const { main, grandchild } = await forkedHere(t);
     const [web, db] = [fence.add('web'), fence.add('db')];
-    assert.equal(fence.enter(web, main, nobody), null);
+    assert.equal(fence.enter(web, idOf(main), nobody), null);
     assert.deepEqual(sorted(processesIn(web)), sorted([main, grandchild]));
     fence.enterLeft(db, left.main);
     assert.deepEqual(sorted(processesIn(db)), sorted([left.main, left.grandchild]));
@@ -168,7 +203,7 @@ test('add() never gives a cgroup in which something lives, and an empty one agai
   const { main } = await forkedHere(t);
   const first = fence.add('web');
   assert.equal(basename(first), 'web.unit');
-  fence.enter(first, main, nobody);
+  fence.enter(first, idOf(main), nobody);
   assert.equal(basename(fence.add('web')), 'web.unit.2');
   await emptied(fence, first);
   assert.equal(fence.add('web'), first);
@@ -189,7 +224,7 @@ test(
     const fence = openedFence(t);
     const { main } = await forkedHere(t);
     const cgroup = fence.add('web');
-    fence.enter(cgroup, main, nobody);
+    fence.enter(cgroup, idOf(main), nobody);
     const inner = join(cgroup, 'inner');
     mkdirSync(inner);
     writeControl(inner, 'cgroup.procs', String(main));
@@ -208,7 +243,7 @@ test('sweep() removes what is empty and not kept, and gives what is not', { skip
   const fence = openedFence(t);
   const { main } = await forkedHere(t);
   const [web, db, cache] = [fence.add('web'), fence.add('db'), fence.add('cache')];
-  fence.enter(web, main, nobody);
+  fence.enter(web, idOf(main), nobody);
   assert.deepEqual(fence.sweep(new Set([db])), [web]);
   assert.deepEqual([existsSync(db), existsSync(cache)], [true, false]);
 });

@@ -93,6 +93,7 @@ test('a daemon that cannot open the socket leaves the units that it took up runn
 
 test('a daemon whose runtime directory was replaced leaves what the next one made there, to its end', async (t) => {
   const first = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
+  await first.until({ web: 'running' });
   rmSync(first.runtime, { recursive: true });
   const { units, runtime } = first;
   const second = new Unitd(t, { env: { UNITD_UNITS: units, UNITD_RUNTIME_DIR: runtime } });
