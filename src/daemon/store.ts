@@ -75,6 +75,8 @@ export class Store {
 
   /** The last chance for what the disk refused. Nothing is to be saved after it. */
   async close(): Promise<void> {
+    // What is under way may be refused yet.
+    await this.written();
     this.#writeAgain();
     await this.written();
     if (this.#retry !== null) clearTimeout(this.#retry);

@@ -173,7 +173,7 @@ test('Store: a write that fails is trouble, leaves no rest, and the next one is 
 for (const [when, act] of [
   ['with the next save of another file', ({ store }: Scratch): void => store.saveLastGood(FILES)],
   ['after a while', (_: Scratch, t: TestContext): void => t.mock.timers.tick(10_000)],
-  ['at the end', ({ store }: Scratch): void => void store.close()],
+  ['at the end', ({ store }: Scratch): Promise<void> => store.close()],
 ] as const) {
   test(`Store: what a disk refused is said once, and written ${when}`, async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
@@ -186,7 +186,7 @@ for (const [when, act] of [
     await store.written();
     assert.equal(troubles.length, 1);
     rmSync(join(path, 'intents.json'), { recursive: true });
-    act(made, t);
+    await act(made, t);
     await store.written();
     assert.deepEqual(reread().intents, HELD);
     assert.equal(troubles.length, 1);
@@ -201,6 +201,15 @@ test('Store: a directory that is gone is trouble for each file', async (t) => {
   await store.written();
   assert.equal(troubles.length, 2);
   assert.ok(troubles.every((message) => message.includes('ENOENT')));
+});
+
+test('Store: close() tries once more what is refused while it waits', async (t) => {
+  const { path, reread } = scratch(t);
+  rmSync(path, { recursive: true });
+  const store = new Store(path, () => mkdirSync(path));
+  store.saveIntents(HELD);
+  await store.close();
+  assert.deepEqual(reread().intents, HELD);
 });
 
 test(
