@@ -155,10 +155,13 @@ function move(pid: number, cgroup: string): string | null {
   return errno === 'ESRCH' ? null : errno;
 }
 
-/** What was there before the child is none of its own: another daemon, whose runtime directory was once this one's. */
+/**
+ * What was there before the child is none of its own: another daemon, whose runtime directory was once this one's. Who has
+ * ended since it was listed may have forked in between, and counts, so that one looks again.
+ */
 function isSince(pid: number, ticks: number): boolean {
   const stat = processStat(pid);
-  return stat !== null && stat.startTicks >= ticks;
+  return stat === null || stat.startTicks >= ticks;
 }
 
 /** The kernel moves all of it but its first thread, which has ended and where all of it is listed. */
