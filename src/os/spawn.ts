@@ -206,7 +206,7 @@ function withOwnDescriptions<T>(
 }
 
 /** Null where the child is to be moved after its spawn: there is no cgroup, or no way to begin in it. */
-function withDirectory<T>(cgroup: string | undefined, use: (fd: number) => T): T | null {
+function withCgroup<T>(cgroup: string | undefined, use: (fd: number) => T): T | null {
   if (cgroup === undefined || !SPAWNS_INTO_CGROUP) return null;
   let fd: number;
   try {
@@ -286,7 +286,7 @@ export function createSpawner(): Spawner {
           const fds = [nullFd, stdout, stderr] as const;
           return posixSpawn({ path: program, argv: words, environment, directory, fds, cgroupFd }, around);
         };
-        const enclosed = withDirectory(request.cgroup, into);
+        const enclosed = withCgroup(request.cgroup, into);
         // What is wrong with the program is told by this one too.
         return enclosed?.errno === 0
           ? { ...enclosed, isEnclosed: true }
