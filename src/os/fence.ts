@@ -12,10 +12,11 @@
 // that. Else it begins in its parent's, and is moved at once, which may hold the daemon up for ten milliseconds and more:
 // the kernel waits for an RCU grace period. Until then it may have forked: but nobody beside the daemon is ever in the
 // daemon's own cgroup, spawns come one at a time, and each ends only when that cgroup is empty again but for the daemon.
-// So whoever is met there belongs to the spawn that is under way, and is moved after it. What a daemon that was killed
-// left there belongs to the one spawn that was under way then. A process whose first thread has ended before the move
-// takes its other threads along, but is listed where its first thread was, and stays so for as long as it lives: it is
-// moved once, and then left to be held as one that has left its cgroup.
+// So whoever is met there belongs to the spawn that is under way, and is moved after it; but not who is older than that:
+// another daemon, come after this one's runtime directory was replaced. What a daemon that was killed left there belongs
+// to the one spawn that was under way then. A process whose first thread has ended before the move takes its other
+// threads along, but is listed where its first thread was, and stays so for as long as it lives: it is moved once, and
+// then left to be held as one that has left its cgroup.
 //
 // Controllers. Which of them are at work in the units' cgroups is controllers.ts's to say and to arrange.
 //
@@ -155,10 +156,7 @@ function move(pid: number, cgroup: string): string | null {
   return errno === 'ESRCH' ? null : errno;
 }
 
-/**
- * What was there before the child is none of its own: another daemon, whose runtime directory was once this one's. Who has
- * ended since it was listed may have forked in between, and counts, so that one looks again.
- */
+/** Who has ended since it was listed may have forked in between, and counts, so that one looks again. */
 function isSince(pid: number, ticks: number): boolean {
   const stat = processStat(pid);
   return stat === null || stat.startTicks >= ticks;
