@@ -1,4 +1,4 @@
-// The row of one unit in a plan: what a reload does to it, and why.
+// The rows of a plan: what a reload does to each unit, and why.
 //
 // restart    The unit is there (or in backoff) and a field changed that only a new process can have; or a unit that it
 //            requires, is bound to or is part of restarts.
@@ -93,21 +93,18 @@ export function* retryingRequirements(
       const other = lasting.get(needed);
       if (other === undefined || isUp(other) || needsStop(other) || !mayStart(other)) continue;
       queue.push(needed);
-      const ended = hasEndedCleanly(other)
-        ? 'it had ended'
-        : other.state.phase.at === 'failed'
-          ? 'it had failed'
-          : null;
+      const ended = howEnded(other);
       if (ended === null) continue;
+      const { changes = [] } = planned.get(needed) ?? {};
       const reason = `required by "${name}"; ${ended}`;
-      planned.set(needed, {
-        name: needed,
-        action: 'start',
-        reason,
-        changes: planned.get(needed)?.changes ?? [],
-      });
+      planned.set(needed, { name: needed, action: 'start', reason, changes });
     }
   }
+}
+
+function howEnded(unit: Unit): string | null {
+  if (unit.state.phase.at === 'failed') return 'it had failed';
+  return hasEndedCleanly(unit) ? 'it had ended' : null;
 }
 
 function isStart({ action }: PlannedUnit): boolean {
