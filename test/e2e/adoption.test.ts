@@ -6,6 +6,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { child, openChannel, openGate, temporaryDirectory } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
@@ -235,10 +236,14 @@ test('a backoff goes on where it stood', async (t) => {
   assert.equal((await unitd.unit('soon')).unit.restarts, 2);
 });
 
-test('a stop under way goes on, to the final signal at its deadline, and the unit stays held', async (t) => {
+/** A unit that is deaf to its stop signal, which it has got. */
+async function stopUnderWay(
+  t: TestContext,
+  timeout: string,
+): Promise<{ readonly unitd: Unitd; readonly pid: number }> {
   const channel = openChannel(t);
   const unitd = await startUnitd(t, {
-    'web.yaml': `command: ${child.ignoreTerm} ${channel.path}\nstop: { timeout: 5s }`,
+    'web.yaml': `command: ${child.ignoreTerm} ${channel.path}\nstop: { timeout: ${timeout} }`,
   });
   const { pid } = await channel.next('up');
   await unitd.until({ web: 'running' });
@@ -246,6 +251,11 @@ test('a stop under way goes on, to the final signal at its deadline, and the uni
   const stopping = next((line) => line.type === 'state' && line.to === 'stopping');
   await unitd.cli('stop', 'web', '--no-wait');
   await stopping;
+  return { unitd, pid };
+}
+
+test('a stop under way goes on, to the final signal at its deadline, and the unit stays held', async (t) => {
+  const { unitd, pid } = await stopUnderWay(t, '5s');
   await killAndStart(unitd);
   await unitd.until({ web: 'stopped' });
   assert.equal(isAlive(pid), false);
@@ -254,16 +264,7 @@ test('a stop under way goes on, to the final signal at its deadline, and the uni
 });
 
 test('a final signal that was under way goes on to whoever had not been met', async (t) => {
-  const channel = openChannel(t);
-  const unitd = await startUnitd(t, {
-    'web.yaml': `command: ${child.ignoreTerm} ${channel.path}\nstop: { timeout: 60s }`,
-  });
-  const { pid } = await channel.next('up');
-  await unitd.until({ web: 'running' });
-  const next = await unitd.follow();
-  const stopping = next((line) => line.type === 'state' && line.to === 'stopping');
-  await unitd.cli('stop', 'web', '--no-wait');
-  await stopping;
+  const { unitd, pid } = await stopUnderWay(t, '60s');
   await killAndStart(unitd, () => {
     editJournal(unitd, (json) => json.replace('"step":"signal"', '"step":"final"'));
   });
