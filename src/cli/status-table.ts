@@ -4,39 +4,28 @@ import { STATES } from '../model/state.ts';
 import type { State } from '../model/state.ts';
 import { shortSpan } from '../base/relative-time.ts';
 import type { StatusDocument, UnitStatus } from '../wire/v1.ts';
+import type { Paint } from './palette.ts';
 import { shortBytes, shortPercent } from './quantities.ts';
 import type { Screen } from './screen.ts';
 import { isWell, statePaint, stateSymbol } from './state-look.ts';
-import { NOTHING, tableLines } from './table.ts';
-import type { Cell, Column, Row } from './table.ts';
+import { tableText } from './table.ts';
+import type { Column, Table } from './table.ts';
 import { measureFor } from './text-width.ts';
-
-const COLUMNS: readonly Column[] = [
-  { title: 'UNIT', align: 'left', rank: null },
-  { title: 'STATE', align: 'left', rank: null },
-  { title: 'SINCE', align: 'right', rank: 6 },
-  { title: 'RESTARTS', align: 'right', rank: 5 },
-  { title: 'PID', align: 'right', rank: 2 },
-  { title: 'CPU', align: 'right', rank: 3 },
-  { title: 'MEMORY', align: 'right', rank: 4 },
-  { title: 'TASKS', align: 'right', rank: 1 },
-];
 
 /** The screen, line feeds included; empty where there are no units and nothing is wrong. */
 export async function statusScreen(document: StatusDocument, screen: Screen, nowMs: number): Promise<string> {
   const { units, daemon } = document;
-  const lines: string[] = [];
+  const parts: string[] = [];
   if (units.length > 0) {
-    const rows = [...units].sort(byAttention).map((unit) => rowOf(unit, screen, nowMs));
-    const measure = await measureFor(rows.map(({ note }) => note.text));
-    lines.push(...tableLines(COLUMNS, 'NOTE', rows, screen, measure), '');
+    const measure = await measureFor(units.map(noteOf));
+    parts.push(tableText(tableOf(screen, nowMs), [...units].sort(byAttention), screen, measure));
   }
   if (daemon.degraded || daemon.problems.length > 0) {
     const { bannerLines } = await import('./degraded-banner.ts');
-    lines.push(...bannerLines(daemon, screen), ...(units.length > 0 ? [''] : []));
+    parts.push(`${bannerLines(daemon, screen).join('\n')}\n`);
   }
-  if (units.length > 0) lines.push(summary(units, screen));
-  return lines.map((line) => `${line}\n`).join('');
+  if (units.length > 0) parts.push(`${summary(units, screen)}\n`);
+  return parts.join('\n');
 }
 
 /** `12 units: 10 up, 1 backoff, 1 failed`. */
@@ -52,35 +41,51 @@ export function summary(units: readonly UnitStatus[], screen: Screen): string {
   return `${palette.bold(units.length === 1 ? '1 unit' : `${units.length} units`)}: ${parts.join(', ')}`;
 }
 
-function rowOf(unit: UnitStatus, screen: Screen, nowMs: number): Row {
+function tableOf(screen: Screen, nowMs: number): Table<UnitStatus> {
   const { palette } = screen;
-  const paint = statePaint(unit, palette);
-  const calm = needsNoAttention(unit);
-  const plain = (text: string): Cell => ({ text, paint: String });
-  const figure = (text: string | null): Cell =>
-    text === null ? { text: NOTHING, paint: palette.dim } : plain(text);
-  const { usage } = unit;
-  const restarts = unit.restarts === 0 ? { text: '0', paint: palette.dim } : plain(String(unit.restarts));
+  const stateColour = (unit: UnitStatus): Paint => statePaint(unit, palette);
   return {
-    symbol: { text: stateSymbol(unit, screen), paint },
-    cells: [
+    symbol: (unit) => stateColour(unit)(stateSymbol(unit, screen)),
+    columns: [
       {
-        text: unit.name,
-        paint: unit.wanted === 'down' && unit.state === 'stopped' ? palette.dim : palette.bold,
+        title: 'UNIT',
+        align: 'left',
+        rank: null,
+        text: ({ name }) => name,
+        paint: ({ wanted, state }) => (wanted === 'down' && state === 'stopped' ? palette.dim : palette.bold),
       },
-      { text: stateWords(unit), paint },
-      sinceCell(unit, nowMs, figure),
-      restarts,
-      figure(unit.pid === null ? null : String(unit.pid)),
-      figure(usage === null ? null : shortPercent(usage.cpuPercent)),
-      figure(usage === null ? null : shortBytes(usage.memoryBytes)),
-      figure(usage === null ? null : String(usage.tasks)),
+      { title: 'STATE', align: 'left', rank: null, text: stateWords, paint: stateColour },
+      { title: 'SINCE', align: 'right', rank: 6, text: (unit) => sinceText(unit, nowMs) },
+      {
+        title: 'RESTARTS',
+        align: 'right',
+        rank: 5,
+        text: ({ restarts }) => String(restarts),
+        paint: ({ restarts }) => (restarts === 0 ? palette.dim : String),
+      },
+      { title: 'PID', align: 'right', rank: 2, text: ({ pid }) => (pid === null ? null : String(pid)) },
+      usageColumn('CPU', 3, ({ cpuPercent }) => shortPercent(cpuPercent)),
+      usageColumn('MEMORY', 4, ({ memoryBytes }) => shortBytes(memoryBytes)),
+      usageColumn('TASKS', 1, ({ tasks }) => String(tasks)),
     ],
-    note: calm
-      ? { text: unit.description, paint: palette.dim }
-      : { text: unit.reason, paint: unit.state === 'failed' ? palette.red : String },
-    noteLines: calm ? 1 : 3,
+    note: {
+      title: 'NOTE',
+      text: noteOf,
+      paint: (unit) =>
+        needsNoAttention(unit) ? palette.dim : unit.state === 'failed' ? palette.red : String,
+      lines: (unit) => (needsNoAttention(unit) ? 1 : 3),
+    },
   };
+}
+
+type Usage = NonNullable<UnitStatus['usage']>;
+
+function usageColumn(title: string, rank: number, text: (usage: Usage) => string): Column<UnitStatus> {
+  return { title, align: 'right', rank, text: ({ usage }) => (usage === null ? null : text(usage)) };
+}
+
+function noteOf(unit: UnitStatus): string {
+  return needsNoAttention(unit) ? unit.description : unit.reason;
 }
 
 /** The state in words, with what qualifies it. */
@@ -89,14 +94,14 @@ export function stateWords({ state, ready, held }: Pick<UnitStatus, 'state' | 'r
   return held ? `${word} (held)` : word;
 }
 
-function sinceCell(unit: UnitStatus, nowMs: number, figure: (text: string | null) => Cell): Cell {
+function sinceText(unit: UnitStatus, nowMs: number): string | null {
   if (unit.state === 'backoff' && unit.nextStartAt !== null) {
     const leftMs = Date.parse(unit.nextStartAt) - nowMs;
-    return figure(leftMs > 0 ? `in ${shortSpan(leftMs)}` : 'now');
+    return leftMs > 0 ? `in ${shortSpan(leftMs)}` : 'now';
   }
   const runs = unit.startedAt !== null && unit.pid !== null;
   const at = runs ? unit.startedAt : (unit.lastExit?.at ?? unit.startedAt);
-  return figure(at === null ? null : shortSpan(nowMs - Date.parse(at)));
+  return at === null ? null : shortSpan(nowMs - Date.parse(at));
 }
 
 function needsNoAttention(unit: UnitStatus): boolean {

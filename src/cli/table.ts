@@ -1,35 +1,40 @@
 // A table without borders: columns that give way when the terminal is narrow, and a last one that takes the rest.
-// Knows nothing of units.
+// Knows nothing of what its rows show.
+//
+// Column by column, with few calls and few values for a cell: nothing of this is compiled yet when some hundred rows are
+// made, and V8 collects what is thrown away. Cells as objects took a twentieth of the whole command's time.
 import type { Paint } from './palette.ts';
 import type { Screen } from './screen.ts';
-import { middleTruncated, printable, truncated, wrapped } from './text-width.ts';
+import { middleTruncated, printable, wrapped } from './text-width.ts';
 import type { Measure } from './text-width.ts';
 
-export interface Column {
+export interface Column<Item> {
   readonly title: string;
   readonly align: 'left' | 'right';
   /** The lowest gives way first; null: never. */
   readonly rank: number | null;
+  /** Characters of one column each; null: there is no value. */
+  readonly text: (item: Item) => string | null;
+  /** Absent: as it is. */
+  readonly paint?: (item: Item) => Paint;
 }
 
-export interface Cell {
-  readonly text: string;
-  readonly paint: Paint;
-}
-
-export interface Row {
-  /** One column wide. */
-  readonly symbol: Cell;
-  /** One for each column. */
-  readonly cells: readonly Cell[];
+export interface Table<Item> {
+  /** One character, before all columns. */
+  readonly symbol: (item: Item) => string;
+  readonly columns: readonly Column<Item>[];
   /** The last column, as wide as there is room. */
-  readonly note: Cell;
-  /** How many lines the note may take before it is cut short. */
-  readonly noteLines: number;
+  readonly note: {
+    readonly title: string;
+    readonly text: (item: Item) => string;
+    readonly paint: (item: Item) => Paint;
+    /** How many lines it may take before it is cut short. */
+    readonly lines: (item: Item) => number;
+  };
 }
 
-/** Stands in a cell that has no value; a column of nothing else is not shown on a terminal. */
-export const NOTHING = '-';
+/** Stands where there is no value; a column of nothing else is not shown on a terminal. */
+const NOTHING = '-';
 
 const GAP = '  ';
 const NAME_LEAST = 12;
@@ -37,87 +42,109 @@ const NAME_LEAST = 12;
 const NAME_KEPT = 24;
 const NAME_PART = 0.3;
 
-/** Lines without line feeds and without spaces at their ends. The first column is never dropped. */
-export function tableLines(
-  columns: readonly Column[],
-  noteTitle: string,
-  rows: readonly Row[],
+/** Lines with their line feeds, none with spaces at its end. The first column is never dropped. */
+export function tableText<Item>(
+  { symbol, columns, note }: Table<Item>,
+  items: readonly Item[],
   screen: Screen,
   measure: Measure,
-): readonly string[] {
+): string {
   const { palette } = screen;
-  const natural = columns.map((column, at) =>
-    rows.reduce((most, row) => Math.max(most, measure(row.cells[at]?.text ?? '')), column.title.length),
-  );
-  const layout =
-    screen.width === null ? { shown: all(columns), widths: natural, note: null } : fit(screen.width);
-  const lines = [heading()];
-  for (const row of rows) lines.push(...rowLines(row));
-  return lines;
+  const filled = columns.map((column, at) => fill(column, at === 0 ? '' : GAP, items));
+  const { shown, noteWidth } = screen.width === null ? { shown: filled, noteWidth: null } : fit(screen.width);
 
-  function fit(width: number): { shown: readonly number[]; widths: readonly number[]; note: number } {
-    const longest = rows.reduce((most, row) => Math.max(most, measure(row.note.text)), noteTitle.length);
-    const wanted = Math.min(longest, Math.max(24, Math.min(40, Math.floor(width * 0.35))));
-    const shown = all(columns).filter((at) => columns[at]?.rank === null || !isEmpty(at));
-    const first = natural[0] ?? 0;
-    const kept = Math.min(first, Math.max(NAME_KEPT, Math.floor(width * NAME_PART)));
-    const widths = [kept, ...natural.slice(1)];
-    const taken = (): number => shown.reduce((sum, at) => sum + (widths[at] ?? 0) + GAP.length, 0);
-    const room = (): number => width - 2 - taken();
-    while (room() < wanted) {
-      const next = weakest(columns, shown);
-      if (next === null) break;
-      shown.splice(shown.indexOf(next), 1);
-    }
-    widths[0] = Math.min(first, Math.max(NAME_LEAST, kept + room() - wanted));
-    return { shown, widths, note: Math.max(8, room()) };
-  }
-
-  function isEmpty(at: number): boolean {
-    return rows.every((row) => row.cells[at]?.text === NOTHING);
-  }
-
-  function heading(): string {
-    const titles = layout.shown.map((at) => ({ text: columns[at]?.title ?? '', paint: palette.dim }));
-    return `  ${padded(titles).join(GAP)}${GAP}${palette.dim(noteTitle)}`.trimEnd();
-  }
-
-  function rowLines(row: Row): readonly string[] {
-    const cells = layout.shown.map((at) => row.cells[at] ?? { text: '', paint: palette.dim });
-    const head = `${row.symbol.paint(row.symbol.text)} ${padded(cells).join(GAP)}`;
-    const text = printable(row.note.text);
-    if (layout.note === null) return [text === '' ? head.trimEnd() : `${head}${GAP}${row.note.paint(text)}`];
-    const [first = '', ...more] = wrapped(text, layout.note, row.noteLines, measure);
-    const indent = ' '.repeat((screen.width ?? 0) - layout.note);
-    return [
-      `${head}${first === '' ? '' : GAP + row.note.paint(first)}`.trimEnd(),
-      ...more.map((line) => indent + row.note.paint(line)),
-    ];
-  }
-
-  function padded(cells: readonly Cell[]): readonly string[] {
-    return cells.map(({ text, paint }, index) => {
-      const at = layout.shown[index] ?? 0;
-      const width = layout.widths[at] ?? 0;
-      const fitted = at === 0 ? middleTruncated(text, width) : truncated(text, width, measure);
-      const spaces = ' '.repeat(Math.max(0, width - measure(fitted)));
-      return columns[at]?.align === 'right' ? spaces + paint(fitted) : paint(fitted) + spaces;
+  const lines = items.map((item) => `${symbol(item)} `);
+  let heading = '  ';
+  for (const each of shown) {
+    heading += cellOf(each, each.column.title, palette.dim);
+    items.forEach((item, row) => {
+      const text = each.texts[row] ?? null;
+      lines[row] +=
+        text === null ? cellOf(each, NOTHING, palette.dim) : cellOf(each, text, each.column.paint?.(item));
     });
   }
+  const hasLooseEnd = shown.at(-1)?.column.align === 'left';
+  items.forEach((item, row) => {
+    const text = note.text(item);
+    if (text !== '') lines[row] += noteOf(item, printable(text));
+    else if (hasLooseEnd) lines[row] = lines[row]?.trimEnd() ?? '';
+  });
+  return [heading + GAP + palette.dim(note.title), ...lines, ''].join('\n');
+
+  /** Which columns there is room for, and how wide the first and the last may be. */
+  function fit(width: number): { shown: readonly Filled<Item>[]; noteWidth: number } {
+    const longest = items.reduce((most, item) => Math.max(most, measure(note.text(item))), note.title.length);
+    const wanted = Math.min(longest, Math.max(24, Math.min(40, Math.floor(width * 0.35))));
+    const left = filled.filter(({ column, isEmpty }) => column.rank === null || !isEmpty);
+    const first = left[0]?.width ?? 0;
+    const kept = Math.min(first, Math.max(NAME_KEPT, Math.floor(width * NAME_PART)));
+    const room = (name: number): number =>
+      left
+        .slice(1)
+        .reduce((sum, { width: taken }) => sum - taken - GAP.length, width - 2 - name - GAP.length);
+    while (room(kept) < wanted) {
+      const next = weakest(left);
+      if (next === null) break;
+      left.splice(left.indexOf(next), 1);
+    }
+    const name = Math.min(first, Math.max(NAME_LEAST, kept + room(kept) - wanted));
+    return {
+      shown: left.map((each, at) => (at === 0 ? { ...each, width: name } : each)),
+      noteWidth: Math.max(8, room(name)),
+    };
+  }
+
+  function noteOf(item: Item, text: string): string {
+    const paint = note.paint(item);
+    if (noteWidth === null || measure(text) <= noteWidth) return GAP + paint(text);
+    const indent = `\n${' '.repeat((screen.width ?? 0) - noteWidth)}`;
+    return GAP + wrapped(text, noteWidth, note.lines(item), measure).map(paint).join(indent);
+  }
 }
 
-function all(columns: readonly Column[]): number[] {
-  return columns.map((_, at) => at);
+interface Filled<Item> {
+  readonly column: Column<Item>;
+  /** What stands between it and the column before. */
+  readonly lead: string;
+  /** One for each item. */
+  readonly texts: readonly (string | null)[];
+  readonly width: number;
+  readonly isEmpty: boolean;
 }
 
-function weakest(columns: readonly Column[], shown: readonly number[]): number | null {
-  let found: number | null = null;
+function fill<Item>(column: Column<Item>, lead: string, items: readonly Item[]): Filled<Item> {
+  let width = column.title.length;
+  let isEmpty = true;
+  const texts = items.map((item) => {
+    const text = column.text(item);
+    if (text !== null) {
+      isEmpty = false;
+      if (text.length > width) width = text.length;
+    }
+    return text;
+  });
+  return { column, lead, texts, width, isEmpty };
+}
+
+/** Colour is put on the text alone, not on the spaces beside it. */
+function cellOf<Item>({ column, lead, width }: Filled<Item>, text: string, paint: Paint | undefined): string {
+  const isRight = column.align === 'right';
+  const fitted = text.length > width ? middleTruncated(text, width) : text;
+  if (paint === undefined) {
+    return isRight ? fitted.padStart(lead.length + width) : lead + fitted.padEnd(width);
+  }
+  const spaces = ' '.repeat(width - fitted.length);
+  return isRight ? lead + spaces + paint(fitted) : lead + paint(fitted) + spaces;
+}
+
+function weakest<Item>(filled: readonly Filled<Item>[]): Filled<Item> | null {
+  let found: Filled<Item> | null = null;
   let lowest = Infinity;
-  for (const at of shown) {
-    const rank = columns[at]?.rank ?? Infinity;
-    if (rank < lowest) {
+  for (const each of filled) {
+    const { rank } = each.column;
+    if (rank !== null && rank < lowest) {
       lowest = rank;
-      found = at;
+      found = each;
     }
   }
   return found;
