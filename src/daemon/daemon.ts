@@ -240,6 +240,7 @@ export class Daemon {
           outputs,
         );
       },
+      expectSpawns: () => processes.expectSpawns(),
       onSource: (spec, file) => this.#sources.set(spec, file),
       onMoved: (name) => {
         const spec = this.#supervisor.fleet.units.get(name)?.spec;

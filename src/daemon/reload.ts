@@ -21,6 +21,7 @@ import { atOnce, each } from '../core/steps.ts';
 import type { Plan } from '../model/plan.ts';
 import type { Problem } from '../model/problem.ts';
 import type { UnitSpec } from '../model/unit.ts';
+import type { Expectation } from '../os/ports.ts';
 import type { Answer } from './control.ts';
 import { deciding, emptyPlan, fingerprintOf } from './decide.ts';
 import type { History } from './history.ts';
@@ -94,10 +95,16 @@ export interface ReloaderPorts {
   readonly adopt: (earlier: Earlier, fleet: Fleet, instant: Instant, outputs: Outputs) => void;
   /** This unit, made from this file, may be about to be the fleet's. */
   readonly onSource: (spec: UnitSpec, file: GoodFile) => void;
+  /** See Processes. */
+  readonly expectSpawns: () => Expectation;
   /** A unit that a set moves has its new spec. */
   readonly onMoved: (name: string) => void;
   /** A set was applied. */
   readonly onApplied: (applied: Applied) => void;
+}
+
+function spawns({ units }: Plan): boolean {
+  return units.some(({ action }) => action === 'start' || action === 'restart');
 }
 
 /** Of planning beside operators who speak meanwhile. */
@@ -215,7 +222,7 @@ export class Reloader {
   }
 
   async #commit(set: UnitSet, options: CommitOptions): Promise<Answer<Applied>> {
-    const { supervisor, intents, history, onApplied, onMoved } = this.#ports;
+    const { supervisor, intents, history, expectSpawns, onApplied, onMoved } = this.#ports;
     if (set === this.#set) return this.#confirm(set, options);
     const taking = await inSlices(takingFrom(set));
     await inSlices(each(taking.files, (file) => this.#tellSource(set.specs, file)));
@@ -223,7 +230,9 @@ export class Reloader {
     for (let tries = options.before === undefined ? 0 : MOST_TRIES; committed === null; tries += 1) {
       const { seq, shuttingDown } = supervisor.fleet;
       const decided = tries < MOST_TRIES ? await inSlices(deciding(set, snapshotOf(supervisor.fleet))) : null;
-      committed = await this.#inTurn((fleet, instant, outputs) => {
+      const expected = decided !== null && spawns(decided.plan) ? expectSpawns() : null;
+      await expected?.ready;
+      committed = await this.#inTurn<Answer<Taken> | null>((fleet, instant, outputs) => {
         options.before?.(fleet, instant, outputs);
         const isPast = fleet.seq !== seq || fleet.shuttingDown !== shuttingDown;
         if (decided !== null && isPast) return null;
@@ -239,7 +248,7 @@ export class Reloader {
         history.enter(fleet, !hasErrors(set.problems));
         const applied = { plan: holds.plan, problems: set.problems, ...moves };
         return { ok: true, value: { applied, decision: take === commit ? decision : null } };
-      });
+      }).finally(() => expected?.close());
     }
     if (!committed.ok) return committed;
     const { applied, decision } = committed.value;

@@ -8,15 +8,16 @@
 //       web.unit              an activation of unit "web"
 //       web.unit.2            the next one, should something of the first live on (killMode process or none)
 //
-// Entering. With glibc 2.39 (posix_spawnattr_setcgroup_np(3)) a child begins in its unit's cgroup, where the kernel does
-// that. Else it begins in its parent's, and is moved at once, which may hold the daemon up for ten milliseconds and more:
-// the kernel waits for an RCU grace period. Until then it may have forked: but nobody beside the daemon is ever in the
-// daemon's own cgroup, spawns come one at a time, and each ends only when that cgroup is empty again but for the daemon.
-// So whoever is met there belongs to the spawn that is under way, and is moved after it; but not who is older than that:
-// another daemon, come after this one's runtime directory was replaced. What a daemon that was killed left there belongs
-// to the one spawn that was under way then. A process whose first thread has ended before the move takes its other
-// threads along, but is listed where its first thread was, and stays so for as long as it lives: it is moved once, and
-// then left to be held as one that has left its cgroup.
+// Entering. With glibc 2.39 (posix_spawnattr_setcgroup_np(3)) a child begins in its unit's cgroup, where the kernel
+// does that. Else it begins in its parent's, and is moved at once, which may hold the daemon up for ten milliseconds
+// and more: the kernel waits for an RCU grace period, beside the daemon where a reload is about to spawn
+// (ready-moves.ts). Until it is moved it may have forked: but nobody beside the daemon is ever in the daemon's own
+// cgroup, spawns come one at a time, and each ends only when that cgroup is empty again but for the daemon. So whoever
+// is met there belongs to the spawn that is under way, and is moved after it; but not who is older than that: another
+// daemon, come after this one's runtime directory was replaced. What a daemon that was killed left there belongs to the
+// one spawn that was under way then. A process whose first thread has ended before the move takes its other threads
+// along, but is listed where its first thread was, and stays so for as long as it lives: it is moved once, and then
+// left to be held as one that has left its cgroup.
 //
 // Controllers. Which of them are at work in the units' cgroups is controllers.ts's to say and to arrange.
 //
@@ -33,6 +34,8 @@ import { openControllers } from './controllers.ts';
 import type { Controllers } from './controllers.ts';
 import { isAlive, processStat } from './procfs.ts';
 import type { ProcessStat } from './procfs.ts';
+import { readyMoves } from './ready-moves.ts';
+import type { ReadyMoves } from './ready-moves.ts';
 
 export interface Fence {
   /** The cgroup that holds those of all units. */
@@ -46,6 +49,8 @@ export interface Fence {
    * may be inside and some not.
    */
   enter(cgroup: string | null, child: ProcessId, isForeign: (pid: number) => boolean): string | null;
+  /** Moves follow soon. */
+  expectMoves(): ReadyMoves;
   /** Moves what an earlier daemon had spawned and not moved yet. */
   enterLeft(cgroup: string, leader: number | null): void;
   /** Calls back once when nothing lives in it any more; false when that cannot be watched. */
@@ -177,6 +182,8 @@ function createFence({ base, home, directory, daemon, left }: Place): Fence {
   const strangers = new Set(left.filter((pid) => !headless.has(pid)));
   const controllers = openControllers(base, directory, home !== base);
   const watchers = new Map<string, FSWatcher>();
+  /** The last, until it is over. */
+  let expected: ReadyMoves | null = null;
 
   const enter: Fence['enter'] = (wanted, { pid, startTicks: since }, isForeign) => {
     const cgroup = wanted ?? join(directory, SESSION);
@@ -219,7 +226,13 @@ function createFence({ base, home, directory, daemon, left }: Place): Fence {
   };
 
   const leave = (): void => {
+    expected?.close();
     for (const cgroup of watchers.keys()) forget(cgroup);
+  };
+
+  const goHome = (): void => {
+    writeControl(home, 'cgroup.procs', '0');
+    removeEmpty(directory);
   };
 
   const sweep = (kept: ReadonlySet<string>): readonly string[] =>
@@ -239,6 +252,14 @@ function createFence({ base, home, directory, daemon, left }: Place): Fence {
       }
     },
     enter,
+    expectMoves: () => {
+      const moves = readyMoves(daemon);
+      expected = moves;
+      void moves.over.then(() => {
+        if (expected === moves) expected = null;
+      });
+      return moves;
+    },
     enterLeft: (cgroup, leader) => {
       for (const pid of leader === null ? strangers : [leader, ...strangers]) move(pid, cgroup);
       strangers.clear();
@@ -272,8 +293,9 @@ function createFence({ base, home, directory, daemon, left }: Place): Fence {
       leave();
       sweep(new Set());
       controllers.withdraw(unitsIn(directory).length > 0);
-      writeControl(home, 'cgroup.procs', '0');
-      removeEmpty(directory);
+      goHome();
+      // One that was under way may have come after that.
+      void expected?.over.then(goHome);
     },
   };
 }

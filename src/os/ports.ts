@@ -44,6 +44,13 @@ export interface Member extends ProcessId {
   readonly threads: number;
 }
 
+export interface Expectation {
+  /** Resolves, never rejects, when what spawns would wait for is waited for. */
+  readonly ready: Promise<void>;
+  /** No more of them follow soon. */
+  close(): void;
+}
+
 export interface Processes {
   /** What holds the processes of activations that begin now. */
   readonly fence: FenceKind;
@@ -67,6 +74,8 @@ export interface Processes {
   sweep(kept: readonly ProcessTree[]): readonly string[];
   /** Has the listener of onReaped() hear (of null) when the tree's cgroup has run empty; false where nobody can tell. */
   tellWhenEmpty(tree: ProcessTree): boolean;
+  /** Spawns follow soon: what they would hold the daemon up with is waited for beside it, as far as that can be. */
+  expectSpawns(): Expectation;
   /** Starts a child as the leader of a new session. Synchronous: a failed exec is reported here, by name. */
   spawn(request: SpawnRequest): SpawnResult;
   /**

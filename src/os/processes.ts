@@ -9,9 +9,9 @@ import type { ResourceSpec, SignalName } from '../model/unit.ts';
 import { flatValue, killCgroup, processesBelow, readControl, thawCgroup } from './cgroup.ts';
 import { removeInherited } from './fence.ts';
 import type { Fence } from './fence.ts';
-import { becomeSubreaper, errnoName, kill } from './libc.ts';
+import { becomeSubreaper, errnoName, kill, SPAWNS_INTO_CGROUP } from './libc.ts';
 import { RUN_VARIABLE } from './ports.ts';
-import type { Member, Processes, SignalResult, SpawnResult } from './ports.ts';
+import type { Expectation, Member, Processes, SignalResult, SpawnResult } from './ports.ts';
 import {
   allProcesses,
   environmentOf,
@@ -81,6 +81,8 @@ function lives(asked: ProcessId): boolean {
 
 /** Why there are no resources where there are no cgroups. */
 const BY_SESSION = 'units are held by session';
+
+const NOTHING_TO_AWAIT: Expectation = { ready: Promise.resolve(), close: () => {} };
 
 const UNKNOWN: ExitStatus = { code: null, signal: null, coreDumped: false };
 
@@ -328,6 +330,7 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
       const isTold = fence.whenEmpty(tree.cgroup, () => listener?.(null, UNKNOWN));
       return isTold && outside(tree, new Set(inside)).length === 0;
     },
+    expectSpawns: () => (SPAWNS_INTO_CGROUP || fence === null ? NOTHING_TO_AWAIT : fence.expectMoves()),
     encloseLeft: ({ cgroup }, leader) => {
       if (cgroup !== undefined) fence?.enterLeft(cgroup, leader?.pid ?? null);
     },

@@ -239,6 +239,31 @@ test(
   },
 );
 
+test('expectMoves() moves nobody, and ends with its close', { skip }, async (t) => {
+  const fence = openedFence(t);
+  const { main } = await forkedHere(t);
+  const daemon = join(fence.directory, 'daemon');
+  const here = processesIn(daemon);
+  const expected = fence.expectMoves();
+  await expected.ready;
+  assert.deepEqual(processesIn(daemon), here);
+  const web = fence.add('web');
+  assert.equal(fence.enter(web, idOf(main), nobody), null);
+  assert.equal(processesIn(web).includes(main), true);
+  expected.close();
+  await expected.over;
+  fence.close();
+  assert.equal(processesIn(daemon).includes(process.pid), false);
+});
+
+test('close() leaves the daemon where it was started, also while moves are expected', { skip }, async (t) => {
+  const fence = openedFence(t);
+  const expected = fence.expectMoves();
+  fence.close();
+  await expected.over;
+  assert.equal(existsSync(fence.directory), false);
+});
+
 test('sweep() removes what is empty and not kept, and gives what is not', { skip }, async (t) => {
   const fence = openedFence(t);
   const { main } = await forkedHere(t);

@@ -131,6 +131,17 @@ function suite(fence: FenceKind, { processes, reports, spawn, start }: Subject):
     assert.ok(one === null || one !== other);
   });
 
+  test('expectSpawns() gets ready, and a spawn before its close is as every other', async (t) => {
+    const expected = processes.expectSpawns();
+    await expected.ready;
+    const { process, tree } = await start(t, 'waits');
+    assert.deepEqual(pids(processes.members(tree)), [process.pid]);
+    expected.close();
+    processes.signalTree(tree, 'SIGKILL');
+    await statusOf(process);
+    assert.equal(processes.release(tree), true);
+  });
+
   test('release() leaves what holds somebody, and takes it when all have ended', async (t) => {
     const { process, tree } = await start(t, 'waits');
     assert.equal(processes.release(tree), fence === 'session');

@@ -102,6 +102,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
   const directory = new CountingDirectory(paths.units, true);
   const onApplied: (() => void)[] = [];
   const reloader = new Reloader({
+    expectSpawns: () => processes.expectSpawns(),
     directory,
     supervisor,
     store,

@@ -85,6 +85,21 @@ test('reload: nothing changed is an empty plan and moves nothing', async (t) => 
   assert.equal(rig.spawns('web'), 1);
 });
 
+test('reload: expects spawns before those that its plan names, and none where it names none', async (t) => {
+  const rig = createControlRig(t);
+  const { processes } = rig;
+  rig.write('web', WEB);
+  await rig.boot();
+  const yaml = (more: string): string => `${WEB}${more}\n`;
+  rig.write('web', yaml('description: front end'));
+  valueOf(await rig.reload().answer());
+  assert.deepEqual(processes.expectations, []);
+  rig.write('web', yaml('environment: { EDITION: "2" }'));
+  valueOf(await rig.reload().answer());
+  assert.deepEqual(processes.expectations, [{ spawnedBefore: 1, isOpen: false }]);
+  assert.equal(rig.spawns('web'), 2);
+});
+
 test('reload: of a renamed file the old unit stops and the new one starts', async (t) => {
   const rig = createControlRig(t);
   rig.write('old', WEB);

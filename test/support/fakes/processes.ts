@@ -47,6 +47,11 @@ export interface SignalRecord {
   readonly signal: SignalName;
 }
 
+export interface Expected {
+  readonly spawnedBefore: number;
+  isOpen: boolean;
+}
+
 export interface LimitRecord {
   readonly cgroup: string | null;
   readonly from: ResourceSpec | null;
@@ -61,6 +66,8 @@ export interface FakeProcesses extends Processes {
   readonly livingCount: number;
   /** Those that were made and have not been removed. */
   readonly cgroups: ReadonlySet<string>;
+  /** Of each expectSpawns(), oldest first: whether it is open, and how many had been spawned before. */
+  readonly expectations: readonly Readonly<Expected>[];
   /** Changes of limits, oldest first. */
   readonly limited: readonly LimitRecord[];
   /** What spawning `command` (argv[0]) does from now on. */
@@ -104,6 +111,7 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
   const rows = new Map<number, Row>();
   const spawned: SpawnRecord[] = [];
   const signals: SignalRecord[] = [];
+  const expectations: Expected[] = [];
   const limited: LimitRecord[] = [];
   const oomKills = new Map<string, number>();
   const failures: SpawnFailure[] = [];
@@ -238,9 +246,15 @@ export function createFakeProcesses(options: FakeProcessesOptions = {}): FakePro
       return left.filter((cgroup) => cgroups.has(cgroup));
     },
     tellWhenEmpty: () => false,
+    expectSpawns: () => {
+      const expected = { spawnedBefore: spawned.length, isOpen: true };
+      expectations.push(expected);
+      return { ready: Promise.resolve(), close: () => void (expected.isOpen = false) };
+    },
     encloseLeft: () => undefined,
     spawned,
     signals,
+    expectations,
     get livingCount() {
       return rows.size;
     },
