@@ -21,6 +21,7 @@ import { openFence } from '../os/fence.ts';
 import type { Fence } from '../os/fence.ts';
 import { acquireLock, inheritLock } from '../os/files.ts';
 import type { Lock, LockResult } from '../os/files.ts';
+import { makeRoomForRaised } from '../os/fifo.ts';
 import { missingFooting } from '../os/footing.ts';
 import { trimMalloc } from '../os/libc.ts';
 import { openLogSink } from '../os/log-sink.ts';
@@ -109,6 +110,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     );
     return 0;
   }
+  void makeRoomForRaised();
   const clock = createClock();
   const log = createDaemonLog(openLogSink(2), () => clock.wallMs(), process.env);
   const refuse = (message: string): number => {

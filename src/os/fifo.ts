@@ -12,7 +12,15 @@ import {
 import type { Dirent } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { duplicateFd, errnoName, mkfifo, ownLimit, RESOURCES, setPipeSize } from './libc.ts';
+import {
+  duplicateFd,
+  duplicateFdAside,
+  errnoName,
+  mkfifo,
+  ownLimit,
+  RESOURCES,
+  setPipeSize,
+} from './libc.ts';
 
 export interface OutputPipeOptions {
   /** The unit's user, so that the child may open /dev/stdout; null: the daemon's own. */
@@ -38,6 +46,15 @@ export function raisedFd(fd: number): number {
   closeSync(fd);
   if (isLow) throw Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
   return raised.fd;
+}
+
+/**
+ * Has room made for raised descriptors on a thread of the pool. To enlarge the table of a process that has threads, the
+ * kernel waits for an RCU grace period (expand_fdtable() in fs/file.c), and the first raisedFd() would with it.
+ */
+export async function makeRoomForRaised(): Promise<void> {
+  const copy = await duplicateFdAside(2, LOWEST_FD);
+  if (copy !== null) closeSync(copy);
 }
 
 function failure(path: string, actual: string): Error {

@@ -418,6 +418,17 @@ export function duplicateFd(fd: number, lowest: number): { readonly fd: number; 
   return { fd: copy, errno: errnoOf(copy) };
 }
 
+/** The same on a thread of the pool; null where it cannot be. */
+export async function duplicateFdAside(fd: number, lowest: number): Promise<number | null> {
+  const copy = await new Promise<number>((resolve, reject) => {
+    c.fcntl.async(fd, F_DUPFD_CLOEXEC, lowest, (error: Error | null, result: number) => {
+      if (error === null) resolve(result);
+      else reject(error);
+    });
+  });
+  return copy === -1 ? null : copy;
+}
+
 /** A copy of `fd` that an exec leaves open, on the lowest free descriptor that is at least `lowest`. */
 export function inheritableFd(fd: number, lowest: number): { readonly fd: number; readonly errno: number } {
   const copy = c.fcntl(fd, F_DUPFD, lowest) as number;
