@@ -83,6 +83,7 @@ function inheritedBy(
   { umask, user }: UnitSpec,
   inherited: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
+  if (umask === null && user === null) return inherited;
   const isForIt = (name: string): boolean =>
     (umask === null || passesThroughShell(name)) && (user === null || !IDENTITY.includes(name));
   return Object.fromEntries(Object.entries(inherited).filter(([name]) => isForIt(name)));
