@@ -1,5 +1,5 @@
 // Makes the directories of a daemon, with the modes that the manual gives. Says what it can do without.
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LOG_DIRECTORY_MODE } from '../base/paths.ts';
 import { cannotHaveDirectory, ensureDirectory } from '../os/files.ts';
@@ -32,4 +32,13 @@ export function makeDirectories(paths: DaemonPaths, makesUnits: boolean, isFirst
   haveIfPossible('log', paths.logs, LOG_DIRECTORY_MODE);
   if (makesUnits && !existsSync(paths.units)) haveIfPossible('units', paths.units, 0o755);
   return { warnings, hasState };
+}
+
+/**
+ * Takes back what an earlier daemon's --socket-group gave, so that the one of this daemon, if any, is let in alone. For
+ * whoever holds the lock, before the socket is opened.
+ */
+export function closeToGroup(runtime: string): void {
+  const { uid, mode } = statSync(runtime);
+  if (uid === process.geteuid?.() && (mode & 0o777) === 0o710) chmodSync(runtime, 0o700);
 }

@@ -39,7 +39,7 @@ import { Daemon } from './daemon.ts';
 import type { Left } from './daemon.ts';
 import { createDaemonLog } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
-import { makeDirectories } from './directories.ts';
+import { closeToGroup, makeDirectories } from './directories.ts';
 import { Ending, listenToSignals, reloadQuietly, stackOf } from './ending.ts';
 import { inheritedEnvironment } from './environment.ts';
 import { arrivalFrom, HANDOVER_FORMAT, HANDOVER_VARIABLE, handingOverWith } from './handover.ts';
@@ -133,6 +133,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     ({ hasState } = made);
     for (const warning of made.warnings) log.write('warning', 'start', warning);
     locked = handOver === null ? acquireLock(lockPath) : inheritLock(lockPath, handOver.lockFd);
+    if (locked.ok && handOver === null) closeToGroup(paths.runtime);
   } catch (error) {
     return refuse(`cannot start daemon: ${messageOf(error)}`);
   }

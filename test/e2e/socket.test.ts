@@ -41,6 +41,27 @@ test('--socket-group lets its members in, and nobody else', { skip: cannotRunAs(
   assert.equal(await asUser('daemon'), 77);
 });
 
+test(
+  'another --socket-group than that of the daemon before lets its members in, and none closes the directory',
+  { skip: cannotRunAs('nobody') },
+  async (t) => {
+    const unitd = new Unitd(t, {});
+    const groupOf = (path: string): number => statSync(path).gid;
+    await unitd.start('--socket-group', 'daemon');
+    assert.equal(groupOf(unitd.runtime), groupOf(unitd.socket));
+    await unitd.stop();
+    await unitd.start('--socket-group', 'nogroup');
+    assert.deepEqual([mode(unitd.socket), mode(unitd.runtime)], ['660', '710']);
+    const { code } = await run({ args: ['status'], env: unitd.env, cwd: unitd.root, asUser: 'nobody' });
+    assert.equal(code, 0);
+    assert.equal((await unitd.cli('reexec')).code, 0);
+    assert.deepEqual([mode(unitd.socket), mode(unitd.runtime)], ['660', '710']);
+    await unitd.stop();
+    await unitd.start();
+    assert.deepEqual([mode(unitd.socket), mode(unitd.runtime)], ['600', '700']);
+  },
+);
+
 test('an unknown --socket-group keeps the daemon from starting, and it says so', async (t) => {
   const unitd = new Unitd(t, {});
   const ran = await unitd.cli('daemon', '--socket-group', 'no-such-group');
