@@ -2,6 +2,7 @@
 // The program `unitd`: its command line, and with `unitd daemon` the daemon itself.
 import { runCommandLine } from '../cli/main.ts';
 import { makeThreads } from '../os/thread-pool.ts';
+import { directoryFailure } from './directory-failure.ts';
 import { loadFailure } from './load-failure.ts';
 
 async function main(): Promise<void> {
@@ -14,7 +15,7 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  const failure = loadFailure(error);
+  const failure = loadFailure(error) ?? directoryFailure(error);
   if (failure === null) throw error;
   process.stderr.write(`unitd: ${failure}\n`);
   process.exitCode = 1;

@@ -22,7 +22,7 @@ import type { Fence } from '../os/fence.ts';
 import { acquireLock, inheritLock } from '../os/files.ts';
 import type { Lock, LockResult } from '../os/files.ts';
 import { makeRoomForRaised } from '../os/fifo.ts';
-import { missingFooting } from '../os/footing.ts';
+import { leaveRemovedDirectory, missingFooting } from '../os/footing.ts';
 import { trimMalloc } from '../os/libc.ts';
 import { openLogSink } from '../os/log-sink.ts';
 import { createPidMeter } from '../os/meter.ts';
@@ -121,6 +121,8 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   const missing = missingFooting();
   if (missing !== null) return refuse(`cannot start daemon: ${missing}`);
   if (noGroup) return refuse(`cannot start daemon: ${groupMissing}`);
+  const left = leaveRemovedDirectory();
+  if (left !== null) log.write('warning', 'start', left);
   // The socket comes after the units; what is known of it before they start is said before.
   const unreachable = socketPathTrouble(paths.socket);
   if (unreachable !== null) return refuse(`cannot listen on socket "${paths.socket}": ${unreachable}`);

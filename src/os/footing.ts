@@ -25,3 +25,17 @@ function openFilesTrouble(): string | null {
   if (soft >= LEAST_OPEN_FILES) return null;
   return `the limit on open files is ${soft}, expected at least ${LEAST_OPEN_FILES}`;
 }
+
+/**
+ * Node finds no directory to start a unit in where its own was removed. Leaves one that was for the root, where a daemon
+ * in the background stands anyway, and says so; null: it is there.
+ */
+export function leaveRemovedDirectory(): string | null {
+  try {
+    process.cwd();
+    return null;
+  } catch {
+    process.chdir('/');
+    return 'going on in "/": the working directory was removed';
+  }
+}
