@@ -18,14 +18,21 @@ export async function requestDocument(
 ): Promise<DocumentAnswer> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
-    const connection = connect({ path: socket, ...(signal === undefined ? {} : { signal }) });
+    const connection = connect({ path: socket });
+    // Not node's own `signal`, whose listener outlives the connection: a signal may be for many.
+    const giveUp = (): void => void connection.destroy(new Error('given up'));
+    if (signal?.aborted === true) giveUp();
+    else signal?.addEventListener('abort', giveUp);
     connection.on('data', (chunk) => chunks.push(chunk));
     connection.on('error', (error: NodeJS.ErrnoException) => {
       resolve(
         chunks.length > 0 ? { kind: 'cut-off', isEmpty: false } : { kind: 'unreachable', errno: error.code },
       );
     });
-    connection.on('close', () => resolve(answerOf(Buffer.concat(chunks))));
+    connection.on('close', () => {
+      signal?.removeEventListener('abort', giveUp);
+      resolve(answerOf(Buffer.concat(chunks)));
+    });
     connection.write(`GET ${path} HTTP/1.0\r\nAccept: application/json\r\n\r\n`);
   });
 }
