@@ -11,6 +11,7 @@ import type { Client } from './client.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-code.ts';
 import type { ExitCode } from './exit-code.ts';
+import { GRACE_MS } from './time-limit.ts';
 import { given, valueOf } from './verb-spec.ts';
 
 const ASK_AGAIN_MS = 20;
@@ -22,7 +23,8 @@ const REASON_BYTES = 16 * 1024;
 export async function detachDaemon(context: Context): Promise<number> {
   const { paths, err } = context;
   const client = clientOf(paths.socket);
-  const before = await daemonPid(client);
+  // Of one that is silent, a daemon that is started says more.
+  const before = await daemonPid(client, AbortSignal.timeout(GRACE_MS));
   if (before !== null) {
     context.note(
       `${err.palette.red('unitd:')} cannot start daemon: one runs already with pid ${before}, expected none\n`,
@@ -97,17 +99,17 @@ function openLog({ paths, note, err }: Context, file: string): number | { readon
 }
 
 /** Asks until the daemon with this pid answers; another one's answer means that ours is about to give up. */
-async function answering(client: Client, pid: number | null, signal: AbortSignal): Promise<'up' | 'silent'> {
-  const until = performance.now() + PATIENCE_MS;
-  while (performance.now() < until && !signal.aborted) {
-    if ((await daemonPid(client)) === pid) return 'up';
+async function answering(client: Client, pid: number | null, settled: AbortSignal): Promise<'up' | 'silent'> {
+  const signal = AbortSignal.any([settled, AbortSignal.timeout(PATIENCE_MS)]);
+  while (!signal.aborted) {
+    if ((await daemonPid(client, signal)) === pid) return 'up';
     await delay(ASK_AGAIN_MS);
   }
   return 'silent';
 }
 
-async function daemonPid(client: Client): Promise<number | null> {
-  const reply = await client.get<StatusDocument>('/v1/status');
+async function daemonPid(client: Client, signal: AbortSignal): Promise<number | null> {
+  const reply = await client.get<StatusDocument>('/v1/status', signal);
   return reply.ok ? reply.value.daemon.pid : null;
 }
 

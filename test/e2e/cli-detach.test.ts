@@ -1,6 +1,7 @@
 // unitd daemon --detach: what it leaves behind, what it says, and why it did not come up.
 import assert from 'node:assert/strict';
-import { readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -80,4 +81,15 @@ test('unitd daemon --detach that cannot write its log starts nothing', async (t)
   const { code, stderr } = await unitd('daemon', '--detach');
   assert.equal(code, 1);
   assert.match(stderr, /cannot open log /);
+});
+
+test('unitd daemon --detach does not wait for whoever listens at its socket and never answers', async (t) => {
+  const { directory, unitd } = place(t);
+  mkdirSync(join(directory, 'run'), { mode: 0o700 });
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(join(directory, 'run/unitd.sock'), resolve));
+  cleanUp(t, () => void silent.close());
+  const { code, stderr } = await unitd('daemon', '--detach');
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /cannot listen on socket "[^"]*": a daemon answers there[^]*it ended with code 1/);
 });
