@@ -48,7 +48,7 @@ export async function detachDaemon(context: Context): Promise<number> {
   const settled = new AbortController();
   const outcome = await Promise.race([ended, answering(client, child.pid ?? null, settled.signal)]);
   settled.abort();
-  const reason = tail(logFile, begin);
+  const reason = tail(log, begin);
   closeSync(log);
   if (outcome === 'up') {
     child.unref();
@@ -87,7 +87,8 @@ function openLog({ paths, note, err }: Context, file: string): number | { readon
     const isMade = mkdirSync(paths.logs, { recursive: true, mode: LOG_DIRECTORY_MODE }) !== undefined;
     // Whatever the umask, as the daemon itself would make it.
     if (isMade) chmodSync(paths.logs, LOG_DIRECTORY_MODE);
-    return openSync(file, 'a', 0o600);
+    // Read too, for the reason: there may be no descriptor left to open it once more.
+    return openSync(file, 'a+', 0o600);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     note(
@@ -114,18 +115,13 @@ async function daemonPid(client: Client, signal: AbortSignal): Promise<number | 
 }
 
 /** What went wrong, by the last lines that were written since the file had `begin` bytes. */
-function tail(file: string, begin: number): string {
-  const descriptor = openSync(file, 'r');
-  try {
-    const { size } = fstatSync(descriptor);
-    const from = Math.max(begin, size - REASON_BYTES);
-    const bytes = Buffer.alloc(Math.max(0, size - from));
-    readSync(descriptor, bytes, 0, bytes.length, from);
-    const lines = bytes.toString('utf8').split('\n').flatMap(sentenceOf).slice(-REASON_LINES);
-    return lines.map((line) => `${line}\n`).join('');
-  } finally {
-    closeSync(descriptor);
-  }
+function tail(log: number, begin: number): string {
+  const { size } = fstatSync(log);
+  const from = Math.max(begin, size - REASON_BYTES);
+  const bytes = Buffer.alloc(Math.max(0, size - from));
+  readSync(log, bytes, 0, bytes.length, from);
+  const lines = bytes.toString('utf8').split('\n').flatMap(sentenceOf).slice(-REASON_LINES);
+  return lines.map((line) => `${line}\n`).join('');
 }
 
 /** The sentence of a line of the daemon's log, unless that is mere information; any other line as it is. */

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { StatusDocument } from '../../src/wire/v1.ts';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
-import { cannotRunAs, idsOf, PROGRAM } from '../support/launch.ts';
+import { cannotRunAs, idsOf, PROGRAM, run } from '../support/launch.ts';
 import { processFact } from '../support/processes.ts';
 import { startUnitd, Unitd } from '../support/unitd.ts';
 
@@ -153,6 +153,19 @@ test(
     assert.match(ran.stderr, /cannot open log "\/etc\/unitd-log\/unitd\.log": EACCES/);
   },
 );
+
+test('--detach says why where its log could not be opened a second time', { skip }, async (t) => {
+  const directory = temporaryDirectory(t);
+  chownSync(directory, ...idsOf('nobody'));
+  writeFileSync(join(directory, 'file'), 'not a directory');
+  const env = { ...process.env, UNITD_LOG_DIR: directory, UNITD_RUNTIME_DIR: join(directory, 'file/run') };
+  // As it would be without a descriptor left.
+  const within = ['sh', '-c', 'umask 777; exec "$@"', 'sh'];
+  const args = ['daemon', '--detach'];
+  const { code, stderr } = await run({ args, env, cwd: directory, asUser: 'nobody', within });
+  assert.equal(code, 1);
+  assert.match(stderr, /^cannot start daemon: .*ENOTDIR.*\nunitd: cannot start daemon: it ended with code 1/);
+});
 
 test('--detach says why when the daemon cannot even be started', { skip }, (t) => {
   const directory = temporaryDirectory(t);
