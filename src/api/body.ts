@@ -68,8 +68,9 @@ function misfitOf(
 ): readonly string[] {
   const check = Object.hasOwn(checks, field) ? checks[field] : undefined;
   if (check === undefined) {
-    const known = Object.keys(checks).join(', ');
-    return [`cannot read field ${quoted(field)}: no such field, expected one of ${known}`];
+    const known = Object.keys(checks);
+    const expected = known.length === 0 ? 'expected none' : `expected one of ${known.join(', ')}`;
+    return [`cannot read field ${quoted(field)}: no such field, ${expected}`];
   }
   return check.fits(given)
     ? []

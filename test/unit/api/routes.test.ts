@@ -384,7 +384,9 @@ test('a POST that is handed over: 303 and where to look, or as a line; the rest 
 test('POST /v1/reexec: no fields, no query; the refusal of the daemon passes through', async () => {
   const no = refused(409, 'reexec-refused', 'Cannot replace the daemon', 'it ended with code 1');
   const control = fakeControl();
-  assert.equal((await askDocument(control, 'POST /v1/reexec', { body: '{"now":true}' })).status, 400);
+  const field = await askDocument(control, 'POST /v1/reexec', { body: '{"now":true}' });
+  assert.equal(field.status, 400);
+  assert.match(JSON.stringify(field.value), /cannot read field \\"now\\": no such field, expected none"/);
   assert.equal((await askDocument(control, 'POST /v1/reexec?now=1')).status, 400);
   assert.deepEqual(control.calls, []);
   assert.deepEqual((await askDocument(control, 'POST /v1/reexec')).value, SAMPLE_REEXEC);
