@@ -96,6 +96,12 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
     wallMs: Date.now,
     queueBytes: limits.queueBytes,
   };
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    const exchange = clients.begin(request.socket);
+    // Refused before its request was read.
+    if (exchange === null) request.socket.destroy();
+    else void serve(request, response, exchange, context);
+  };
   const server = createServer(
     {
       headersTimeout: limits.requestTimeoutMs,
@@ -106,13 +112,10 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
       // Whoever can open the socket is trusted, and `Host` says nothing on it.
       requireHostHeader: false,
     },
-    (request, response) => {
-      const exchange = clients.begin(request.socket);
-      // Refused before its request was read.
-      if (exchange === null) request.socket.destroy();
-      else void serve(request, response, exchange, context);
-    },
+    answer,
   );
+  // What is expected beside 100-continue is nothing to us; node would refuse it without a document.
+  server.on('checkExpectation', answer);
   server.on('connection', (socket: Socket) => {
     if (!clients.admit(socket)) turnAwayBusy(socket);
   });

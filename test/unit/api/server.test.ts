@@ -48,6 +48,13 @@ test('listen: pipelined requests are answered in order on one connection', async
   );
 });
 
+test('listen: an expectation that is not known does not keep a request from its answer', async (t) => {
+  const { path } = await served(t);
+  const client = await rawClient(t, path);
+  client.socket.write('GET /v1/units/web HTTP/1.1\r\nExpect: tea\r\nConnection: close\r\n\r\n');
+  assert.match(await client.closed, /^HTTP\/1\.1 200 [^]*"effective":/);
+});
+
 test('listen: bytes that are no HTTP get 400 and the door; the server goes on', async (t) => {
   const { path, bugs } = await served(t);
   for (const bytes of [
