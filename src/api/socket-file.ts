@@ -39,11 +39,17 @@ export async function listeningSocket(
     return { ok: true, fd };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    const expected = /^E[MN]FILE\b/.test(error.message)
-      ? 'a descriptor to be left'
-      : 'a directory where this user may create it';
-    return failure('system', path, `${error.message}, expected ${expected}`);
+    return failure('system', path, `${error.message}, expected ${expectedInstead(error)}`);
   }
+}
+
+function expectedInstead(error: Error): string {
+  if (/^E[MN]FILE\b/.test(error.message)) return 'a descriptor to be left';
+  const isOfGroup =
+    'code' in error && error.code === 'EPERM' && 'syscall' in error && error.syscall === 'chown';
+  return isOfGroup
+    ? 'a socket group that this user is a member of'
+    : 'a directory where this user may create it';
 }
 
 type Refused = Extract<ListeningSocket, { ok: false }>;

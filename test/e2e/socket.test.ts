@@ -62,6 +62,17 @@ test(
   },
 );
 
+test(
+  'a --socket-group that the user is no member of keeps the daemon from starting, and it says so',
+  { skip: cannotRunAs('nobody') },
+  async (t) => {
+    const unitd = new Unitd(t, { asUser: 'nobody' });
+    const ran = await unitd.cli('daemon', '--socket-group', 'daemon');
+    assert.equal(ran.code, 1);
+    assert.match(ran.stderr, /EPERM.* chown .*, expected a socket group that this user is a member of/);
+  },
+);
+
 test('an unknown --socket-group keeps the daemon from starting, and it says so', async (t) => {
   const unitd = new Unitd(t, {});
   const ran = await unitd.cli('daemon', '--socket-group', 'no-such-group');
