@@ -19,6 +19,12 @@ const PATIENCE_MS = 30_000;
 const REASON_LINES = 10;
 const REASON_BYTES = 16 * 1024;
 
+/** Of a log that has no word of it, as on a full disk. */
+const SAYS_MORE = 'its log does not say why, without --detach it may';
+
+/** How the daemon ended: its code, the signal, or what kept it from being started at all. */
+type Ended = number | NodeJS.Signals | Error;
+
 /** The exit code of this process, or of the daemon that did not come up. */
 export async function detachDaemon(context: Context): Promise<number> {
   const { paths, err } = context;
@@ -41,8 +47,8 @@ export async function detachDaemon(context: Context): Promise<number> {
     cwd: '/',
     stdio: ['ignore', log, log],
   });
-  const ended = new Promise<number | Error>((resolve) => {
-    child.on('exit', (code) => resolve(code ?? EXIT.failed));
+  const ended = new Promise<Ended>((resolve) => {
+    child.on('exit', (code, signal) => resolve(code ?? signal ?? EXIT.failed));
     child.on('error', resolve);
   });
   const settled = new AbortController();
@@ -58,13 +64,16 @@ export async function detachDaemon(context: Context): Promise<number> {
   context.note(
     `${reason}${err.palette.red('unitd:')} cannot start daemon: ${whyNot(outcome)}, expected an answer at "${paths.socket}"\n`,
   );
+  if (reason === '' && outcome !== 'silent' && !(outcome instanceof Error))
+    context.note(`  ${err.palette.dim(SAYS_MORE)}\n`);
   child.unref();
   return typeof outcome === 'number' && outcome !== EXIT.done ? outcome : EXIT.failed;
 }
 
-function whyNot(outcome: 'silent' | number | Error): string {
+function whyNot(outcome: 'silent' | Ended): string {
   if (outcome === 'silent') return `no answer within ${PATIENCE_MS / 1000}s, it is left running`;
-  return typeof outcome === 'number' ? `it ended with code ${outcome}` : outcome.message;
+  if (outcome instanceof Error) return outcome.message;
+  return typeof outcome === 'number' ? `it ended with code ${outcome}` : `${outcome} ended it`;
 }
 
 // The words as they were given, but for --detach; the directories as they were resolved, since the new session works

@@ -93,3 +93,21 @@ test('unitd daemon --detach does not wait for whoever listens at its socket and 
   assert.equal(code, 1, stderr);
   assert.match(stderr, /cannot listen on socket "[^"]*": a daemon answers there[^]*it ended with code 1/);
 });
+
+test('unitd daemon --detach names the signal that ended the daemon, and whom to ask where no log says why', async (t) => {
+  const { directory, unitd } = place(t, (root) => ({ NODE_OPTIONS: `--require=${join(root, 'ends.cjs')}` }));
+  writeFileSync(
+    join(directory, 'ends.cjs'),
+    `if (process.argv[2] === 'daemon' && process.argv[3] !== '--detach') process.kill(process.pid, 'SIGKILL');`,
+  );
+  const { code, stderr } = await unitd('daemon', '--detach');
+  const socket = join(directory, 'run/unitd.sock');
+  assert.deepEqual(
+    [code, stderr],
+    [
+      1,
+      `unitd: cannot start daemon: SIGKILL ended it, expected an answer at "${socket}"\n` +
+        '  its log does not say why, without --detach it may\n',
+    ],
+  );
+});
