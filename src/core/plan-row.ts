@@ -1,9 +1,9 @@
 // The rows of a plan: what a reload does to each unit, and why.
 //
 // restart    The unit is there (or in backoff) and a field changed that only a new process can have; or a unit that it
-//            requires, is bound to or is part of restarts.
+//            requires, is bound to or is part of restarts; or it goes down for what it lacks, which is on its way.
 // start      It is wanted, and was not, or was not known; or it had failed and a field changed that may mend it; or it
-//            had ended, and one that starts or restarts would wait for it in vain.
+//            had ended, and one that starts or restarts would wait for it in vain; or it waited, and does so no more.
 // stop       Its file is gone, it is no longer wanted, or what the new set says keeps it down.
 // update     Anything else that changed: taken in without touching a process.
 // unchanged  The rest. So a second plan right after the first was carried out is empty.
@@ -13,6 +13,7 @@ import { hasEndedCleanly, isUp, needsStop } from './fleet.ts';
 import type { Unit, Verdict } from './fleet.ts';
 import type { Steps } from './steps.ts';
 import { BACK } from './take-in.ts';
+import { stuckIn } from './verdict.ts';
 
 /** `leaving`: what of the same name is still there, its file gone. */
 export function newcomerRow(spec: UnitSpec, leaving: Unit | undefined, outlook: Verdict): PlannedUnit {
@@ -58,8 +59,8 @@ export function knownRow(
   const isSpread = cycle !== null && unit.cycle === null && needsStop(unit);
   if (isSpread && isWanted) return row('restart', cycle);
   if (changes.length === 0) return row('unchanged', '');
-  const mends = changes.some((change) => change.effect !== 'in-place');
-  if (isWanted && at === 'failed' && mends) return row('start', `${fields} changed; it had failed`);
+  if (isWanted && at === 'failed' && isMended(changes))
+    return row('start', `${fields} changed; it had failed`);
   return row('update', `${fields} changed`);
 }
 
@@ -71,34 +72,96 @@ export function causesOf(changes: readonly FieldChange[]): string {
     .join(', ');
 }
 
+/** Something changed that may let a start succeed that has failed before. */
+export function isMended(changes: readonly FieldChange[]): boolean {
+  return changes.some((change) => change.effect !== 'in-place');
+}
+
 /**
  * Starts what has ended, in failure or cleanly, and is required or bound to by one that the plan starts or restarts,
  * however far up: that would wait for it in vain, where an operator's start brings it up too. Who is up, or comes up by
- * itself, is left alone, and so is who is to be down. Adds to `planned`; `lasting`: the units as they would be in the end.
+ * itself, is left alone, and so is who is to be down. Adds to `planned`, and gives whom; `lasting`: the units as they
+ * would be in the end.
  */
 export function* retryingRequirements(
   planned: Map<string, PlannedUnit>,
   lasting: ReadonlyMap<string, Unit>,
-): Steps<void> {
+): Steps<readonly string[]> {
   const rows = [...planned.values()].filter(isStart).sort((a, b) => (a.name < b.name ? -1 : 1));
-  const queue = rows.map((row) => row.name);
+  const ended = yield* endedRequirements(
+    rows.map((row) => row.name),
+    lasting,
+  );
+  for (const { name, by, how } of ended) {
+    const { changes = [] } = planned.get(name) ?? {};
+    planned.set(name, { name, action: 'start', reason: `required by "${by}"; ${how}`, changes });
+  }
+  return ended.map(({ name }) => name);
+}
+
+interface EndedRequirement {
+  readonly name: string;
+  readonly by: string;
+  readonly how: string;
+}
+
+/** What these units require or are bound to, however far up, and would wait for in vain. */
+export function* endedRequirements(
+  names: Iterable<string>,
+  units: ReadonlyMap<string, Unit>,
+): Steps<readonly EndedRequirement[]> {
+  const ended: EndedRequirement[] = [];
+  const queue = [...names];
   const seen = new Set(queue);
-  for (const name of queue) {
+  for (const by of queue) {
     yield;
-    const unit = lasting.get(name);
+    const unit = units.get(by);
     if (unit === undefined || !mayStart(unit)) continue;
-    for (const needed of [...unit.spec.requires, ...unit.spec.bindsTo]) {
-      if (seen.has(needed)) continue;
-      seen.add(needed);
-      const other = lasting.get(needed);
+    for (const name of [...unit.spec.requires, ...unit.spec.bindsTo]) {
+      if (seen.has(name)) continue;
+      seen.add(name);
+      const other = units.get(name);
       if (other === undefined || isUp(other) || needsStop(other) || !mayStart(other)) continue;
-      queue.push(needed);
-      const ended = howEnded(other);
-      if (ended === null) continue;
-      const { changes = [] } = planned.get(needed) ?? {};
-      const reason = `required by "${name}"; ${ended}`;
-      planned.set(needed, { name: needed, action: 'start', reason, changes });
+      queue.push(name);
+      const how = howEnded(other);
+      if (how !== null) ended.push({ name, by, how });
     }
+  }
+  return ended;
+}
+
+/**
+ * Units that wait, and with the new set start: as what they wait for comes up now, or as they wait for it no more. Adds to
+ * `planned`; `lasting`: the units as they would be in the end.
+ */
+export function* releasedRows(
+  planned: Map<string, PlannedUnit>,
+  units: ReadonlyMap<string, Unit>,
+  lasting: ReadonlyMap<string, Unit>,
+  changes: ReadonlyMap<string, readonly FieldChange[]>,
+): Steps<void> {
+  const waiting = [...units.values()].filter(
+    ({ spec, removed, state, verdict }) =>
+      state.phase.at === 'stopped' &&
+      !removed &&
+      verdict.wanted === 'up' &&
+      lasting.get(spec.name)?.removed === false,
+  );
+  if (waiting.length === 0) return;
+  const [stuck, stuckThen] = [yield* stuckIn(units), yield* stuckIn(lasting)];
+  for (const { spec, verdict } of waiting) {
+    yield;
+    const { name } = spec;
+    const then = lasting.get(name)?.verdict;
+    const { action = 'update' } = planned.get(name) ?? {};
+    if (then === undefined || then.wanted === 'down' || then.down !== null || action !== 'update') continue;
+    const stood = verdict.down === null ? verdict.wait : `waiting: ${verdict.down}`;
+    const isFree = verdict.down !== null || stuck.has(name) || then.wait === null;
+    if (stood === null || !isFree || stuckThen.has(name)) continue;
+    const changed = changes.get(name) ?? [];
+    const fields = changed.map(({ field }) => field).join(', ');
+    const reason = changed.length === 0 ? `it was ${stood}` : `${fields} changed; it was waiting`;
+    planned.set(name, { name, action: 'start', reason, changes: changed });
   }
 }
 

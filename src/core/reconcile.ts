@@ -15,13 +15,21 @@
 // restarts if that takes a new process.
 import type { FieldChange, PlanAction, PlannedUnit } from '../model/plan.ts';
 import type { UnitSpec } from '../model/unit.ts';
-import { deliver, settlingVerdicts } from './converge.ts';
+import { deliver } from './converge.ts';
 import type { Instant, Outputs } from './converge.ts';
 import { changedKeys, FIELDS, isSame } from './fields.ts';
-import { amend, isUp, needsStop } from './fleet.ts';
-import type { Phase } from './machine-state.ts';
+import { amend, needsStop } from './fleet.ts';
 import type { Fleet, Unit } from './fleet.ts';
-import { causesOf, knownRow, newcomerRow, removedRow, retryingRequirements } from './plan-row.ts';
+import { outlookOf, tryAgain } from './outlook.ts';
+import type { Changes } from './outlook.ts';
+import {
+  causesOf,
+  knownRow,
+  releasedRows,
+  newcomerRow,
+  removedRow,
+  retryingRequirements,
+} from './plan-row.ts';
 import { atOnce } from './steps.ts';
 import type { Steps } from './steps.ts';
 import { graphOf, isNews, isReplaced, takingIn } from './take-in.ts';
@@ -32,8 +40,6 @@ export interface DraftPlan {
   readonly units: readonly PlannedUnit[];
   readonly unchanged: number;
 }
-
-type Changes = ReadonlyMap<string, readonly FieldChange[]>;
 
 /** A plan, and what was found out on the way that to take it in needs too. */
 export interface Decision {
@@ -91,7 +97,7 @@ export function* planning(
   for (const [name, spec] of desired) {
     yield;
     const unit = fleet.units.get(name);
-    const lasting = outlook.lasting.get(name);
+    const lasting = outlook.lasting.units.get(name);
     if (lasting === undefined) continue;
     const cycle = outlook.cycling.get(name)?.cycle ?? null;
     const row =
@@ -100,7 +106,9 @@ export function* planning(
         : knownRow(unit, lasting, cycle, changes.get(name) ?? []);
     if (row.action !== 'unchanged') planned.set(name, row);
   }
-  yield* retryingRequirements(planned, outlook.lasting);
+  const retried = yield* retryingRequirements(planned, outlook.lasting.units);
+  if (retried.length > 0) yield* tryAgain(outlook.lasting, retried);
+  yield* releasedRows(planned, fleet.units, outlook.lasting.units, changes);
   const units = [...planned.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const unchanged = desired.size - units.filter((row) => desired.has(row.name)).length;
   const together = new Set<string>();
@@ -112,50 +120,6 @@ export function* planning(
     else together.add(name);
   }
   return { plan: { units, unchanged }, intake: { graph, replaced: together }, changes, alone };
-}
-
-/** A copy of the fleet with the desired set in it. */
-interface Outlook {
-  /** Once every restart is over. */
-  readonly lasting: ReadonlyMap<string, Unit>;
-  /** While the units that restart go down: those that a restart spreads to have a cycle too. */
-  readonly cycling: ReadonlyMap<string, Unit>;
-}
-
-function* outlookOf(
-  desired: ReadonlyMap<string, UnitSpec>,
-  fleet: Fleet,
-  changes: Changes,
-  intake: Intake,
-): Steps<Outlook> {
-  const found = { before: new Map<string, number>(), after: new Map<string, number>() };
-  const trial: Fleet = { ...fleet, units: new Map(fleet.units), dirty: new Set(fleet.dirty), found };
-  yield* takingIn(desired, changes, trial, intake);
-  const restarting = new Map<string, string>();
-  for (const [name, spec] of desired) {
-    yield;
-    const causes = causesOf(changes.get(name) ?? []);
-    const unit = fleet.units.get(name);
-    if (causes === '' || unit === undefined) continue;
-    if (needsStop(unit)) restarting.set(name, causes);
-    amend(trial, name, { state: { ...unit.state, phase: phaseAs(spec, unit) } });
-  }
-  yield* settlingVerdicts(trial);
-  const lasting = new Map(trial.units);
-  for (const [name, cycle] of restarting) {
-    yield;
-    amend(trial, name, { cycle });
-  }
-  yield* settlingVerdicts(trial);
-  return { lasting, cycling: trial.units };
-}
-
-/** What is up as one type is to be up as the other; what has ended has not ended as the other. */
-function phaseAs({ type }: UnitSpec, unit: Unit): Phase {
-  const { phase } = unit.state;
-  if (!isUp(unit)) return phase.at === 'completed' ? { at: 'stopped', text: null } : phase;
-  if (type === 'oneshot') return { at: 'completed', swept: false };
-  return phase.at === 'running' ? phase : { at: 'running', main: null, deadline: null, readyAt: 0 };
 }
 
 function changesOf(from: UnitSpec, to: UnitSpec, fileForm: FileForm): readonly FieldChange[] {

@@ -175,11 +175,12 @@ export class Answers implements Control {
       return { ok: true, value: { apiVersion: API_VERSION, ...nothingYet } };
     }
     if (!result.ok) return result;
-    const { plan, problems, goals, excused } = result.value;
+    const { plan, problems, goals, excused, stranded } = result.value;
     const waited = {
       verb: 'reload',
       goals,
       excused: [...excused],
+      stranded: [...stranded],
       plan,
       problems,
       deadlineMs,
@@ -201,7 +202,8 @@ export class Answers implements Control {
     const deadlineMs = this.#deadlineOf(request.timeoutMs);
     const goal = verb === 'signal' ? this.#signal(unit, request) : await this.#goalOnceSaid(unit, verb);
     if ('error' in goal) return { ok: false, error: goal.error };
-    const waited = { verb, goals: [goal], excused: [], plan: null, problems: [], deadlineMs, moved: [] };
+    const nobody = { excused: [], stranded: [] };
+    const waited = { verb, goals: [goal], ...nobody, plan: null, problems: [], deadlineMs, moved: [] };
     const answer = await this.#wait(waited, wait, progress, hangup);
     // A word that was answered holds, though the daemon be killed the moment after.
     await this.#parts.intents.written();
@@ -266,7 +268,7 @@ export class Answers implements Control {
     hangup: AbortSignal,
   ): Promise<OperationAnswer> {
     const { clock, operations, handed } = this.#parts;
-    const { verb, goals, excused, plan, problems, deadlineMs } = waited;
+    const { verb, goals, excused, stranded = [], plan, problems, deadlineMs } = waited;
     const timeoutMs = deadlineMs === null ? null : Math.max(0, deadlineMs - clock.monotonicMs());
     const moved = new Map(waited.moved.map((row) => [row.name, row]));
     const open = goals.filter(({ name }) => !moved.has(name));
@@ -276,7 +278,9 @@ export class Answers implements Control {
     if (wait && operations.isInterrupted && units.some(({ outcome }) => outcome === 'pending')) {
       return handed.give({ ...waited, moved: units.filter(({ outcome }) => outcome !== 'pending') });
     }
-    const judged = units.map((unit) => (excused.includes(unit.name) ? excusedUnit(unit, wait) : unit));
+    const isExcused = ({ name, state }: MovedUnit): boolean =>
+      excused.includes(name) || (state === 'waiting' && stranded.includes(name));
+    const judged = units.map((unit) => (isExcused(unit) ? excusedUnit(unit, wait) : unit));
     const ok = isGood(judged, wait);
     return { ok: true, value: { apiVersion: API_VERSION, verb, ok, units: judged, plan, problems } };
   }
@@ -338,7 +342,7 @@ export class Answers implements Control {
   }
 }
 
-/** It was failing before the reload. */
+/** It was failing before the reload, or waits as before. */
 function excusedUnit(unit: MovedUnit, wait: boolean): MovedUnit {
   const isThere = unit.outcome !== 'failed' && (unit.outcome !== 'pending' || !wait);
   return isThere ? unit : { ...unit, outcome: 'excused' };

@@ -10,6 +10,8 @@ export interface Moves {
   readonly goals: readonly Goal[];
   /** Moved units that were crash-looping or had failed before: what becomes of them fails no reload. */
   readonly excused: ReadonlySet<string>;
+  /** Moved units that waited before: that they still do fails no reload. */
+  readonly stranded: ReadonlySet<string>;
 }
 
 /** `before`: as the unit was before the word; `after`: once all that follows from it is decided. */
@@ -49,12 +51,14 @@ function wantAfter(before: Unit, after: Unit | undefined): Goal['want'] {
 /** Of a plan, before the fleet takes it in. */
 export function movesOf(plan: Plan, fleet: Readonly<Fleet>): Moves {
   const excused = new Set<string>();
+  const stranded = new Set<string>();
   const goals = plan.units.map((row): Goal => {
     const unit = fleet.units.get(row.name);
     const at = unit?.state.phase.at;
     if (at === 'backoff' || at === 'failed') excused.add(row.name);
+    if (unit !== undefined && publicState(unit) === 'waiting') stranded.add(row.name);
     const want = row.action === 'stop' ? 'down' : row.action === 'update' ? 'there' : 'up';
     return { name: row.name, want, afterActivation: unit?.state.activation ?? 0, isThere: false };
   });
-  return { goals, excused };
+  return { goals, excused, stranded };
 }

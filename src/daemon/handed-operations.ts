@@ -13,6 +13,8 @@ export interface Waited {
   readonly goals: readonly Goal[];
   /** Units whose failure is none of this operation. */
   readonly excused: readonly string[];
+  /** Units that waited before: that they still do is none. A version before this one says nothing of them. */
+  readonly stranded?: readonly string[];
   readonly plan: Plan | null;
   readonly problems: readonly Problem[];
   /** On the monotonic clock; null: for ever. */

@@ -285,7 +285,13 @@ export class Reloader {
   #confirm(set: UnitSet, { planId }: CommitOptions): Answer<Applied> {
     const plan = emptyPlan(set);
     if (planId !== null && planId !== plan.id) return { ok: false, error: moved(planId, plan) };
-    const applied = { plan, problems: set.problems, goals: [], excused: new Set<string>() };
+    const applied = {
+      plan,
+      problems: set.problems,
+      goals: [],
+      excused: new Set<string>(),
+      stranded: new Set<string>(),
+    };
     this.#ports.onApplied(applied);
     return { ok: true, value: applied };
   }

@@ -184,8 +184,8 @@ export interface MovedUnit {
   readonly state: State;
   readonly ready: boolean;
   /** done: it is where it was asked to be; unchanged: it already was; failed: it will not get there by itself, or
-   *  not before a pause; excused: it is not there, but it was failing before the reload, which has not failed for that;
-   *  pending: the wait ended first, or none was asked for. */
+   *  not before a pause; excused: it is not there, but it was failing before the reload, or waits as before, which
+   *  has not failed for that; pending: the wait ended first, or none was asked for. */
   readonly outcome: 'done' | 'unchanged' | 'failed' | 'excused' | 'pending';
   readonly reason: string;
 }

@@ -263,6 +263,45 @@ test('reload: a unit that was crash-looping before does not make it fail', async
   );
 });
 
+test('reload: a unit that waits as before for one that fails as before does not make it fail', async (t) => {
+  const rig = createControlRig(t);
+  rig.processes.define('/bin/job', { exits: FAILURE });
+  const job = (words: string): string => `type: oneshot\ncommand: /bin/job ${words}\n`;
+  rig.write('job', job('--one'));
+  rig.write('web', `${WEB}requires: [job]\n`);
+  await rig.boot();
+  assert.equal(rig.look('web').state, 'waiting');
+  rig.write('job', job('--two'));
+  const document = valueOf(await rig.reload().answer());
+  assert.deepEqual(
+    document.units.map(({ name, outcome, state }) => [name, outcome, state]),
+    [
+      ['job', 'excused', 'failed'],
+      ['web', 'excused', 'waiting'],
+    ],
+  );
+  assert.equal(document.ok, true);
+});
+
+test('reload: a unit that waited for one that is mended, and fails then, makes it fail', async (t) => {
+  const rig = createControlRig(t);
+  rig.processes.define('/bin/job', { exits: FAILURE });
+  rig.processes.define('/bin/done', { exits: { code: 0, signal: null, coreDumped: false } });
+  rig.write('job', 'type: oneshot\ncommand: /bin/job\n');
+  rig.write('next', 'type: oneshot\ncommand: /bin/job\nrequires: [job]\n');
+  await rig.boot();
+  rig.write('job', 'type: oneshot\ncommand: /bin/done\n');
+  const document = valueOf(await rig.reload().answer());
+  assert.deepEqual(
+    document.units.map(({ name, outcome, state }) => [name, outcome, state]),
+    [
+      ['job', 'done', 'completed'],
+      ['next', 'failed', 'failed'],
+    ],
+  );
+  assert.equal(document.ok, false);
+});
+
 test('reload: a unit that was up and does not come back makes it fail', async (t) => {
   const rig = createControlRig(t);
   rig.write('web', WEB);

@@ -92,3 +92,34 @@ test('plan: of what had ended nothing is waited for by what it starts', () => {
     options,
   );
 });
+
+test('plan: of a set at rest it says what becomes of each unit', () => {
+  // What only time can tell is in no plan, nor who a change of `enabled` leaves without a wish in the middle of it.
+  const UNFORESEEN = ['upholds', 'onFailure', 'onSuccess', 'conflicts', 'requisite', 'partOf'] as const;
+  const none = Object.fromEntries(UNFORESEEN.map((field) => [field, []]));
+  const plain = (specs: readonly UnitSpec[]): readonly UnitSpec[] =>
+    specs.map((spec) => ({ ...spec, enabled: true, ...none }));
+  const atRest = scenario.map(({ on, next }) => {
+    world.reload(on, plain([...on.desired.values()]));
+    world.comeToRest(on);
+    return { on, next: plain(next) };
+  });
+  fc.assert(
+    fc.property(atRest, ({ on, next }) => {
+      const before = new Map(on.fleet.units);
+      const rows = new Map(world.reload(on, next).units.map((row) => [row.name, row]));
+      world.comeToRest(on);
+      for (const [name, was] of before) {
+        const unit = on.fleet.units.get(name);
+        const { action = 'unchanged', reason = '' } = rows.get(name) ?? {};
+        const isAnew = unit !== undefined && unit.state.activation > was.state.activation;
+        const stands = `${name}: ${action}, ${reason}; it was ${was.state.phase.at}, and is ${unit?.state.phase.at}`;
+        if (action === 'stop') assert.equal(isAnew || (unit !== undefined && needsStop(unit)), false, stands);
+        if (action !== 'update' && action !== 'unchanged') continue;
+        assert.equal(isAnew, false, stands);
+        if (needsStop(was)) assert.equal(unit !== undefined && needsStop(unit), true, stands);
+      }
+    }),
+    options,
+  );
+});

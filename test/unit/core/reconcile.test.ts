@@ -133,6 +133,7 @@ describe('plan: actions and reasons', () => {
     tellAll(on);
     assert.equal(standing(on, 'db'), 'waiting: waiting for "disk", which has ended');
     assert.deepEqual(load(on, ...needs, unitSpec('web', { requires: ['db'], ...OTHER })), [
+      'start db: it was waiting for "disk", which has ended',
       'start disk: required by "db"; it had ended',
       'restart web: command changed',
     ]);
@@ -248,8 +249,103 @@ test('plan: a service that has ended is not up by becoming a oneshot', () => {
   crash(on, 'job', 0);
   assert.deepEqual(
     load(on, unitSpec('job', { ...job, type: 'oneshot' }), unitSpec('web', { bindsTo: ['job'] })),
-    ['restart job: type changed', 'stop web: bound to "job", which is not up'],
+    ['restart job: type changed', 'restart web: bound to "job", which is not up'],
   );
+  assert.equal(standing(on, 'web'), 'running');
+});
+
+describe('plan: a unit that goes down for what it lacks from now on', () => {
+  const LACK = 'bound to "x", which is not up';
+  const bound = unitSpec('web', { bindsTo: ['x'] });
+  const [x, off] = [unitSpec('x', ONCE), unitSpec('x', { ...ONCE, ...OFF })];
+  const activationOf = (on: world.World, name: string): number | undefined =>
+    on.fleet.units.get(name)?.state.activation;
+  test('restarts where it brings that up', () => {
+    const on = settled(off, unitSpec('web'));
+    assert.deepEqual(load(on, off, bound), [`restart web: ${LACK}`, 'start x: now wanted']);
+    assert.deepEqual([standing(on, 'web'), activationOf(on, 'web')], ['running', 2]);
+  });
+  test('restarts where that is new, and with it who needs it', () => {
+    const api = unitSpec('api', { requires: ['web'] });
+    const on = settled(unitSpec('web'), api);
+    assert.deepEqual(load(on, x, bound, api), [
+      `restart api: requires "web": ${LACK}`,
+      `restart web: ${LACK}`,
+      'start x: new file',
+    ]);
+    assert.deepEqual([standing(on, 'api'), activationOf(on, 'api')], ['running', 2]);
+  });
+  test('restarts where that had failed and is tried again for it', () => {
+    const on = settled(x, unitSpec('web'));
+    crash(on, 'x');
+    assert.deepEqual(load(on, x, bound), [
+      `restart web: ${LACK}`,
+      'start x: required by "web"; it had failed',
+    ]);
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('restarts with a target, which needs all that it requires', () => {
+    const on = settled(off, unitSpec('all', { type: 'target' }));
+    assert.deepEqual(load(on, off, unitSpec('all', { type: 'target', requires: ['x'] })), [
+      'restart all: requires "x", which is not up',
+      'start x: now wanted',
+    ]);
+    assert.equal(standing(on, 'all'), 'running');
+  });
+  test('stops where that does not come up by itself', () => {
+    const on = settled(off, unitSpec('web'));
+    operate(on, 'x', 'stop');
+    assert.deepEqual(load(on, off, bound), ['stop web: bound to "x": stopped by the operator']);
+    assert.match(standing(on, 'web'), /^waiting/);
+  });
+  test('stops where that is in a pause', () => {
+    const loop = unitSpec('x');
+    const on = settled(loop, unitSpec('web'));
+    crash(on, 'x');
+    assert.deepEqual(load(on, loop, bound), [`stop web: ${LACK}`]);
+    assert.match(standing(on, 'web'), /^waiting/);
+  });
+});
+
+describe('plan: a unit that waits', () => {
+  const failing = unitSpec('db', ONCE);
+  const web = unitSpec('web', { requires: ['db'] });
+  const waiting = (): world.World => {
+    const on = settled(failing, web);
+    crash(on, 'db');
+    crash(on, 'web');
+    world.passDeadline(on);
+    tellAll(on);
+    assert.equal(standing(on, 'web'), 'waiting: waiting for "db", which failed (exited with code 1)');
+    return on;
+  };
+  test('starts where what it waits for is mended', () => {
+    const on = waiting();
+    assert.deepEqual(load(on, unitSpec('db', { ...ONCE, ...OTHER }), web), [
+      'start db: command changed; it had failed',
+      'start web: it was waiting for "db", which failed (exited with code 1)',
+    ]);
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('starts where it needs that no more', () => {
+    const on = waiting();
+    assert.deepEqual(load(on, failing, unitSpec('web')), ['start web: requires changed; it was waiting']);
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('starts where it comes after nobody any more who is on the way', () => {
+    const first = unitSpec('first', { type: 'oneshot', startTimeoutMs: null });
+    const on = world.newWorld(1, { ...world.NO_FAULTS, hangs: 1 });
+    load(on, first, unitSpec('web', { after: ['first'] }));
+    assert.equal(standing(on, 'web'), 'waiting: waiting for "first", which is starting');
+    assert.deepEqual(load(on, first, unitSpec('web')), ['start web: after changed; it was waiting']);
+  });
+  test('is only updated where it still has to wait', () => {
+    const on = waiting();
+    assert.deepEqual(load(on, failing, unitSpec('web', { requires: ['db'], description: 'new' })), [
+      'update web: description changed',
+    ]);
+    assert.match(standing(on, 'web'), /^waiting/);
+  });
 });
 
 describe('plan: restarts spread', () => {
