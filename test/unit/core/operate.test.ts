@@ -218,6 +218,40 @@ describe('operate: start', () => {
     operate(on, 'blue', 'start');
     assert.deepEqual([standing(on, 'blue'), standing(on, 'green')], ['running', 'stopped: not enabled']);
   });
+  for (const enabled of [true, false]) {
+    for (const field of ['requires', 'bindsTo'] as const) {
+      test(`has what the unit ${field} win a conflict too, however far up; enabled: ${enabled}`, () => {
+        const on = settled(
+          unitSpec('blue'),
+          unitSpec('api', { enabled, [field]: ['blue'] }),
+          unitSpec('web', { enabled, [field]: ['api'] }),
+          unitSpec('green', { ...OFF, conflicts: ['blue'] }),
+        );
+        const stands = (): readonly string[] => ['blue', 'api', 'web'].map((name) => standing(on, name));
+        operate(on, 'green', 'start');
+        assert.equal(standing(on, 'blue'), 'waiting: conflicts with "green"');
+        operate(on, 'web', 'start');
+        assert.deepEqual(stands(), ['running', 'running', 'running']);
+        assert.equal(standing(on, 'green'), 'stopped: not enabled');
+        operate(on, 'green', 'start');
+        assert.match(standing(on, 'blue'), /^waiting: conflicts with "green"/);
+      });
+    }
+  }
+  test('has nothing win that the operator has stopped', () => {
+    const on = settled(
+      unitSpec('blue'),
+      unitSpec('web', { requires: ['blue'] }),
+      unitSpec('green', { ...OFF, conflicts: ['blue'] }),
+    );
+    operate(on, 'blue', 'stop');
+    operate(on, 'green', 'start');
+    operate(on, 'web', 'start');
+    assert.deepEqual(
+      [standing(on, 'web'), standing(on, 'green')],
+      ['waiting: requires "blue": stopped by the operator', 'running'],
+    );
+  });
   test('a unit that pulls in what it conflicts with does not: it waits', () => {
     const on = settled(unitSpec('db', OFF), unitSpec('web', { ...OFF, requires: ['db'], conflicts: ['db'] }));
     operate(on, 'web', 'start');
