@@ -1,6 +1,6 @@
 // What can only be wrong with units together: names that nobody has, orders that go round, conflicts between units
-// that the files want up at the same time. It reads no file.
-import { findingOrderingCycles } from '../core/graph.ts';
+// that the files want up at the same time, or that one unit needs. It reads no file.
+import { findingOrderingCycles, STRONG_FIELDS } from '../core/graph.ts';
 import type { Steps } from '../core/steps.ts';
 import type { Problem } from '../model/problem.ts';
 import { DEPENDENCY_FIELDS, type DependencyField, type UnitSpec } from '../model/unit.ts';
@@ -28,7 +28,7 @@ export function* checkingSet(
   return [
     ...(yield* unknownNames([...specs, ...remains], places, broken.keys())),
     ...(yield* orderingCycles(specs, places)),
-    ...(yield* wantedConflicts(specs, places)),
+    ...(yield* impossibleConflicts(specs, places)),
   ];
 }
 
@@ -119,22 +119,83 @@ function* wantedUnits(specs: readonly UnitSpec[]): Steps<ReadonlyMap<string, str
   return wanted;
 }
 
-function* wantedConflicts(specs: readonly UnitSpec[], places: Places): Steps<readonly Problem[]> {
+/** Of units in conflict that the files want up both, or of which one needs the other, or a third needs both. */
+function* impossibleConflicts(specs: readonly UnitSpec[], places: Places): Steps<readonly Problem[]> {
   const wanted = yield* wantedUnits(specs);
+  let needing: Needing | null = null;
   const seen = new Set<string>();
   const problems: Problem[] = [];
   for (const spec of specs) {
     yield;
-    if (!wanted.has(spec.name)) continue;
-    spec.conflicts.forEach((other, index) => {
-      const pair = [spec.name, other].toSorted().join(' ');
-      if (!wanted.has(other) || other === spec.name || seen.has(pair)) return;
+    for (const [index, other] of spec.conflicts.entries()) {
+      const { name } = spec;
+      const pair = [name, other].toSorted().join(' ');
+      if (other === name || seen.has(pair)) continue;
       seen.add(pair);
-      const text = `it conflicts with ${other}, and the files want both up (${why(wanted, spec.name)}; ${why(wanted, other)}), expected at most one enabled`;
-      problems.push(problem(places, spec.name, `conflicts[${index}]`, 'conflict', text));
-    });
+      const tell = (text: string): void => {
+        problems.push(
+          problem(places, name, `conflicts[${index}]`, 'conflict', `it conflicts with ${other}, ${text}`),
+        );
+      };
+      if (wanted.has(name) && wanted.has(other)) {
+        const reasons = `${why(wanted, name)}; ${why(wanted, other)}`;
+        tell(`and the files want both up (${reasons}), expected at most one enabled`);
+        continue;
+      }
+      needing ??= yield* needingIn(specs);
+      const by = nearestNeeding(needing, name, other);
+      if (by !== null)
+        tell(
+          `and ${by.name} cannot be up without both (${by.paths.join('; ')}), expected at most one needed`,
+        );
+    }
   }
   return problems;
+}
+
+/** Of each unit, those that name it in a field without which they are not up. */
+type Needing = ReadonlyMap<string, readonly string[]>;
+
+function* needingIn(specs: readonly UnitSpec[]): Steps<Needing> {
+  const needing = new Map<string, string[]>();
+  for (const spec of specs) {
+    yield;
+    for (const name of STRONG_FIELDS.flatMap((field) => spec[field])) {
+      const known = needing.get(name);
+      if (known === undefined) needing.set(name, [spec.name]);
+      else known.push(spec.name);
+    }
+  }
+  return needing;
+}
+
+/** The nearest unit to `one` that is or needs each of the two, however far up, with the ways there; null: there is none. */
+function nearestNeeding(
+  needing: Needing,
+  one: string,
+  other: string,
+): { readonly name: string; readonly paths: readonly string[] } | null {
+  const [ways, others] = [waysTo(needing, one), waysTo(needing, other)];
+  for (const name of ways.keys()) {
+    if (!others.has(name)) continue;
+    return { name, paths: [pathBy(ways, name), pathBy(others, name)].filter((path) => path !== name) };
+  }
+  return null;
+}
+
+/** Every unit that is `target` or needs it, nearest first, with the next on the way to it. */
+function waysTo(needing: Needing, target: string): ReadonlyMap<string, string | null> {
+  const ways = new Map<string, string | null>([[target, null]]);
+  for (const name of ways.keys()) {
+    for (const by of needing.get(name) ?? []) if (!ways.has(by)) ways.set(by, name);
+  }
+  return ways;
+}
+
+function pathBy(ways: ReadonlyMap<string, string | null>, from: string): string {
+  const path: string[] = [];
+  for (let at: string | null = from; at !== null; at = ways.get(at) ?? null) path.push(at);
+  return path.join(' needs ');
 }
 
 function why(wanted: ReadonlyMap<string, string | null>, name: string): string {

@@ -97,6 +97,34 @@ test('loadSet() refuses two units in conflict that are both wanted, once, and sa
   );
 });
 
+test('loadSet() refuses a conflict with what a unit needs, and between what it needs, however far up', () => {
+  const off = 'command: x\nenabled: false\n';
+  const units = { 'blue.yaml': 'command: x\n', 'api.yaml': `${off}requires: [blue]\n` };
+  assert.deepEqual(linesOf({ ...units, 'green.yaml': `${off}bindsTo: [api]\nconflicts: [blue]\n` }), [
+    'units.d/green.yaml:4:13: cannot load unit "green": it conflicts with blue, and green cannot be up without both (green needs api needs blue), expected at most one needed',
+  ]);
+  assert.deepEqual(
+    linesOf({ 'blue.yaml': `${off}conflicts: [green]\n`, 'green.yaml': `${off}requires: [blue]\n` }),
+    [
+      'units.d/blue.yaml:3:13: cannot load unit "blue": it conflicts with green, and green cannot be up without both (green needs blue), expected at most one needed',
+    ],
+  );
+  assert.deepEqual(
+    linesOf({
+      ...units,
+      'green.yaml': `${off}conflicts: [blue]\n`,
+      'all.yaml': 'type: target\nenabled: false\nrequires: [green]\nrequisite: [api]\n',
+    }),
+    [
+      'units.d/green.yaml:3:13: cannot load unit "green": it conflicts with blue, and all cannot be up without both (all needs green; all needs api needs blue), expected at most one needed',
+    ],
+  );
+  assert.deepEqual(
+    linesOf({ ...units, 'green.yaml': `${off}wants: [api]\nafter: [blue]\nconflicts: [blue]\n` }),
+    [],
+  );
+});
+
 test('loadSet() accepts units in conflict of which the files want one up', () => {
   const units = {
     'blue.yaml': 'command: x\nconflicts: [green]\n',
