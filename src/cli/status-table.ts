@@ -7,6 +7,7 @@ import type { StatusDocument, UnitStatus } from '../wire/v1.ts';
 import type { Paint } from './palette.ts';
 import { shortBytes, shortPercent } from './quantities.ts';
 import type { Screen } from './screen.ts';
+import { inStateSince } from './since.ts';
 import { isWell, statePaint, stateSymbol } from './state-look.ts';
 import { tableText } from './table.ts';
 import type { Column, Table } from './table.ts';
@@ -99,9 +100,8 @@ function sinceText(unit: UnitStatus, nowMs: number): string | null {
     const leftMs = Date.parse(unit.nextStartAt) - nowMs;
     return leftMs > 0 ? `in ${shortSpan(leftMs)}` : 'now';
   }
-  const runs = unit.startedAt !== null && unit.pid !== null;
-  const at = runs ? unit.startedAt : (unit.lastExit?.at ?? unit.startedAt);
-  return at === null ? null : shortSpan(nowMs - Date.parse(at));
+  const ms = inStateSince(unit);
+  return ms === null ? null : shortSpan(nowMs - ms);
 }
 
 function needsNoAttention(unit: UnitStatus): boolean {

@@ -8,6 +8,7 @@ import { inTurns } from './in-turns.ts';
 import { logText } from './log-text.ts';
 import { counted, shortBytes, shortPercent, sparkline } from './quantities.ts';
 import type { Screen } from './screen.ts';
+import { inStateSince } from './since.ts';
 import { statePaint, stateSymbol } from './state-look.ts';
 import { stateWords } from './status-table.ts';
 import { measureFor, printable, truncated, wrapped } from './text-width.ts';
@@ -138,9 +139,8 @@ function sinceText({ unit }: UnitDocument, nowMs: number): string {
   if (unit.state === 'backoff' && unit.nextStartAt !== null) {
     return `, next start ${relativeTo(nowMs, Date.parse(unit.nextStartAt))}`;
   }
-  const at = unit.pid !== null ? unit.startedAt : (unit.lastExit?.at ?? null);
-  if (at === null) return '';
-  const ms = Date.parse(at);
+  const ms = inStateSince(unit);
+  if (ms === null) return '';
   return ` for ${shortSpan(nowMs - ms)}, since ${dateAndTime(ms)}`;
 }
 

@@ -118,7 +118,7 @@ export interface MachineState {
   readonly runs: number;
   /** Activations so far: each start begins one. */
   readonly activation: number;
-  /** Wall time of the last entry into starting or, when ready, running. */
+  /** Wall time at which the last start began, or then its main process. */
   readonly startedWall: number | null;
   readonly history: readonly ExitRecord[];
 }

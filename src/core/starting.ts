@@ -13,10 +13,9 @@ type Starting = Extract<Phase, { at: 'starting' }>;
 
 export function begin(draft: Draft): void {
   const { spec, facts } = draft;
-  draft.state = { ...draft.state, activation: draft.state.activation + 1 };
+  draft.state = { ...draft.state, activation: draft.state.activation + 1, startedWall: facts.wallMs };
   if (spec.command === null) {
     enter(draft, { at: 'running', main: null, deadline: null, readyAt: facts.nowMs });
-    draft.state = { ...draft.state, startedWall: facts.wallMs };
     return;
   }
   draft.effects.push({ type: 'begin' });

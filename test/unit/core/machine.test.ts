@@ -960,6 +960,24 @@ test('step: respecified moves the deadline of a start under way', () => {
   assert.equal(life.phase, 'stopping signal');
 });
 
+test('step: a start has begun when its first command does, whatever was before, and then when main does', () => {
+  const spec = unitSpec('web', { startPre: [command('/bin/pre')] });
+  const again = [
+    'start',
+    'there 1',
+    'exit 1 0',
+    'there 2',
+    'stop',
+    'exit 2 SIGTERM',
+    'tree empty',
+    'wait 1h',
+  ];
+  const startedWall = (...script: readonly string[]): number | null =>
+    live(spec, [...again, ...script]).state.startedWall;
+  assert.equal(startedWall('start'), 3_600_000);
+  assert.equal(startedWall('start', 'there 3', 'wait 5s', 'exit 3 0'), 3_605_000);
+});
+
 test('step: a start under way runs the startPre and startPost that it began with', () => {
   const [a, b, c] = [command('/bin/a'), command('/bin/b'), command('/bin/c')];
   const life = live(unitSpec('web', { startPre: [a, b], startPost: [c] }), ['start', 'there 1']);
