@@ -32,12 +32,28 @@ async function heldAbove(client: Client, names: readonly string[]): Promise<read
   const held = new Set(
     status.value.units.flatMap(({ name, held: isHeld, wanted }) => (isHeld && wanted === 'down' ? name : [])),
   );
-  const dependencies = new Map(graph.value.units.map((unit) => [unit.name, unit.dependencies]));
+  return [...above(graph.value, names)].filter((name) => held.has(name));
+}
+
+/** These, and all whose stop reaches them. */
+function above({ units }: GraphDocument, names: readonly string[]): ReadonlySet<string> {
+  const dependencies = new Map(units.map((unit) => [unit.name, unit.dependencies]));
   const seen = new Set(names);
   // A Set is walked on to what is added meanwhile.
   for (const name of seen) {
     for (const field of STOPS_TRAVEL)
       for (const other of dependencies.get(name)?.[field] ?? []) seen.add(other);
   }
-  return [...seen].filter((name) => held.has(name));
+  return seen;
+}
+
+/** Of units that were judged before the word for one of `others`, which they wait for, was said. */
+export async function judgedTooSoon(
+  client: Client,
+  waiting: readonly string[],
+  others: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const graph = await client.get<GraphDocument>('/v1/units', AbortSignal.timeout(HINT_MS));
+  if (!graph.ok) return [];
+  return waiting.filter((name) => [...above(graph.value, [name])].some((other) => others.has(other)));
 }

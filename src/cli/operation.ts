@@ -18,7 +18,7 @@ import type { Screen } from './screen.ts';
 import { statePaint, stateSymbol } from './state-look.ts';
 import { nameColumns, printable } from './text-width.ts';
 import { timeLimit } from './time-limit.ts';
-import { explained } from './unit-path.ts';
+import { explained, unitPath } from './unit-path.ts';
 import { given } from './verb-spec.ts';
 
 export interface Operation {
@@ -61,7 +61,7 @@ export async function carryOut(
   setMaxListeners(0, ended);
   const view = progressView(context, verb, asked);
   const unanswered: (string | null)[] = [];
-  const replies = await inTurns(operations, async ({ unit, path, body }) => {
+  const ask = async ({ unit, path, body }: Operation): Promise<Reply<OperationDocument> | null> => {
     const reply = await limit.keep(async (leftMs) =>
       client.post(
         path,
@@ -73,7 +73,14 @@ export async function carryOut(
     if (reply.ok || !limit.signal.aborted || reply.failure.exitCode !== EXIT.unreachable) return reply;
     unanswered.push(unit);
     return null;
-  });
+  };
+  const replies = [...(await inTurns(operations, ask))];
+  for (const at of ended.aborted ? [] : await toSayAgain(client, verb, operations, replies)) {
+    const { unit, body } = operations[at] ?? {};
+    // What was restarted is not to be so a second time.
+    const path = unit && unitPath(unit, verb === 'release' ? verb : 'start');
+    if (unit && path && body) replies[at] = await ask({ unit, path, body });
+  }
   view.close();
   if (interrupt.signal.aborted) {
     context.note(`detached: ${verb} goes on in the daemon, see: unitd status\n`);
@@ -90,6 +97,31 @@ export async function carryOut(
   }
   if (timeoutMs !== null && unanswered.length > 0) refused.push(silence(verb, unanswered, timeoutMs));
   return { kind: 'answered', document: merged(verb, documents), refused };
+}
+
+/**
+ * The places of those that were said before the word for what they wait for, and judged by how that stood: of several
+ * words, each is a request of its own.
+ */
+async function toSayAgain(
+  client: Client,
+  verb: OperationDocument['verb'],
+  operations: readonly Operation[],
+  replies: readonly (Reply<OperationDocument> | null)[],
+): Promise<readonly number[]> {
+  if (operations.length < 2 || !['start', 'restart', 'release'].includes(verb)) return [];
+  const waiting = new Map<string, number>();
+  const others = new Set<string>();
+  replies.forEach((reply, at) => {
+    for (const { name, outcome, state } of reply?.ok === true ? reply.value.units : []) {
+      if (outcome !== 'failed') others.add(name);
+      else if (state === 'waiting') waiting.set(name, at);
+    }
+  });
+  if (waiting.size === 0 || others.size === 0) return [];
+  const { judgedTooSoon } = await import('./held-above.ts');
+  const names = await judgedTooSoon(client, [...waiting.keys()], others);
+  return names.flatMap((name) => waiting.get(name) ?? []);
 }
 
 /** Time is up, and the daemon has not said how far it is. */

@@ -42,6 +42,29 @@ for (const { as, skip, options } of USERS) {
   });
 }
 
+test('of several units one is not judged by a hold that the same command ends, in whatever order they are named', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, {
+    'db.yaml': 'command: sleep infinity',
+    'api.yaml': 'type: target\nrequires: [db]',
+    'app.yaml': `command: ${child.announce} ${channel.path}\nrequires: [api]`,
+  });
+  await channel.next('up');
+  let again = 0;
+  for (const verb of ['start', 'restart', 'release']) {
+    for (const options of [[], ['--no-wait']]) {
+      again += 1;
+      assert.equal((await unitd.cli('stop', 'app', 'db')).code, 0);
+      const { code, stderr } = await unitd.cli(verb, 'app', 'db', ...options);
+      assert.equal(code, 0, stderr);
+      assert.doesNotMatch(stderr, /failed/);
+      await channel.next('up', again);
+      await unitd.until({ app: 'running' });
+    }
+  }
+  assert.equal(channel.said.length, 1 + again);
+});
+
 test('start and reload of what waits for a held unit fail and name the way out, by whatever the wait is long', async (t) => {
   const unitd = await startUnitd(t, {
     'db.yaml': 'command: sleep infinity',
