@@ -146,8 +146,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   const other = hasState ? daemonElsewhere(paths.state, paths.runtime, currentBootId()) : null;
   if (other !== null) {
     locked.lock.close();
-    const since = `whose runtime directory "${paths.runtime}" was removed or replaced since`;
-    return refuse(`cannot start daemon: the daemon with pid ${other} still runs, ${since}: end it first`);
+    return refuse(`cannot start daemon: ${other}`);
   }
   if (hasState) noteWhereabouts(paths.state, paths.runtime, currentBootId());
   const fenced = fenceFor(options.fence, paths.runtime);

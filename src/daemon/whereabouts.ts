@@ -1,5 +1,6 @@
-// Finds the daemon that still runs though its runtime directory is gone, and its lock with that: the last logout of a
-// user removes it, and the daemon and its units may live on. The state directory stays, so who runs stands there too.
+// Finds the daemon that still runs on this state directory though no lock says so: the last logout of a user removes its
+// runtime directory, and it and its units may live on; or it was given another one, as before the first login. It would
+// run each unit a second time, and both would write the same logs. The state directory stays, so who runs stands there too.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProcessId } from '../model/process.ts';
@@ -13,11 +14,16 @@ interface Whereabouts extends ProcessId {
 
 const FILE = 'daemon.json';
 
-/** The pid of another daemon that has had this runtime directory, and has not ended. For whoever holds its lock now. */
-export function daemonElsewhere(state: string, runtime: string, bootId: string): number | null {
+/** Another daemon that has not ended, as a clause. For whoever holds the lock of this runtime directory now. */
+export function daemonElsewhere(state: string, runtime: string, bootId: string): string | null {
   const known = read(join(state, FILE));
-  if (known === null || known.pid === process.pid || known.runtime !== runtime) return null;
-  return isSameBoot(known.bootId, bootId) && lifeOf(known) === 'alive' ? known.pid : null;
+  if (known === null || known.pid === process.pid) return null;
+  if (!isSameBoot(known.bootId, bootId) || lifeOf(known) !== 'alive') return null;
+  const where =
+    known.runtime === runtime
+      ? `still runs, whose runtime directory "${runtime}" was removed or replaced since: end it first`
+      : `uses state directory "${state}", with runtime directory "${known.runtime}"`;
+  return `the daemon with pid ${known.pid} ${where}`;
 }
 
 /** A disk that refuses keeps no daemon from starting: only the next would not find this one. */

@@ -163,6 +163,25 @@ test('a daemon is refused beside one whose runtime directory was removed, until 
   assert.notEqual((await channel.next('up', 1)).pid, first);
 });
 
+test('a daemon is refused on the state directory of one with another runtime directory', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, { 'web.yaml': `command: ${child.announce} ${channel.path}` });
+  await channel.next('up');
+  const second = await unitd.cli('daemon', '--runtime-dir', join(unitd.root, 'other'));
+  assert.equal(second.code, 1);
+  const { pid, state, runtime } = unitd;
+  assert.ok(
+    JSON.parse(second.stderr).message.endsWith(
+      `the daemon with pid ${pid} uses state directory "${state}", with runtime directory "${runtime}"`,
+    ),
+    second.stderr,
+  );
+  assert.equal(channel.said.length, 1, 'the second has started nothing');
+  await unitd.stop();
+  await unitd.start('--runtime-dir', join(unitd.root, 'other'), '--socket', unitd.socket);
+  await channel.next('up', 1);
+});
+
 test('a second daemon on the runtime directory refuses with the pid of the first, which goes on', async (t) => {
   const channel = openChannel(t);
   const unitd = await startUnitd(t, { 'web.yaml': `command: ${child.announce} ${channel.path}` });
