@@ -1,6 +1,6 @@
 // unitd daemon --detach: what it leaves behind, what it says, and why it did not come up.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -13,6 +13,7 @@ import type { Ran } from '../support/launch.ts';
 
 interface Place {
   readonly directory: string;
+  readonly env: NodeJS.ProcessEnv;
   unitd(...args: string[]): Promise<Ran>;
 }
 
@@ -37,7 +38,7 @@ function place(t: TestContext, env: (directory: string) => NodeJS.ProcessEnv = (
     process.kill(status.daemon.pid, 'SIGTERM');
     while ((await unitd('status')).code !== 69);
   });
-  return { directory, unitd };
+  return { directory, env: full, unitd };
 }
 
 test('unitd daemon --detach returns once the daemon answers, in a session of its own and out of the way', async (t) => {
@@ -60,6 +61,29 @@ test('unitd daemon --detach returns once the daemon answers, in a session of its
   assert.equal(second.code, 1);
   assert.match(second.stderr, new RegExp(`one runs already with pid ${pid}`));
 });
+
+test('unitd daemon --detach holds nothing open that whoever started it does, such as a lock', async (t) => {
+  const { directory, env, unitd } = place(t);
+  const lock = join(directory, 'lock');
+  const within = ['bash', '-c', 'exec 200>"$0"; exec "$@"', lock];
+  const args = ['daemon', '--detach'];
+  const { code, stderr } = await run({ args, env, cwd: directory, asUser: undefined, within });
+  assert.equal(code, 0, stderr);
+  const { daemon }: StatusDocument = JSON.parse((await unitd('status', '--json')).stdout);
+  const descriptors = `/proc/${daemon.pid}/fd`;
+  const open = readdirSync(descriptors).map((fd) => openFile(join(descriptors, fd)));
+  assert.ok(open.includes(join(directory, 'log/unitd.log')), String(open));
+  assert.ok(!open.includes(lock), String(open));
+});
+
+/** null: it was closed meanwhile. */
+function openFile(descriptor: string): string | null {
+  try {
+    return readlinkSync(descriptor);
+  } catch {
+    return null;
+  }
+}
 
 test('unitd daemon --detach that cannot come up exits with 1 and says why', async (t) => {
   const { directory, unitd } = place(t, (root) => ({ UNITD_RUNTIME_DIR: join(root, 'file/run') }));
