@@ -1,9 +1,9 @@
 // What can only be wrong with units together: names that nobody has, orders that go round, conflicts between units
 // that the files want up at the same time, or that one unit needs. It reads no file.
-import { findingOrderingCycles, STRONG_FIELDS } from '../core/graph.ts';
+import { findingOrderingCycles, PULLING_FIELDS, STRONG_FIELDS } from '../core/graph.ts';
 import type { Steps } from '../core/steps.ts';
 import type { Problem } from '../model/problem.ts';
-import { DEPENDENCY_FIELDS, type DependencyField, type UnitSpec } from '../model/unit.ts';
+import { DEPENDENCY_FIELDS, type UnitSpec } from '../model/unit.ts';
 import { suggestion } from './suggestion.ts';
 
 /** Where a field of a unit's file stands, `requires[0]`; null when nobody knows. */
@@ -94,13 +94,6 @@ function orderedBy(
   const index = byName.get(earlier)?.before.indexOf(later) ?? -1;
   return index === -1 ? { unit: later, field: 'after' } : { unit: earlier, field: `before[${index}]` };
 }
-
-const PULLING_FIELDS = [
-  'requires',
-  'wants',
-  'bindsTo',
-  'upholds',
-] as const satisfies readonly DependencyField[];
 
 /** For each unit that the files want up, who pulls it in: null for a unit that is enabled itself. */
 function* wantedUnits(specs: readonly UnitSpec[]): Steps<ReadonlyMap<string, string | null>> {

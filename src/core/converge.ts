@@ -9,6 +9,7 @@
 import { claimOf, inheritedCycle, isKeptDown, wantedOf } from './down-reason.ts';
 import { amend, conflictsOf, isUp, needsStop } from './fleet.ts';
 import type { Fleet, Unit } from './fleet.ts';
+import { PULLING_FIELDS } from './graph.ts';
 import { step } from './machine.ts';
 import type { MachineEffect, MachineEvent } from './machine-state.ts';
 import type { Steps } from './steps.ts';
@@ -173,7 +174,6 @@ export function doubtNeighbours(fleet: Fleet, unit: Unit): void {
   for (const other of [...conflicts, ...partOf, ...unit.spec.upholds]) fleet.dirty.add(other);
 }
 
-const PULLING_FIELDS = ['requires', 'wants', 'bindsTo', 'upholds'] as const;
 type PullingField = (typeof PULLING_FIELDS)[number];
 
 /** A unit that is to come up takes with it what it requires, wants or is bound to; one that is up, what it upholds. */

@@ -4,8 +4,8 @@
 // The map is owned by the daemon's supervisor. converge, operate and commit replace its Unit values; nobody else does.
 import type { Wanted } from '../model/state.ts';
 import type { DependencyField, UnitSpec } from '../model/unit.ts';
-import { buildGraph, findOrderingCycles } from './graph.ts';
-import type { Graph } from './graph.ts';
+import { buildGraph, findOrderingCycles, PULLING_FIELDS } from './graph.ts';
+import type { Edge, Graph } from './graph.ts';
 import { NEW_STATE } from './machine-state.ts';
 import type { MachineState, Phase } from './machine-state.ts';
 
@@ -147,9 +147,13 @@ export function hasEndedCleanly(unit: Unit): boolean {
   return unit.state.phase.at === 'completed' && !isUp(unit) && !needsStop(unit);
 }
 
-/** An operator's word that differs from the file. */
-export function isHeld(unit: Unit): boolean {
-  return unit.intent !== null && (unit.intent.wanted === 'up') !== unit.spec.enabled;
+/** An operator's word that differs from what the files say: its own, or for a stop, those that would bring it up. */
+export function isHeld(fleet: Readonly<Fleet>, { spec, intent }: Unit): boolean {
+  if (intent === null) return false;
+  if (intent.wanted === 'up') return !spec.enabled;
+  const isAskedFor = ({ name, field }: Edge): boolean =>
+    PULLING_FIELDS.some((pulling) => pulling === field) && fleet.units.get(name)?.verdict.wanted === 'up';
+  return spec.enabled || fleet.graph.namedBy(spec.name).some(isAskedFor);
 }
 
 /** Both ways: `conflicts` works in either file. */

@@ -14,6 +14,9 @@ export const STRONG_FIELDS = ['requires', 'requisite', 'bindsTo'] as const;
 /** The fields along which a stop travels to the naming unit. Only partOf, which implies no order, can make a ring. */
 export const INHERITING_FIELDS = [...STRONG_FIELDS, 'partOf'] as const;
 
+/** The fields whose unit is brought up by the naming unit. */
+export const PULLING_FIELDS = ['requires', 'wants', 'bindsTo', 'upholds'] as const;
+
 export interface Edge {
   readonly field: DependencyField;
   /** The unit whose file names the other. */

@@ -1,6 +1,5 @@
 // How a unit looks from outside: its public state and the one sentence that says why. Pure.
 import type { State } from '../model/state.ts';
-import { isHeld } from './fleet.ts';
 import type { Unit } from './fleet.ts';
 
 /** The public state. `waiting` is the one that no machine is in: at rest, wanted, and kept from starting. */
@@ -42,8 +41,8 @@ export function reasonOf(unit: Unit): string {
 
 function runningReason(unit: Unit): string {
   if (unit.spec.type === 'target') return 'all it requires is up';
-  if (isHeld(unit)) return 'started by the operator';
-  const { activation, state } = unit;
+  const { activation, intent, state } = unit;
+  if (intent?.wanted === 'up' && !unit.spec.enabled) return 'started by the operator';
   if (activation !== null && !unit.spec.enabled)
     return `${ACTIVATION_PHRASES[activation.field]} "${activation.by}"`;
   const last = state.history.at(-1);

@@ -307,7 +307,8 @@ export class Answers implements Control {
     // Figures of an earlier activation say nothing of this one.
     const usage = measured?.invocationId === invocationId ? measured.latest : null;
     const isCompleted = unit.state.phase.at === 'completed' && needsStop(unit);
-    return unitStatus(unit, now, { fence, usage, isLeft: isCompleted && effects.members(name).length > 0 });
+    const isLeft = isCompleted && effects.members(name).length > 0;
+    return unitStatus(this.#parts.supervisor.fleet, unit, now, { fence, usage, isLeft });
   }
 
   #signal(unit: Unit, request: UnitRequest): Goal | { readonly error: ProblemDetails } {

@@ -30,7 +30,12 @@ export interface Held {
   readonly isLeft: boolean;
 }
 
-export function unitStatus(unit: Unit, now: Now, { fence, usage, isLeft }: Held): UnitStatus {
+export function unitStatus(
+  fleet: Readonly<Fleet>,
+  unit: Unit,
+  now: Now,
+  { fence, usage, isLeft }: Held,
+): UnitStatus {
   const { spec, state, verdict } = unit;
   const { phase } = state;
   const last = state.history.at(-1);
@@ -42,7 +47,7 @@ export function unitStatus(unit: Unit, now: Now, { fence, usage, isLeft }: Held)
     state: publicState(unit),
     ready: isUp(unit),
     wanted: verdict.wanted,
-    held: isHeld(unit),
+    held: isHeld(fleet, unit),
     reason: reasonOf(unit),
     pid: mainPid(unit),
     startedAt: isThere && state.startedWall !== null ? timestamp(state.startedWall) : null,

@@ -18,7 +18,7 @@ function statusOf(rig: Rig, name: string): UnitStatus {
   const unit = rig.supervisor.fleet.units.get(name);
   assert.ok(unit);
   const now = { nowMs: rig.clock.monotonicMs(), wallMs: rig.clock.wallMs() };
-  return unitStatus(unit, now, { fence: 'session', usage: USAGE, isLeft: false });
+  return unitStatus(rig.supervisor.fleet, unit, now, { fence: 'session', usage: USAGE, isLeft: false });
 }
 
 function complaintsAbout(unit: UnitStatus): readonly string[] {

@@ -89,6 +89,21 @@ test('start and reload of what waits for a held unit fail and name the way out, 
   assert.equal((await unitd.cli('start', 'db', 'app', 'site')).code, 0);
 });
 
+test('what waits for a unit that is not enabled and was stopped is told the way out too', async (t) => {
+  const unitd = await startUnitd(t, {
+    'db.yaml': 'command: sleep infinity\nenabled: false',
+    'app.yaml': 'command: sleep infinity\nrequires: [db]',
+  });
+  await unitd.until({ app: 'running' });
+  assert.equal((await unitd.cli('stop', 'db')).code, 0);
+  assert.equal(await facts(unitd, 'db'), 'stopped, wanted down, held');
+  const { code, stderr } = await unitd.cli('start', 'app');
+  assert.equal(code, 1);
+  assert.match(stderr, /^ {2}to let db run: unitd start db, or unitd release db$/m);
+  assert.equal((await unitd.cli('release', 'db')).code, 0);
+  assert.equal(await facts(unitd, 'app'), 'running, wanted up');
+});
+
 test('stop of known and unknown units stops the known, names the unknown and exits 4', async (t) => {
   const unitd = await startUnitd(t, {
     'a.yaml': 'command: sleep infinity',

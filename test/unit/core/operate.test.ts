@@ -11,7 +11,7 @@ const ONCE = { restart: { policy: 'no' } } as const;
 
 function held(on: world.World, name: string): boolean {
   const unit = on.fleet.units.get(name);
-  return unit !== undefined && isHeld(unit);
+  return unit !== undefined && isHeld(on.fleet, unit);
 }
 
 describe('operate: start', () => {
@@ -61,6 +61,16 @@ describe('operate: stop', () => {
     operate(on, 'web', 'stop');
     assert.deepEqual([standing(on, 'web'), held(on, 'web')], ['stopped: stopped by the operator', true]);
   });
+  for (const field of ['requires', 'wants', 'bindsTo', 'upholds'] as const) {
+    test(`of a unit that only another brings up, by ${field}, is a hold as long as that is wanted up`, () => {
+      const on = settled(unitSpec('db', OFF), unitSpec('web', { [field]: ['db'] }));
+      assert.equal(standing(on, 'db'), 'running');
+      operate(on, 'db', 'stop');
+      assert.deepEqual([standing(on, 'db'), held(on, 'db')], ['stopped: stopped by the operator', true]);
+      operate(on, 'web', 'stop');
+      assert.equal(held(on, 'db'), false);
+    });
+  }
   test('holds against a unit that needs it', () => {
     const on = settled(unitSpec('db'), unitSpec('web', { requires: ['db'] }));
     operate(on, 'db', 'stop');
