@@ -72,9 +72,9 @@ export function causesOf(changes: readonly FieldChange[]): string {
     .join(', ');
 }
 
-/** Something changed that may let a start succeed that has failed before. */
+/** Something changed that may let a start succeed that has failed before, or was refused. */
 export function isMended(changes: readonly FieldChange[]): boolean {
-  return changes.some((change) => change.effect !== 'in-place');
+  return changes.some(({ field, effect }) => effect !== 'in-place' || field === 'requisite');
 }
 
 /**

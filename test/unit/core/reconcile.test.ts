@@ -470,6 +470,13 @@ describe('commit', () => {
     ]);
     assert.equal(standing(on, 'web'), 'running');
   });
+  test('a changed requisite tries a unit again that was refused for it', () => {
+    const off = unitSpec('net', OFF);
+    const on = settled(off, unitSpec('web', { requisite: ['net'] }));
+    assert.equal(standing(on, 'web'), 'failed: its requisite "net" is not up');
+    assert.deepEqual(load(on, off, unitSpec('web')), ['start web: requisite changed; it had failed']);
+    assert.equal(standing(on, 'web'), 'running');
+  });
   test('a changed description does not', () => {
     const once = { restart: { policy: 'no' } } as const;
     const on = settled(unitSpec('web', once));
