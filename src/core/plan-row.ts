@@ -56,7 +56,7 @@ export function knownRow(
   if (isWanted && unit.verdict.wanted === 'down' && !isThere) return row('start', 'now wanted');
   const causes = causesOf(changes);
   if (causes !== '' && isThere && isWanted) return row('restart', `${causes} changed`);
-  const isSpread = cycle !== null && unit.cycle === null && needsStop(unit);
+  const isSpread = cycle !== null && unit.cycle === null && (needsStop(unit) || at === 'backoff');
   if (isSpread && isWanted) return row('restart', cycle);
   if (changes.length === 0) return row('unchanged', '');
   if (isWanted && at === 'failed' && isMended(changes))

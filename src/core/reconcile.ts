@@ -99,7 +99,10 @@ export function* planning(
     const unit = fleet.units.get(name);
     const lasting = outlook.lasting.units.get(name);
     if (lasting === undefined) continue;
-    const cycle = outlook.cycling.get(name)?.cycle ?? null;
+    const cycling = outlook.cycling.get(name);
+    // What has nothing to stop keeps no cycle, and its pause ends by it all the same.
+    const isPaused = unit?.state.phase.at === 'backoff';
+    const cycle = cycling?.cycle ?? (isPaused ? (cycling?.verdict.down ?? null) : null);
     const row =
       unit === undefined || unit.removed
         ? newcomerRow(spec, unit, lasting.verdict)

@@ -349,6 +349,20 @@ describe('plan: a unit that waits', () => {
 });
 
 describe('plan: restarts spread', () => {
+  for (const field of ['requires', 'bindsTo', 'partOf'] as const) {
+    test(`along ${field} to one in backoff, whose pause ends by it`, () => {
+      const web = unitSpec('web', { [field]: ['db'] });
+      const on = settled(unitSpec('db'), web);
+      crash(on, 'web');
+      assert.match(standing(on, 'web'), /^backoff/);
+      const phrase = { requires: 'requires', bindsTo: 'bound to', partOf: 'part of' }[field];
+      assert.deepEqual(load(on, unitSpec('db', OTHER), web), [
+        'restart db: command changed',
+        `restart web: ${phrase} "db", which restarts`,
+      ]);
+      assert.equal(standing(on, 'web'), 'running');
+    });
+  }
   for (const [field, reason] of [
     ['requires', 'requires "db", which restarts'],
     ['requisite', 'requires "db", which restarts'],
