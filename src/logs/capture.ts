@@ -258,10 +258,9 @@ class OutputCapture implements Capture {
   /** Reads what the pipes hold. */
   async #takeIn(): Promise<void> {
     this.#hold();
-    for (const input of this.#inputs) {
-      await input.source.drain(() => this.#written());
-      this.#endRuns(input);
-    }
+    for (const { source } of this.#inputs) await source.drain(() => this.#written());
+    // Behind all: in raw an unended line would run into what the other stream has to say yet.
+    for (const input of this.#inputs) this.#endRuns(input);
     await this.#written();
     this.#letGo();
   }

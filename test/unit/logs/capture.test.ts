@@ -76,6 +76,14 @@ test('capture: settle ends the line of the run that is over, and not one that th
   );
 });
 
+test('capture: raw has the unended line of a stream behind what the other has to say yet', async (t) => {
+  const { capture, log, stdoutFd, stderrFd } = captured(t, { format: 'raw' });
+  writeSync(stdoutFd, 'cut');
+  writeSync(stderrFd, 'one\ntwo\n');
+  await capture.settle();
+  assert.equal(readFileSync(join(log, 'current'), 'latin1'), 'one\ntwo\ncut');
+});
+
 test('capture: what a run that is over has left in its pipes is in the spool at once', async (t) => {
   const { capture, spool, stdoutFd, stderrFd, log } = captured(t);
   await capture.settle();
