@@ -142,6 +142,11 @@ export function errnoName(errno: number): string {
   return errnoNames.get(errno) ?? `errno ${errno}`;
 }
 
+/**
+ * Read by a call of its own, before which V8 may have made others: in Node 24 the first lock that threads contend for has
+ * it look for a file that few machines have (absl's cycle clock, tsc_freq_khz), and then this is ENOENT. Once in the life
+ * of a process, and only where there is much to do; what must not be mistaken then is asked again.
+ */
 function errnoOf(result: number): number {
   return result < 0 ? koffi.errno() : 0;
 }
@@ -344,16 +349,21 @@ export async function epollReady(epoll: number): Promise<readonly number[]> {
 const SPLICE_F_NONBLOCK = 2;
 const spliceOffset = Buffer.alloc(8);
 
-/** Moves at most `bytes` from a pipe to `offset` of a file: splice(2). */
+/** Moves at most `bytes` from a pipe to `offset` of a file: splice(2). What fails is tried once more; see errnoOf(). */
 export function spliceToFile(
   pipe: number,
   file: number,
   offset: number,
   bytes: number,
 ): { readonly bytes: number; readonly errno: number } {
-  spliceOffset.writeBigInt64LE(BigInt(offset));
-  const moved = Number(c.splice(pipe, null, file, spliceOffset, bytes, SPLICE_F_NONBLOCK));
-  return { bytes: Math.max(0, moved), errno: errnoOf(moved) };
+  const once = (): { readonly bytes: number; readonly errno: number } => {
+    spliceOffset.writeBigInt64LE(BigInt(offset));
+    const moved = Number(c.splice(pipe, null, file, spliceOffset, bytes, SPLICE_F_NONBLOCK));
+    return { bytes: Math.max(0, moved), errno: errnoOf(moved) };
+  };
+  const first = once();
+  const { EAGAIN, EINTR } = constants.errno;
+  return [0, EAGAIN, EINTR].includes(first.errno) ? first : once();
 }
 
 // include/uapi/asm-generic/ioctls.h, of every architecture that koffi is built for.

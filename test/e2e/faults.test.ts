@@ -3,7 +3,7 @@
 // the daemon alone (support/faults).
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -18,6 +18,34 @@ import { formsFor, USERS, type UserCase } from '../support/users.ts';
 
 const eachAs = <T>(all: readonly T[], one: T): readonly (readonly [UserCase, T])[] =>
   USERS.flatMap((user) => formsFor(user, all, one).map((form) => [user, form] as const));
+
+for (const user of USERS) {
+  withFaults(
+    user,
+    'a splice whose error cannot be believed is made again, and output stays safe from a kill; one that fails twice is said',
+    async (t, faults, options) => {
+      const gate = openGate(t);
+      const script = `echo begun; while read -r _ <${gate.path}; do echo more; done`;
+      const unitd = await startUnitd(
+        t,
+        { 'web.yaml': `command: ${JSON.stringify(['/bin/sh', '-c', script])}\nlogs: { format: raw }` },
+        options,
+      );
+      await unitd.untilLog('web', 'begun\n');
+      const below = join(unitd.runtime, 'fifo');
+      faults.fail({ call: 'splice', below, error: 'EACCES', times: 1 });
+      gate.open();
+      await unitd.untilLog('web', 'begun\nmore\n');
+      assert.ok(existsSync(join(below, 'web.spool')));
+      faults.fail({ call: 'splice', below, error: 'EACCES', times: 2 });
+      gate.open();
+      await unitd.says(
+        /cannot keep unwritten output in .*web\.spool.*: EACCES, a kill of the daemon loses it/,
+      );
+      await unitd.untilLog('web', 'begun\nmore\nmore\n');
+    },
+  );
+}
 
 for (const [user, how] of eachAs(REFUSALS, 'read-only')) {
   withFaults(

@@ -101,11 +101,16 @@ static int outcome(volatile const struct rule *rule) {
   return 0;
 }
 
+/* A splice to a file writes to it. */
+static int is_about(const struct rule *rule, const char *call) {
+  return strcmp(rule->call, call) == 0 || (strcmp(rule->call, "write") == 0 && strcmp(call, "splice") == 0);
+}
+
 /* What the rules alone say of a call: 0, or the errno that it is to fail with. */
 static int ruled(const char *call, const char *path) {
   for (int index = 0; index < RULES; index++) {
     struct rule *rule = &control->rules[index];
-    if (rule->error == 0 || strcmp(rule->call, call) != 0) continue;
+    if (rule->error == 0 || !is_about(rule, call)) continue;
     if (path != NULL && !below(path, rule->prefix)) continue;
     int32_t left = atomic_load(&rule->left);
     while (left > 0 && !atomic_compare_exchange_weak(&rule->left, &left, left - 1)) continue;
@@ -141,7 +146,7 @@ ssize_t write(int fd, const void *data, size_t size) { FAIL_OR(fault_of_fd("writ
 ssize_t writev(int fd, const struct iovec *parts, int count) { FAIL_OR(fault_of_fd("write", fd), NEXT(writev)(fd, parts, count)); }
 ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at) { FAIL_OR(fault_of_fd("write", fd), NEXT(pwrite64)(fd, data, size, at)); }
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at) { FAIL_OR(fault_of_fd("write", fd), NEXT(pwritev64)(fd, parts, count, at)); }
-ssize_t splice(int in, off64_t *from, int out, off64_t *to, size_t size, unsigned flags) { FAIL_OR(fault_of_fd("write", out), NEXT(splice)(in, from, out, to, size, flags)); }
+ssize_t splice(int in, off64_t *from, int out, off64_t *to, size_t size, unsigned flags) { FAIL_OR(fault_of_fd("splice", out), NEXT(splice)(in, from, out, to, size, flags)); }
 int ftruncate64(int fd, off64_t size) { FAIL_OR(fault_of_fd("ftruncate", fd), NEXT(ftruncate64)(fd, size)); }
 int fsync(int fd) { FAIL_OR(fault_of_fd("fsync", fd), NEXT(fsync)(fd)); }
 int fdatasync(int fd) { FAIL_OR(fault_of_fd("fsync", fd), NEXT(fdatasync)(fd)); }

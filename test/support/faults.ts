@@ -23,6 +23,7 @@ export const NO_COMPILER = 'needs a C compiler (cc)';
 
 export type FaultyCall =
   | 'write' // and writev, pwrite, pwritev, splice to
+  | 'splice'
   | 'open' // to write or to create
   | 'read-open'
   | 'rename'
