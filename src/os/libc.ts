@@ -531,8 +531,11 @@ export function bytesAtHand(fd: number, length: number): Buffer | null {
   return Buffer.from(AT_HAND.subarray(0, length));
 }
 
+/** What fails is tried once more, see errnoOf(): one that is there must not be taken for one that cannot be. */
 export function mkfifo(path: string, mode: number): number {
-  return errnoOf(c.mkfifo(path, mode) as number);
+  const once = (): number => errnoOf(c.mkfifo(path, mode) as number);
+  const first = once();
+  return first === 0 || first === constants.errno.EEXIST ? first : once();
 }
 
 /** flock(2), exclusive, without waiting: EWOULDBLOCK when another open description holds it. */

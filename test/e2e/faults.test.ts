@@ -22,7 +22,7 @@ const eachAs = <T>(all: readonly T[], one: T): readonly (readonly [UserCase, T])
 for (const user of USERS) {
   withFaults(
     user,
-    'a splice whose error cannot be believed is made again, and output stays safe from a kill; one that fails twice is said',
+    'a call whose error cannot be believed is made again: a pipe is made, output stays safe from a kill; what fails twice is said',
     async (t, faults, options) => {
       const gate = openGate(t);
       const script = `echo begun; while read -r _ <${gate.path}; do echo more; done`;
@@ -43,6 +43,10 @@ for (const user of USERS) {
         /cannot keep unwritten output in .*web\.spool.*: EACCES, a kill of the daemon loses it/,
       );
       await unitd.untilLog('web', 'begun\nmore\nmore\n');
+      faults.fail({ call: 'mkfifo', below, error: 'EACCES', times: 1 });
+      unitd.write('job.yaml', 'type: oneshot\ncommand: echo made');
+      assert.equal((await unitd.cli('reload')).code, 0);
+      await unitd.untilLog('job', 'made\n');
     },
   );
 }
