@@ -145,10 +145,16 @@ export function errnoName(errno: number): string {
 /**
  * Read by a call of its own, before which V8 may have made others: in Node 24 the first lock that threads contend for has
  * it look for a file that few machines have (absl's cycle clock, tsc_freq_khz), and then this is ENOENT. Once in the life
- * of a process, and only where there is much to do; what must not be mistaken then is asked again.
+ * of a process, and only where there is much to do; see believed().
  */
 function errnoOf(result: number): number {
   return result < 0 ? koffi.errno() : 0;
+}
+
+/** Has what fails otherwise than `expected` asked once more, and gives that. For calls that change nothing if they fail. */
+function believed<T extends { readonly errno: number }>(ask: () => T, expected: readonly number[]): T {
+  const first = ask();
+  return first.errno === 0 || expected.includes(first.errno) ? first : ask();
 }
 
 function spawnAttributes(more: number): Buffer {
@@ -348,22 +354,20 @@ export async function epollReady(epoll: number): Promise<readonly number[]> {
 
 const SPLICE_F_NONBLOCK = 2;
 const spliceOffset = Buffer.alloc(8);
+const NOTHING_MOVED = [constants.errno.EAGAIN, constants.errno.EINTR];
 
-/** Moves at most `bytes` from a pipe to `offset` of a file: splice(2). What fails is tried once more; see errnoOf(). */
+/** Moves at most `bytes` from a pipe to `offset` of a file: splice(2). */
 export function spliceToFile(
   pipe: number,
   file: number,
   offset: number,
   bytes: number,
 ): { readonly bytes: number; readonly errno: number } {
-  const once = (): { readonly bytes: number; readonly errno: number } => {
+  return believed(() => {
     spliceOffset.writeBigInt64LE(BigInt(offset));
     const moved = Number(c.splice(pipe, null, file, spliceOffset, bytes, SPLICE_F_NONBLOCK));
     return { bytes: Math.max(0, moved), errno: errnoOf(moved) };
-  };
-  const first = once();
-  const { EAGAIN, EINTR } = constants.errno;
-  return [0, EAGAIN, EINTR].includes(first.errno) ? first : once();
+  }, NOTHING_MOVED);
 }
 
 // include/uapi/asm-generic/ioctls.h, of every architecture that koffi is built for.
@@ -531,11 +535,8 @@ export function bytesAtHand(fd: number, length: number): Buffer | null {
   return Buffer.from(AT_HAND.subarray(0, length));
 }
 
-/** What fails is tried once more, see errnoOf(): one that is there must not be taken for one that cannot be. */
 export function mkfifo(path: string, mode: number): number {
-  const once = (): number => errnoOf(c.mkfifo(path, mode) as number);
-  const first = once();
-  return first === 0 || first === constants.errno.EEXIST ? first : once();
+  return believed(() => ({ errno: errnoOf(c.mkfifo(path, mode) as number) }), [constants.errno.EEXIST]).errno;
 }
 
 /** flock(2), exclusive, without waiting: EWOULDBLOCK when another open description holds it. */
