@@ -1,16 +1,7 @@
 // The daemon in the background: started in a session of its own, and left once its socket answers.
 // What it says goes to LOGDIR/unitd.log; if it does not come up, the end of that is the reason told.
 import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  closeSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-} from 'node:fs';
+import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LOG_DIRECTORY_MODE } from '../base/paths.ts';
@@ -20,13 +11,12 @@ import type { Client } from './client.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-code.ts';
 import type { ExitCode } from './exit-code.ts';
+import { closeInherited } from './inherited-descriptors.ts';
 import { GRACE_MS } from './time-limit.ts';
 import { given, valueOf } from './verb-spec.ts';
 
 const ASK_AGAIN_MS = 20;
 const PATIENCE_MS = 30_000;
-/** As open(2) has it on x64 and arm64. */
-const O_CLOEXEC = 0o2000000;
 const REASON_LINES = 10;
 const REASON_BYTES = 16 * 1024;
 
@@ -101,33 +91,6 @@ function daemonArguments({ paths, invocation, env }: Context): readonly string[]
   }
   if (given(invocation, 'insecure-permissions')) words.push('--insecure-permissions');
   return words;
-}
-
-/**
- * What whoever started this holds open for itself, such as a lock, is not the daemon's to hold on. Node marks those below
- * 16 to be closed by an exec, as it does all that it opens; a script's `200>lock` is left.
- */
-function closeInherited(): void {
-  for (const fd of openDescriptors()) if (fd > 2 && !closesByExec(fd)) closeSync(fd);
-}
-
-function openDescriptors(): readonly number[] {
-  try {
-    return readdirSync('/proc/self/fd').map(Number);
-  } catch {
-    // Without /proc no daemon starts, which says so.
-    return [];
-  }
-}
-
-/** Also of one that is not open any more, as that which listed them. */
-function closesByExec(fd: number): boolean {
-  try {
-    const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
-    return flags === undefined || (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0;
-  } catch {
-    return true;
-  }
 }
 
 function openLog({ paths, note, err }: Context, file: string): number | { readonly exitCode: ExitCode } {
