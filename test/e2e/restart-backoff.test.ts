@@ -145,39 +145,31 @@ test('restart.limit gives up, says so, and reset lets the unit try anew', async 
   assert.equal((await unitd.unit('web')).unit.restarts, 2, 'counted from 0 again');
 });
 
-test('restart.limit: reset of a unit that comes up now is done, with nothing counted', async (t) => {
-  const channel = openChannel(t);
-  const starts = join(temporaryDirectory(t), 'starts');
-  const unitd = await startUnitd(t, {
-    'web.yaml': `
-      command: ${child.failTimes} 3 ${starts} ${channel.path}
-      restart: { delay: 0s, limit: 2, interval: 1h }`,
+for (const [verb, restarts] of [
+  ['start', 2],
+  ['reset', 0],
+] as const) {
+  test(`restart.limit: ${verb} of a unit that has given up and comes up now is done; restarts: ${restarts}`, async (t) => {
+    const channel = openChannel(t);
+    const starts = join(temporaryDirectory(t), 'starts');
+    const unitd = await startUnitd(t, {
+      'web.yaml': `
+        command: ${child.failTimes} 3 ${starts} ${channel.path}
+        restart: { delay: 0s, limit: 2, interval: 1h }`,
+    });
+    await unitd.until({ web: 'failed' });
+    const { code, stdout } = await unitd.cli(verb, 'web', '--json');
+    assert.equal(code, 0);
+    const document: OperationDocument = JSON.parse(stdout);
+    assert.deepEqual(
+      document.units.map(({ name, state, outcome }) => [name, state, outcome]),
+      [['web', 'running', 'done']],
+    );
+    const { pid } = await channel.next('up');
+    const { unit } = await unitd.unit('web');
+    assert.deepEqual([unit.pid, unit.restarts], [pid, restarts]);
   });
-  await unitd.until({ web: 'failed' });
-  const { code, stdout } = await unitd.cli('reset', 'web', '--json');
-  assert.equal(code, 0);
-  const document: OperationDocument = JSON.parse(stdout);
-  assert.deepEqual(
-    document.units.map(({ name, state, outcome }) => [name, state, outcome]),
-    [['web', 'running', 'done']],
-  );
-  await channel.next('up');
-  assert.equal((await unitd.unit('web')).unit.restarts, 0);
-});
-
-test("restart.limit: an operator's start tries anew", async (t) => {
-  const channel = openChannel(t);
-  const starts = join(temporaryDirectory(t), 'starts');
-  const unitd = await startUnitd(t, {
-    'web.yaml': `
-      command: ${child.failTimes} 3 ${starts} ${channel.path}
-      restart: { delay: 0s, limit: 2, interval: 1h }`,
-  });
-  await unitd.until({ web: 'failed' });
-  assert.equal((await unitd.cli('start', 'web')).code, 0);
-  const { pid } = await channel.next('up');
-  await unitd.until((look) => look('web')?.pid === pid);
-});
+}
 
 test('a unit in backoff: stop ends the wait, start does not wait for it', async (t) => {
   const channel = openChannel(t);
