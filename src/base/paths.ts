@@ -22,6 +22,9 @@ export const TEMPORARY_RUNTIME = '/tmp/unitd-';
 /** Of the log directory: a group may read, as in /var/log. */
 export const LOG_DIRECTORY_MODE = 0o750;
 
+/** In the log directory: what a detached daemon says. Rotated, it has a number behind it. */
+export const DAEMON_LOG = 'unitd.log';
+
 /** What the command line said; everything may be left out. */
 export interface PathFlags {
   readonly units?: string | undefined;

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LOG_DIRECTORY_MODE } from '../base/paths.ts';
+import { DAEMON_LOG, LOG_DIRECTORY_MODE } from '../base/paths.ts';
 import type { StatusDocument } from '../wire/v1.ts';
 import { clientOf } from './client.ts';
 import type { Client } from './client.ts';
@@ -38,7 +38,7 @@ export async function detachDaemon(context: Context): Promise<number> {
     );
     return EXIT.failed;
   }
-  const logFile = join(paths.logs, 'unitd.log');
+  const logFile = join(paths.logs, DAEMON_LOG);
   const log = openLog(context, logFile);
   if (typeof log !== 'number') return log.exitCode;
   const begin = fstatSync(log).size;

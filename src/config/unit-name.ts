@@ -1,4 +1,5 @@
 // What the name of a file in units.d says: a unit, something to pass over, or a mistake. It opens nothing.
+import { DAEMON_LOG } from '../base/paths.ts';
 import { UNIT_NAME } from '../model/unit.ts';
 
 export type UnitFileName =
@@ -6,9 +7,6 @@ export type UnitFileName =
   /** Hidden files, leftovers of editors and package managers, and whatever is not YAML, such as a README. */
   | { readonly kind: 'ignored' }
   | { readonly kind: 'invalid'; readonly message: string };
-
-/** In the directory of the logs, where that of a unit of this name would have to be a directory. */
-const DAEMON_LOG = 'unitd.log';
 
 /** `fileName` is the last part of the path. */
 export function unitNameOf(fileName: string): UnitFileName {
@@ -33,10 +31,10 @@ export function unitNameOf(fileName: string): UnitFileName {
       'expected letters, digits, . _ and -, beginning with a letter or digit',
     );
   }
-  if (name === DAEMON_LOG) {
+  if (`${name}.`.startsWith(`${DAEMON_LOG}.`)) {
     return problem(
       `the unit's name is ${JSON.stringify(name)}`,
-      'expected another: that is the log of the daemon in the directory of the logs',
+      'expected another: in the directory of the logs, that is the log of the daemon',
     );
   }
   return { kind: 'unit', name };

@@ -2,6 +2,7 @@
 import { problemLine } from '../model/problem.ts';
 import type { Problem } from '../model/problem.ts';
 import type { LogSink } from '../os/log-sink.ts';
+import type { OwnLog } from '../os/own-log.ts';
 
 export type Level = 'info' | 'warning' | 'error';
 export type Fields = Readonly<Record<string, string | number | boolean | null>>;
@@ -19,20 +20,31 @@ const COLOURS: Readonly<Record<Level, string>> = { info: '2', warning: '33', err
 // oxlint-disable-next-line no-control-regex
 const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 
-export function createDaemonLog(sink: LogSink, wallMs: () => number, env: NodeJS.ProcessEnv): DaemonLog {
+export interface DaemonLogOptions {
+  readonly sink: LogSink;
+  /** Keeps the file that the sink writes to within bounds, where that is the daemon's. */
+  readonly own: OwnLog;
+  readonly wallMs: () => number;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export function createDaemonLog({ sink, own, wallMs, env }: DaemonLogOptions): DaemonLog {
+  const put = (line: string): void => {
+    sink.write(line);
+    const trouble = own.wrote(Buffer.byteLength(line));
+    if (trouble !== null) write('warning', 'log', trouble);
+  };
   const colour = sink.isTerminal && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
   const write: DaemonLog['write'] = (level, event, message, fields = {}) => {
     const time = new Date(wallMs()).toISOString();
     if (!sink.isTerminal) {
-      sink.write(`${JSON.stringify({ time, level, event, message, ...fields })}\n`);
+      put(`${JSON.stringify({ time, level, event, message, ...fields })}\n`);
       return;
     }
     const clock = time.slice(11, 19);
     const unit = typeof fields['unit'] === 'string' ? `${fields['unit']}: ` : '';
     const line = `${unit}${message}`.replace(STEERING, '\ufffd');
-    sink.write(
-      colour ? `\x1b[2m${clock}\x1b[0m \x1b[${COLOURS[level]}m${line}\x1b[0m\n` : `${clock} ${line}\n`,
-    );
+    put(colour ? `\x1b[2m${clock}\x1b[0m \x1b[${COLOURS[level]}m${line}\x1b[0m\n` : `${clock} ${line}\n`);
   };
   return {
     write: (...line) => {

@@ -10,7 +10,7 @@
 // the next version is being loaded finds nobody, and does what it does to any process.
 import { closeSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { socketPathTrouble } from '../base/paths.ts';
+import { DAEMON_LOG, socketPathTrouble } from '../base/paths.ts';
 import type { FenceKind } from '../model/process.ts';
 import type { ReexecDocument } from '../wire/v1.ts';
 import { API_VERSION } from '../wire/v1.ts';
@@ -26,6 +26,8 @@ import { leaveRemovedDirectory, missingFooting } from '../os/footing.ts';
 import { trimMalloc } from '../os/libc.ts';
 import { openLogSink } from '../os/log-sink.ts';
 import { createPidMeter } from '../os/meter.ts';
+import { boundOwnLog } from '../os/own-log.ts';
+import type { OwnLog } from '../os/own-log.ts';
 import type { Clock } from '../os/ports.ts';
 import { createHeldProcesses } from '../os/processes.ts';
 import { ticksSinceBoot } from '../os/procfs.ts';
@@ -94,6 +96,11 @@ const NOT_STARTED = 1;
 /** How long a version that is tried has to say whether it can. */
 const TRIAL_PATIENCE_MS = 30_000;
 
+/** As much as a unit's log by default. */
+function ownLogIn(directory: string): OwnLog {
+  return boundOwnLog({ path: join(directory, DAEMON_LOG), fds: [2, 1], maxBytes: 10_000_000, maxFiles: 5 });
+}
+
 /** Lives until it is told to end; the number is the exit code. */
 export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   // Until it has ended in a way that says another: what a bug leaves has not ended well.
@@ -112,7 +119,12 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   }
   void makeRoomForRaised();
   const clock = createClock();
-  const log = createDaemonLog(openLogSink(2), () => clock.wallMs(), process.env);
+  const log = createDaemonLog({
+    sink: openLogSink(2),
+    own: ownLogIn(paths.logs),
+    wallMs: () => clock.wallMs(),
+    env: process.env,
+  });
   const refuse = (message: string): number => {
     log.write('error', 'start', message);
     log.close();

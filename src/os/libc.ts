@@ -35,6 +35,7 @@ const c = {
   getpagesize: library.func('int getpagesize()'),
   prlimit: library.func('int prlimit(int pid, int resource, void *wanted, void *previous)'),
   fcntl: library.func('int fcntl(int fd, int command, long argument)'),
+  dup2: library.func('int dup2(int fd, int place)'),
   access: library.func('int access(const char *path, int mode)'),
   getxattr: library.func('long getxattr(const char *path, const char *name, void *value, size_t size)'),
   mkfifo: library.func('int mkfifo(const char *path, unsigned int mode)'),
@@ -447,6 +448,11 @@ export async function duplicateFdAside(fd: number, lowest: number): Promise<numb
 export function inheritableFd(fd: number, lowest: number): { readonly fd: number; readonly errno: number } {
   const copy = c.fcntl(fd, F_DUPFD, lowest) as number;
   return { fd: copy, errno: errnoOf(copy) };
+}
+
+/** Closes `place` and has it lead where `fd` does, across an exec too; nobody sees it closed. The errno, or 0. */
+export function putInPlaceOf(fd: number, place: number): number {
+  return errnoOf(c.dup2(fd, place) as number);
 }
 
 /** Whether an exec closes `fd`. */

@@ -8,8 +8,10 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -51,6 +53,30 @@ test('--detach returns when the socket answers, and leaves a daemon in a session
   await end(daemon.pid);
   assert.equal(processFact(pid), null, 'a clean stop takes its units down');
   assert.deepEqual(unitd.processes(), []);
+});
+
+test('the log of a daemon in the background is rotated when it has grown large, under the feet of the daemon', async (t) => {
+  const channel = openChannel(t);
+  const unitd = new Unitd(t, {});
+  unitd.write('web.yaml', `command: ${child.announce} ${channel.path}`);
+  const log = join(unitd.logs, 'unitd.log');
+  mkdirSync(unitd.logs, { recursive: true });
+  writeFileSync(log, 'of an earlier daemon\n');
+  truncateSync(log, 9_999_990);
+  const ran = await unitd.cli('daemon', '--detach');
+  assert.equal(ran.code, 0, ran.stderr);
+  const { daemon } = await unitd.status();
+  await channel.next('up');
+  const rotated = readFileSync(`${log}.1`, 'latin1');
+  assert.match(
+    rotated,
+    /^of an earlier daemon\n\0+\{.*\}\n$/,
+    'up to the line with which it was large enough',
+  );
+  assert.match(readFileSync(log, 'utf8'), /"event":"ready"/);
+  for (const fd of [1, 2]) assert.equal(readlinkSync(`/proc/${daemon.pid}/fd/${fd}`), log);
+  await end(daemon.pid);
+  assert.match(readFileSync(log, 'utf8'), /"event":"stopped"/);
 });
 
 test('--detach exits non-zero with the reason if the daemon does not come up, and no unit was started', async (t) => {

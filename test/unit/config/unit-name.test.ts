@@ -40,7 +40,11 @@ const invalid: readonly (readonly [string, string])[] = [
   ],
   [
     'unitd.log.yaml',
-    'cannot load unit file "unitd.log.yaml": the unit\'s name is "unitd.log", expected another: that is the log of the daemon in the directory of the logs',
+    'cannot load unit file "unitd.log.yaml": the unit\'s name is "unitd.log", expected another: in the directory of the logs, that is the log of the daemon',
+  ],
+  [
+    'unitd.log.1.yaml',
+    'cannot load unit file "unitd.log.1.yaml": the unit\'s name is "unitd.log.1", expected another: in the directory of the logs, that is the log of the daemon',
   ],
 ];
 for (const [fileName, message] of invalid) {

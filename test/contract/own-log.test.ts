@@ -1,0 +1,106 @@
+// boundOwnLog() on real files: a log that has grown to its bound makes room behind the descriptors that lead to it.
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { boundOwnLog, type OwnLog } from '../../src/os/own-log.ts';
+import { temporaryDirectory } from '../support/child.ts';
+import { cleanUp } from '../support/cleanup.ts';
+
+const MAX_BYTES = 1000;
+
+interface Place {
+  readonly directory: string;
+  readonly path: string;
+  readonly fds: readonly [number, number];
+  readonly own: OwnLog;
+  /** Writes a line of this many bytes and gives what the log has to say. */
+  readonly write: (letter: string, bytes: number) => string | null;
+  /** The files by name, each as the letters that its lines are made of. */
+  readonly files: () => Readonly<Record<string, string>>;
+}
+
+function place(t: TestContext, maxFiles = 2): Place {
+  const directory = temporaryDirectory(t);
+  const path = join(directory, 'unitd.log');
+  const fds = [openSync(path, 'a', 0o600), openSync(path, 'a')] as const;
+  cleanUp(t, () => fds.forEach((fd) => closeSync(fd)));
+  const own = boundOwnLog({ path, fds, maxBytes: MAX_BYTES, maxFiles });
+  const lettersIn = (name: string): string =>
+    readFileSync(join(directory, name), 'utf8').replace(/(.)\1*\n/g, '$1');
+  return {
+    directory,
+    path,
+    fds,
+    own,
+    write: (letter, bytes) => own.wrote(writeSync(fds[0], `${letter.repeat(bytes - 1)}\n`)),
+    files: () => Object.fromEntries(readdirSync(directory).map((name) => [name, lettersIn(name)])),
+  };
+}
+
+test('boundOwnLog() moves a file that has grown to its bound aside, line by line, and keeps so many', (t) => {
+  const { write, files } = place(t);
+  const said = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map((letter) => write(letter, 500));
+  assert.deepEqual(new Set(said), new Set([null]));
+  assert.deepEqual(files(), { 'unitd.log': '', 'unitd.log.1': 'gh', 'unitd.log.2': 'ef' });
+  write('i', 500);
+  assert.deepEqual(files(), { 'unitd.log': 'i', 'unitd.log.1': 'gh', 'unitd.log.2': 'ef' });
+});
+
+test('boundOwnLog() has every descriptor of the file lead to the new one, with the mode of the old', (t) => {
+  const { path, fds, write, files } = place(t);
+  chmodSync(path, 0o640);
+  write('a', MAX_BYTES);
+  for (const fd of fds) writeSync(fd, 'b\n');
+  assert.deepEqual(files(), { 'unitd.log': 'bb', 'unitd.log.1': 'a' });
+  assert.equal(statSync(path).mode & 0o777, 0o640);
+});
+
+test('boundOwnLog() counts what was there before it, and what others write', (t) => {
+  const { fds, own, write, files } = place(t);
+  writeSync(fds[1], `${'a'.repeat(MAX_BYTES - 11)}\n`);
+  assert.equal(write('b', 9), null);
+  assert.deepEqual(files(), { 'unitd.log': 'ab' });
+  assert.equal(write('c', 2), null);
+  assert.deepEqual(files(), { 'unitd.log': '', 'unitd.log.1': 'abc' });
+  assert.equal(own.wrote(0), null);
+});
+
+test('boundOwnLog() goes on in a file that somebody has emptied', (t) => {
+  const { path, write, files } = place(t);
+  write('a', 900);
+  truncateSync(path, 0);
+  write('b', 900);
+  assert.deepEqual(files(), { 'unitd.log': 'b' });
+});
+
+test('boundOwnLog() leaves alone what does not lie at its path', (t) => {
+  const { directory, path, write, files } = place(t);
+  renameSync(path, join(directory, 'moved'));
+  write('a', MAX_BYTES);
+  assert.deepEqual(files(), { moved: 'a' });
+});
+
+test('boundOwnLog() says why it cannot rotate, goes on in the file it has, and does not say so with every line', (t) => {
+  const { directory, path, write } = place(t, 1);
+  // A directory cannot be replaced by a file: rename(2).
+  mkdirSync(join(directory, 'unitd.log.1'));
+  assert.match(
+    write('a', MAX_BYTES) ?? '',
+    /^cannot rotate log ".*\/unitd\.log": (EISDIR|ENOTEMPTY|EEXIST): [^,]+$/,
+  );
+  assert.equal(write('b', 10), null);
+  assert.match(readFileSync(path, 'utf8'), /^a+\nb+\n$/);
+  assert.deepEqual(readdirSync(directory), ['unitd.log', 'unitd.log.1'], 'nothing else is left');
+});
