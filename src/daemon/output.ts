@@ -107,6 +107,7 @@ class CapturedOutput implements Output {
   readonly #capture: Capture;
   readonly #paths: readonly string[];
   #owner: Pick<UnitSpec, 'user' | 'group'>;
+  #logs: LogSpec;
 
   constructor(
     spec: UnitSpec,
@@ -116,6 +117,7 @@ class CapturedOutput implements Output {
     paths: readonly string[],
   ) {
     this.#owner = spec;
+    this.#logs = spec.logs;
     this.stdoutFd = stdoutFd;
     this.stderrFd = stderrFd;
     this.#capture = capture;
@@ -123,6 +125,9 @@ class CapturedOutput implements Output {
   }
 
   update(logs: LogSpec): void {
+    // At every start too, when most have the same: the capture looks at the directory of the log.
+    if (logs === this.#logs) return;
+    this.#logs = logs;
     this.#capture.update(logs);
   }
 

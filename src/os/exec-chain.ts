@@ -115,6 +115,13 @@ function withheld(environment: SpawnRequest['environment']): readonly string[] {
   );
 }
 
+function without(
+  environment: SpawnRequest['environment'],
+  names: readonly string[],
+): SpawnRequest['environment'] {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !names.includes(name)));
+}
+
 /** dash takes variables with other names out of the environment; every sh adds some of its own. */
 const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const SHELL_ADDS = ['PWD', 'OLDPWD', 'SHLVL', '_'];
@@ -183,13 +190,15 @@ export function execChain(request: ChainRequest, identityWords: readonly string[
     link('sh', (path) => umaskWords(path, umask, environment));
   }
 
-  if (missing === null) {
-    const early = Object.entries(environment).filter(([name]) => !late.includes(name));
+  if (missing !== null) {
     return {
-      ok: true,
-      words: chain,
-      environment: late.length === 0 ? environment : Object.fromEntries(early),
+      ok: false,
+      failure: resourcesFailure('ENOENT', `the program ${quote(missing)} is not installed`),
     };
   }
-  return { ok: false, failure: resourcesFailure('ENOENT', `the program ${quote(missing)} is not installed`) };
+  return {
+    ok: true,
+    words: chain,
+    environment: late.length === 0 ? environment : without(environment, late),
+  };
 }

@@ -65,8 +65,11 @@ function wordsOf(environment: SpawnRequest['environment']): readonly string[] {
 }
 
 function nulFailure(request: PrerequisiteRequest): SpawnFailure | null {
-  const words = [...request.argv, ...wordsOf(request.environment), request.workingDirectory ?? ''];
-  if (!words.some((word) => word.includes('\0'))) return null;
+  const { argv, environment, workingDirectory } = request;
+  const isBad = (word: string): boolean => word.includes('\0');
+  const isBadPair = (name: string): boolean => isBad(name) || isBad(environment[name] ?? '');
+  if (!argv.some(isBad) && !isBad(workingDirectory ?? '') && !Object.keys(environment).some(isBadPair))
+    return null;
   return {
     stage: 'command',
     errno: 'EINVAL',
