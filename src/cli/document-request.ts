@@ -10,11 +10,18 @@ export type DocumentAnswer =
   | { readonly kind: 'cut-off'; readonly isEmpty: boolean }
   | { readonly kind: 'not-http' };
 
-/** `path` is already encoded for a request line; `signal` gives the answer up. */
+/** What a busy daemon with many units needs, and more: only one that is stopped or starved is silent for so long. */
+export const PATIENCE_MS = 30_000;
+
+/**
+ * `path` is already encoded for a request line; `signal` gives the answer up. Nothing heard for `patienceMs`: it is
+ * unreachable by ETIMEDOUT.
+ */
 export async function requestDocument(
   socket: string,
   path: string,
   signal?: AbortSignal,
+  patienceMs = PATIENCE_MS,
 ): Promise<DocumentAnswer> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
@@ -23,10 +30,15 @@ export async function requestDocument(
     const giveUp = (): void => void connection.destroy(new Error('given up'));
     if (signal?.aborted === true) giveUp();
     else signal?.addEventListener('abort', giveUp);
+    connection.setTimeout(patienceMs, () => {
+      connection.destroy(Object.assign(new Error('silent'), { code: 'ETIMEDOUT' }));
+    });
     connection.on('data', (chunk) => chunks.push(chunk));
     connection.on('error', (error: NodeJS.ErrnoException) => {
       resolve(
-        chunks.length > 0 ? { kind: 'cut-off', isEmpty: false } : { kind: 'unreachable', errno: error.code },
+        chunks.length > 0 && error.code !== 'ETIMEDOUT'
+          ? { kind: 'cut-off', isEmpty: false }
+          : { kind: 'unreachable', errno: error.code },
       );
     });
     connection.on('close', () => {

@@ -2,6 +2,7 @@
 import { problemLine } from '../model/problem.ts';
 import type { Problem } from '../model/problem.ts';
 import type { ProblemDetails } from '../wire/v1.ts';
+import { PATIENCE_MS } from './document-request.ts';
 import { EXIT } from './exit-code.ts';
 import type { ExitCode } from './exit-code.ts';
 import { printable } from './text-width.ts';
@@ -57,6 +58,11 @@ export function connectionFailure(socket: string, errno: string | undefined): Fa
       return unreachable(
         `${cannot}: it ended before it answered, expected an answer`,
         'look again: unitd status',
+      );
+    case 'ETIMEDOUT':
+      return unreachable(
+        `${cannot}: it has said nothing for ${PATIENCE_MS / 1000}s, expected an answer`,
+        'it may be stopped (SIGSTOP), or get no processor time',
       );
     default:
       return unreachable(`${cannot}: ${errno ?? 'no answer'}, expected a running daemon`);

@@ -8,13 +8,14 @@ import { requestDocument } from '../../../src/cli/document-request.ts';
 import { temporaryDirectory } from '../../support/child.ts';
 import { cleanUp } from '../../support/cleanup.ts';
 
-/** The path of a socket at which this is the answer to whatever is asked; null: none ever comes. */
-async function answering(t: TestContext, answer: string | null): Promise<string> {
+/** The path of a socket at which this is the answer to whatever is asked, and then the end of it, unless none `ends`. */
+async function answering(t: TestContext, answer: string, ends = true): Promise<string> {
   const path = join(temporaryDirectory(t), 'socket');
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.once('data', () => {
-      if (answer !== null) socket.end(answer);
+      if (ends) socket.end(answer);
+      else socket.write(answer);
     });
   });
   cleanUp(t, () => void server.close());
@@ -32,7 +33,7 @@ test('requestDocument: a signal that is for many requests keeps nothing of those
 });
 
 test('requestDocument: the signal gives up whoever never answers, also where it came before', async (t) => {
-  const path = await answering(t, null);
+  const path = await answering(t, '', false);
   const controller = new AbortController();
   const answer = requestDocument(path, '/', controller.signal);
   controller.abort();
@@ -42,3 +43,11 @@ test('requestDocument: the signal gives up whoever never answers, also where it 
     errno: undefined,
   });
 });
+
+for (const begun of ['', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{']) {
+  test(`requestDocument: gives up whoever is silent after ${JSON.stringify(begun)}`, async (t) => {
+    const path = await answering(t, begun, false);
+    const answer = await requestDocument(path, '/', undefined, 1);
+    assert.deepEqual(answer, { kind: 'unreachable', errno: 'ETIMEDOUT' });
+  });
+}
