@@ -1,7 +1,8 @@
 // Output on its way to a log file: one growing buffer of formatted lines with what they stand for.
 // Does no I/O and knows no format.
 import type { LogFormat } from '../model/unit.ts';
-import type { Positions, StreamIndex } from './positions.ts';
+import type { Positions } from './positions.ts';
+import type { StreamIndex } from './stream-name.ts';
 
 const NEWLINE = 10;
 const SMALL_BYTES = 8 * 1024;

@@ -17,15 +17,17 @@ import { Backlog } from './backlog.ts';
 import { Batch } from './batch.ts';
 import { coverageOf } from './coverage.ts';
 import { encodeBreak, encodeChunk, encodeNotice, encodeRest, newStreamState, payloadOf } from './format.ts';
-import type { StreamName, StreamState } from './format.ts';
+import type { StreamState } from './format.ts';
 import { Outage } from './outage.ts';
-import { STREAM_NAMES, sum } from './positions.ts';
-import type { Positions, StreamIndex } from './positions.ts';
+import { sum } from './positions.ts';
+import type { Positions } from './positions.ts';
 import { LogWriter } from './rotate.ts';
 import type { AppendWitness } from './rotate.ts';
 import { Source } from './source.ts';
 import { Spool } from './spool.ts';
 import { Stamper } from './stamp.ts';
+import { STREAM_NAMES } from './stream-name.ts';
+import type { StreamIndex, StreamName } from './stream-name.ts';
 import { Turns } from './turns.ts';
 
 // What waits for a write that is on its way; less costs throughput.

@@ -9,8 +9,7 @@ import { isUtf8 } from 'node:buffer';
 import { NOTHING_CARRIED, PIECE_BYTES, newlinesIn, splitLines } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
 import type { Batch } from './batch.ts';
-
-export type StreamName = 'stdout' | 'stderr';
+import type { StreamName } from './stream-name.ts';
 
 /** What is remembered between two chunks of one stream. */
 export interface StreamState {

@@ -1,7 +1,7 @@
 // Reads lines of log files back: the counterpart of format.ts. Does no I/O.
 import type { LogFormat } from '../model/unit.ts';
 import { CRI_PREFIX_BYTES } from './format.ts';
-import type { StreamName } from './format.ts';
+import type { StreamName } from './stream-name.ts';
 
 /** One line of a file: a whole line of the unit's, or (`last` false) a piece of one. */
 export interface ParsedLine {

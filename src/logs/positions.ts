@@ -1,10 +1,5 @@
 // Where two streams stand: how many bytes of each have been dealt with. Pure.
-import type { StreamName } from './format.ts';
-
-/** 0 is stdout, 1 is stderr. */
-export type StreamIndex = 0 | 1;
-
-export const STREAM_NAMES: readonly [StreamName, StreamName] = ['stdout', 'stderr'];
+import type { StreamIndex } from './stream-name.ts';
 
 /** Bytes of stdout and of stderr, counted from where a unit's spool began. */
 export type Positions = readonly [number, number];

@@ -1,7 +1,8 @@
 // The records of a spool: bytes to values and back. Does no I/O; what they mean is said in spool.ts.
 import { crc32 } from 'node:zlib';
 import type { FileIdentity } from './inspect.ts';
-import type { Positions, StreamIndex } from './positions.ts';
+import type { Positions } from './positions.ts';
+import type { StreamIndex } from './stream-name.ts';
 
 /** A record of another form is not understood, and says nothing. */
 const VERSION = 2;

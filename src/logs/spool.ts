@@ -43,10 +43,11 @@ import { raisedFd } from '../os/fifo.ts';
 import type { Clock } from '../os/ports.ts';
 import { codeOf, phraseOf } from '../base/fault.ts';
 import { BEGINNING, bytesBetween, isSame, moved, sum } from './positions.ts';
-import type { Positions, StreamIndex } from './positions.ts';
+import type { Positions } from './positions.ts';
 import { decodeRecord, encodeRecord, isLater, sequenceAfter } from './spool-record.ts';
 import { readNow } from './source.ts';
 import type { Append, Range, SpoolState } from './spool-record.ts';
+import type { StreamIndex } from './stream-name.ts';
 
 const SLOT_BYTES = 64 * 1024;
 /** Where bytes begin, behind the places of two records. Untouched parts of these cost no memory. */
