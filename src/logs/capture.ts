@@ -4,37 +4,32 @@
 // What it has in hand is in the unit's spool as well, until it is in the log: a daemon that is killed leaves it to the
 // next, which goes on from there as if it were still in the pipe.
 //
-// At most one write is on its way and a bounded batch behind it; then reading stops until the write has
+// At most one write is on its way and a bounded batch behind it (backlog.ts); then reading stops until the write has
 // ended. So a slow disk costs no memory (the service feels the full pipe as it would a slow file), what is unread stays
 // in the kernel and survives this process, and lines that came meanwhile are written together.
-import { closeSync } from 'node:fs';
-import { NOTHING_CARRIED, newlinesIn } from '../core/lines.ts';
+import { newlinesIn } from '../core/lines.ts';
 import type { LogSpec } from '../model/unit.ts';
-import { bytesInPipe } from '../os/libc.ts';
 import type { Clock, Readiness } from '../os/ports.ts';
 import { isAppended } from './append.ts';
 import { Backlog } from './backlog.ts';
 import { Batch } from './batch.ts';
 import { coverageOf } from './coverage.ts';
-import { encodeBreak, encodeChunk, encodeNotice, encodeRest, newStreamState, payloadOf } from './format.ts';
-import type { StreamState } from './format.ts';
+import { encodeNotice, payloadOf } from './format.ts';
+import { Intake } from './intake.ts';
 import { Outage } from './outage.ts';
 import { sum } from './positions.ts';
 import type { Positions } from './positions.ts';
 import { LogWriter } from './rotate.ts';
 import type { AppendWitness } from './rotate.ts';
-import { Source } from './source.ts';
 import { Spool } from './spool.ts';
 import { Stamper } from './stamp.ts';
+import { OutputStream } from './stream.ts';
 import { STREAM_NAMES } from './stream-name.ts';
-import type { StreamIndex, StreamName } from './stream-name.ts';
+import type { StreamName } from './stream-name.ts';
 import { Turns } from './turns.ts';
 
-// What waits for a write that is on its way; less costs throughput.
-const PAUSE_AT_BYTES = 256 * 1024;
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 30_000;
-const NEWLINE = 10;
 
 export interface CaptureOptions {
   /** The unit's name, for messages. */
@@ -89,19 +84,6 @@ export interface Capture {
   close(forget: boolean): Promise<void>;
 }
 
-interface Input {
-  readonly index: StreamIndex;
-  readonly fd: number;
-  readonly source: Source;
-  readonly state: StreamState;
-  /** Up to where the stream has been dealt with: taken from the spool, if not written yet. */
-  position: number;
-  /** The line that comes next has lost its beginning: it is dropped to its end. */
-  headless: boolean;
-  /** Positions at which a run ended, and an unended line with it; those that have not been reached. */
-  readonly runEnds: number[];
-}
-
 export function createCapture(options: CaptureOptions): Capture {
   return new OutputCapture(options);
 }
@@ -113,16 +95,15 @@ class OutputCapture implements Capture {
   readonly #directory: string;
   readonly #writer: LogWriter;
   readonly #spool: Spool;
+  readonly #intake: Intake;
+  readonly #streams = [new OutputStream(0), new OutputStream(1)] as const;
+  readonly #backlog = new Backlog((batch) => this.#write(batch));
   readonly #stamper: Stamper;
-  readonly #inputs: readonly [Input, Input];
   readonly #turns = new Turns();
   #spec: LogSpec;
-  readonly #backlog = new Backlog();
-  #writing: Promise<void> | null = null;
   #outage: Outage | null = null;
   #retryMs = FIRST_RETRY_MS;
   readonly #troubles = new Map<StreamName | 'log', string>();
-  #held = true;
   /** What an earlier daemon left has been dealt with. */
   #goesOn = false;
   #closed = false;
@@ -146,15 +127,13 @@ class OutputCapture implements Capture {
     this.#spool = new Spool({ path: spoolPath, bootId, clock, onFault });
     this.#stamper = new Stamper(clock);
     try {
-      this.#inputs = [this.#input(0, options.stdoutFd, options), this.#input(1, options.stderrFd, options)];
+      this.#intake = this.#openIntake(options);
     } catch (error) {
-      for (const fd of [options.stdoutFd, options.stderrFd]) closeSync(fd);
       this.#spool.close();
       throw error;
     }
-    this.#spool.unread(this.#unread());
-    for (const { index, runEnds } of this.#inputs)
-      runEnds.push(...this.#spool.runEnds.map((at) => at[index]));
+    this.#spool.unread(this.#intake.unread());
+    for (const end of this.#spool.runEnds) this.#endRunAt(end);
     void this.#turns.take(async () => {
       await options.earlier;
       await this.#goOn();
@@ -178,10 +157,11 @@ class OutputCapture implements Capture {
 
   settle(): Promise<void> {
     // Before anybody else has the turn: the next run may speak before this one's rest is taken.
-    const end = sum(this.#spool.taken, this.#unread());
+    const end = sum(this.#spool.taken, this.#intake.unread());
     this.#spool.endRun(end);
-    for (const { index, runEnds } of this.#inputs) runEnds.push(end[index]);
-    this.#secure();
+    this.#endRunAt(end);
+    // Nobody but the daemon has the pipes open now: a kill of it would end them with all that is unread.
+    if (this.#goesOn && !this.#closed) this.#intake.secure();
     return this.#turns.take(() => this.#takeIn());
   }
 
@@ -192,49 +172,32 @@ class OutputCapture implements Capture {
       this.#closed = true;
       await this.#takeIn();
       // From a spool that is kept the next capture has the beginning of the line, and ends it with the run.
-      if (!this.#spool.isKept) for (const input of this.#inputs) this.#takeRest(input, false);
-      await this.#written();
+      if (!this.#spool.isKept) for (const stream of this.#streams) this.#takeRest(stream, false);
+      await this.#backlog.written();
       // The last chance to leave word in the log of what is not in it.
       if (this.#outage !== null) await this.#retry(this.#outage);
       this.#outage?.close();
-      for (const { source } of this.#inputs) source.close();
+      this.#intake.close();
       this.#spool.close();
       await this.#writer.close();
     });
   }
 
-  #input(index: StreamIndex, fd: number, { readiness }: CaptureOptions): Input {
-    const name = STREAM_NAMES[index];
-    const input: Input = {
-      index,
-      fd,
-      state: newStreamState(name),
-      position: 0,
-      headless: false,
-      runEnds: [],
-      source: new Source({
-        fd,
-        readiness,
-        take: (into) => this.#spool.take(index, fd, into),
-        onChunk: (chunk) => this.#take(input, chunk),
-        onFault: (reason) =>
-          this.#report(name, `cannot read ${name} of unit "${this.#unit}": ${reason}, output is not logged`),
-      }),
-    };
-    return input;
+  #openIntake({ stdoutFd, stderrFd, readiness }: CaptureOptions): Intake {
+    return new Intake({
+      fds: [stdoutFd, stderrFd],
+      readiness,
+      spool: this.#spool,
+      onChunk: (stream, chunk) => this.#take(this.#streams[stream], chunk),
+      onFault: (stream, reason) => {
+        const name = STREAM_NAMES[stream];
+        this.#report(name, `cannot read ${name} of unit "${this.#unit}": ${reason}, output is not logged`);
+      },
+    });
   }
 
-  /** Nobody but the daemon has the pipes open now: a kill of it would end them with all that is unread. */
-  #secure(): void {
-    if (!this.#goesOn || this.#closed) return;
-    for (const { source } of this.#inputs) {
-      source.drainNow(() => this.#spool.isFull || !this.#spool.isKept);
-    }
-  }
-
-  #unread(): Positions {
-    const [stdout, stderr] = this.#inputs;
-    return [bytesInPipe(stdout.fd) ?? 0, bytesInPipe(stderr.fd) ?? 0];
+  #endRunAt(end: Positions): void {
+    for (const stream of this.#streams) stream.endRunAt(end[stream.index]);
   }
 
   /** Writes what an earlier daemon had read and not written, then begins to read. */
@@ -243,134 +206,94 @@ class OutputCapture implements Capture {
     // A log that cannot be looked at cannot be written either, and that is reported.
     const isDone = begun !== null && (await isAppended(begun).catch(() => false));
     const left = this.#spool.resume(isDone);
-    for (const input of this.#inputs) {
-      const ahead = left.flatMap(({ stream, bytes }) => (stream === input.index ? [bytes.length] : []));
-      input.position = this.#spool.taken[input.index] - ahead.reduce((bytes, length) => bytes + length, 0);
+    for (const stream of this.#streams) {
+      const ahead = left.flatMap((one) => (one.stream === stream.index ? [one.bytes.length] : []));
+      stream.startAt(this.#spool.taken[stream.index] - ahead.reduce((bytes, length) => bytes + length, 0));
       // Those that are over: of their lines nothing is left.
-      this.#endRuns(input);
+      this.#endRuns(stream);
     }
     for (const { stream, bytes } of left) {
-      if (!this.#take(this.#inputs[stream], bytes)) await this.#written();
+      if (!this.#take(this.#streams[stream], bytes)) await this.#backlog.written();
     }
-    for (const input of this.#inputs) this.#endRuns(input);
+    for (const stream of this.#streams) this.#endRuns(stream);
     this.#goesOn = true;
     this.#letGo();
   }
 
   /** Reads what the pipes hold. */
   async #takeIn(): Promise<void> {
-    this.#hold();
-    for (const { source } of this.#inputs) await source.drain(() => this.#written());
+    this.#intake.hold();
+    await this.#intake.drain(() => this.#backlog.written());
     // Behind all: in raw an unended line would run into what the other stream has to say yet.
-    for (const input of this.#inputs) this.#endRuns(input);
-    await this.#written();
+    for (const stream of this.#streams) this.#endRuns(stream);
+    await this.#backlog.written();
     this.#letGo();
   }
 
-  #hold(): void {
-    this.#held = true;
-    for (const { source } of this.#inputs) source.pause();
-  }
-
   #letGo(): void {
-    this.#held = this.#closed;
-    this.#readOn();
+    if (!this.#closed) this.#intake.letGo();
   }
 
-  #readOn(): void {
-    if (!this.#held && !this.#spool.isFull) for (const { source } of this.#inputs) source.resume();
-  }
-
-  /** Up to where the streams have gone into batches: what is behind waits for the end of its line. */
+  /** Up to where the streams have gone into batches, or been given up. */
   get #encoded(): Positions {
-    const [stdout, stderr] = this.#inputs;
-    return [stdout.position - stdout.state.carry.length, stderr.position - stderr.state.carry.length];
+    const [stdout, stderr] = this.#streams;
+    return [stdout.encoded, stderr.encoded];
   }
 
   /** Deals with a chunk that is borrowed; false: the writer is behind, read no more for now. */
-  #take(input: Input, chunk: Buffer): boolean {
+  #take(stream: OutputStream, chunk: Buffer): boolean {
     let rest = chunk;
     for (;;) {
-      const ofRun = (input.runEnds[0] ?? Infinity) - input.position;
-      if (ofRun >= rest.length) return this.#takePart(input, rest);
-      if (ofRun > 0) this.#takePart(input, rest.subarray(0, ofRun));
-      this.#endRuns(input);
+      const ofRun = stream.bytesToRunEnd;
+      if (ofRun >= rest.length) return this.#takePart(stream, rest);
+      if (ofRun > 0) this.#takePart(stream, rest.subarray(0, ofRun));
+      this.#endRuns(stream);
       rest = rest.subarray(ofRun);
     }
   }
 
-  #endRuns(input: Input): void {
-    const { runEnds } = input;
-    for (; runEnds[0] !== undefined && runEnds[0] <= input.position; runEnds.shift())
-      this.#takeRest(input, true);
+  #endRuns(stream: OutputStream): void {
+    while (stream.takeRunEnd()) this.#takeRest(stream, true);
   }
 
-  #takePart(input: Input, chunk: Buffer): boolean {
-    const from = this.#encoded;
-    input.position += chunk.length;
+  #takePart(stream: OutputStream, chunk: Buffer): boolean {
     if (this.#outage !== null) {
-      this.#dropChunk(input, chunk, this.#outage);
+      this.#drop(this.#outage, newlinesIn(chunk), chunk.length);
+      stream.drop(chunk);
+      this.#spool.appended(this.#encoded);
       return true;
     }
-    const rest = input.headless ? this.#withoutTail(input, chunk) : chunk;
-    if (rest.length > 0) {
-      const batch = this.#backlog.batchOf(this.#spec.format, from);
-      encodeChunk(input.state, rest, this.#stamper.next(), batch);
-      batch.mark(input.index, this.#encoded[input.index]);
-    }
-    this.#startWriting();
-    if (this.#writing === null && (rest.length < chunk.length || this.#spool.isFull)) {
-      this.#spool.appended(this.#encoded);
-    }
-    return this.#backlog.bytes < PAUSE_AT_BYTES && !this.#spool.isFull;
-  }
-
-  /** The chunk without the rest of a line that has lost its beginning. */
-  #withoutTail(input: Input, chunk: Buffer): Buffer {
-    const newline = chunk.indexOf(NEWLINE);
-    const lost = newline === -1 ? chunk.length : newline + 1;
+    const from = this.#encoded;
+    const lost = stream.dropTail(chunk);
     this.#droppedBytes += lost;
-    if (newline !== -1) input.headless = false;
-    return chunk.subarray(lost);
+    if (lost < chunk.length) {
+      const batch = this.#backlog.batchOf(this.#spec.format, from);
+      stream.encode(lost === 0 ? chunk : chunk.subarray(lost), this.#stamper.next(), batch);
+    }
+    this.#backlog.start();
+    if (!this.#backlog.isWriting && (lost > 0 || this.#spool.isFull)) this.#spool.appended(this.#encoded);
+    return !this.#backlog.isLong && !this.#spool.isFull;
   }
 
-  #takeRest(input: Input, ended: boolean): void {
-    const { state } = input;
-    if (this.#outage !== null) {
-      if (ended && input.headless) this.#drop(this.#outage, 1, 0);
-    } else if (state.carry.length > 0) {
+  #takeRest(stream: OutputStream, ended: boolean): void {
+    if (this.#outage === null && stream.hasRest) {
       const batch = this.#backlog.batchOf(this.#spec.format, this.#encoded);
-      encodeRest(state, ended, this.#stamper.next(), batch);
-      batch.mark(input.index, input.position);
-      this.#startWriting();
+      stream.encodeRest(ended, this.#stamper.next(), batch);
+      this.#backlog.start();
     }
-    if (ended) input.headless = false;
+    if (ended && stream.endLine() && this.#outage !== null) this.#drop(this.#outage, 1, 0);
   }
 
-  #startWriting(): void {
-    if (this.#writing !== null || this.#backlog.bytes === 0) return;
-    this.#writing = this.#writeWaiting().finally(() => {
-      this.#writing = null;
-    });
-  }
-
-  async #written(): Promise<void> {
-    while (this.#writing !== null) await this.#writing;
-  }
-
-  async #writeWaiting(): Promise<void> {
-    for (let batch = this.#backlog.shift(); batch !== undefined; batch = this.#backlog.shift()) {
-      const result = await this.#writer.write(batch.bytes, batch.format, this.#witnessOf(batch));
-      if (result.ok) {
-        this.#bytes += batch.payloadBytes;
-        this.#lines += batch.lines;
-        this.#retryMs = FIRST_RETRY_MS;
-      } else {
-        this.#beginOutage(batch, result.written, result.reason);
-      }
-      batch.release();
-      this.#readOn();
+  async #write(batch: Batch): Promise<void> {
+    const result = await this.#writer.write(batch.bytes, batch.format, this.#witnessOf(batch));
+    if (result.ok) {
+      this.#bytes += batch.payloadBytes;
+      this.#lines += batch.lines;
+      this.#retryMs = FIRST_RETRY_MS;
+    } else {
+      this.#beginOutage(batch, result.written, result.reason);
     }
+    this.#intake.readOn();
   }
 
   #witnessOf(batch: Batch): AppendWitness {
@@ -391,27 +314,17 @@ class OutputCapture implements Capture {
     this.#bytes += failed.payloadBytes - lostBytes;
     this.#lines += failed.lines - lost.lines;
     this.#drop(outage, lost.lines, lostBytes);
-    for (let batch = this.#backlog.shift(); batch !== undefined; batch = this.#backlog.shift()) {
+    for (const batch of this.#backlog.takeAll()) {
       this.#drop(outage, batch.lines, batch.payloadBytes);
       batch.release();
     }
-    for (const input of this.#inputs) {
-      if (input.state.open || input.state.carry.length > 0) input.headless = true;
-      this.#drop(outage, 0, input.state.carry.length);
-      input.state.carry = NOTHING_CARRIED;
-    }
+    for (const stream of this.#streams) this.#drop(outage, 0, stream.dropBegun());
     this.#spool.appended(this.#encoded);
     this.#report(
       'log',
       `cannot write log of unit "${this.#unit}": ${reason}, output is dropped until it can be written`,
     );
     this.#armRetry(outage);
-  }
-
-  #dropChunk(input: Input, chunk: Buffer, outage: Outage): void {
-    this.#drop(outage, newlinesIn(chunk), chunk.length);
-    input.headless = chunk[chunk.length - 1] !== NEWLINE;
-    this.#spool.appended(this.#encoded);
   }
 
   #drop(outage: Outage, lines: number, bytes: number): void {
@@ -431,18 +344,18 @@ class OutputCapture implements Capture {
   async #retry(outage: Outage): Promise<void> {
     if (this.#outage !== outage) return;
     // Held, so that what the line says is all.
-    this.#hold();
+    this.#intake.hold();
     // A line that has lost its beginning is lost: counted here, dropped to its end when that comes.
-    const cut = this.#inputs.filter(({ headless }) => headless).length;
+    const cut = this.#streams.filter(({ isHeadless }) => isHeadless).length;
     const batch = new Batch(this.#spec.format, this.#encoded);
     const stamp = this.#stamper.next();
-    for (const { state } of this.#inputs) encodeBreak(state, stamp, batch);
+    for (const stream of this.#streams) stream.encodeBreak(stamp, batch);
     encodeNotice(outage.notice(cut), stamp, batch);
     const result = await this.#writer.write(batch.bytes, batch.format);
     batch.release();
     if (result.ok) {
       this.#droppedLines += cut;
-      for (const { state } of this.#inputs) state.open = false;
+      for (const stream of this.#streams) stream.breakWritten();
       this.#outage = null;
       this.#report('log', null);
     } else if (!this.#closed) {
