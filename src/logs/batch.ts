@@ -40,7 +40,7 @@ export class Batch {
     return this.#marks;
   }
 
-  /** To be called after each chunk: all of `stream` up to `position` is in here or was before. */
+  /** To be called after each chunk: all of `stream` up to `position` is in here, was before, or has been given up. */
   mark(stream: StreamIndex, position: number): void {
     this.#marks.push({ end: this.#length, stream, position });
   }

@@ -15,6 +15,8 @@ export class OutputStream {
   /** Up to where it has been dealt with: taken from the spool, if not written yet. */
   #position = 0;
   #isHeadless = false;
+  /** Something was given up since it was last encoded. */
+  #hasGap = false;
   /** Positions at which a run ended, and an unended line with it; those that have not been reached. */
   readonly #runEnds: number[] = [];
 
@@ -61,6 +63,9 @@ export class OutputStream {
   }
 
   encode(chunk: Buffer, stamp: string, batch: Batch): void {
+    // Else the first lines behind it, which may be written alone at a rotation, would stand for less than they do.
+    if (this.#hasGap) batch.mark(this.index, this.encoded);
+    this.#hasGap = false;
     this.#position += chunk.length;
     encodeChunk(this.#state, chunk, stamp, batch);
     batch.mark(this.index, this.encoded);
@@ -84,6 +89,7 @@ export class OutputStream {
     const newline = chunk.indexOf(NEWLINE);
     const lost = newline === -1 ? chunk.length : newline + 1;
     this.#position += lost;
+    this.#hasGap = true;
     if (newline !== -1) this.#isHeadless = false;
     return lost;
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Batch } from '../../../src/logs/batch.ts';
+import { coverageOf } from '../../../src/logs/coverage.ts';
 import { BEGINNING } from '../../../src/logs/positions.ts';
 import { OutputStream } from '../../../src/logs/stream.ts';
 
@@ -58,6 +59,18 @@ test('OutputStream: of a line whose beginning was given up the rest is too, howe
   assert.equal(stream.endLine(), true);
   assert.equal(stream.endLine(), false);
   assert.equal(batch.length, 0);
+});
+
+test('OutputStream: the first lines behind one that was given up stand for it too, also before the others are written', () => {
+  const stream = new OutputStream(0);
+  stream.encode(Buffer.from('begun'), '', raw());
+  stream.dropBegun();
+  const batch = new Batch('raw', [stream.encoded, 0]);
+  const chunk = Buffer.from(' and over\none\ntwo\n');
+  const lost = stream.dropTail(chunk);
+  stream.encode(chunk.subarray(lost), '', batch);
+  assert.deepEqual(coverageOf(batch, 4), ['begun and over\none\n'.length, 0]);
+  assert.deepEqual(coverageOf(batch, 8), ['begun and over\none\ntwo\n'.length, 0]);
 });
 
 test('OutputStream: a line of which a piece is in the log is broken until that is written', () => {
