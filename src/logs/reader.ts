@@ -1,17 +1,16 @@
 // Reads one unit's log over all its files, oldest wanted line first, and on from there as the log grows and is rotated.
 // Neither misses nor repeats a line at a rotation. Waits for nothing: whoever follows says when to look again. For a
 // file that cannot be read, or the directory, an entry that says so stands in the place of its lines.
-import type { Stats } from 'node:fs';
 import { join } from 'node:path';
-import { NOTHING_CARRIED, splitLines } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
 import type { LogEntry } from '../wire/log-entry.ts';
 import { codeOf, pathOf, phraseOf } from '../base/fault.ts';
+import { Entries } from './entries.ts';
 import { identityOf, statusOf } from './inspect.ts';
-import { Joiner } from './joiner.ts';
-import { COMPRESSED, CURRENT, rotatedFiles } from './names.ts';
+import { CURRENT } from './names.ts';
 import type { RotatedFile } from './names.ts';
-import { bufferOf, formatOf, parsedLine } from './parse.ts';
+import { formatOf } from './parse.ts';
+import { rotatedForm, rotatedSince } from './rotations.ts';
 import { blocksOf, openSegment } from './segment.ts';
 import type { Segment } from './segment.ts';
 import { Tail } from './tail.ts';
@@ -30,12 +29,8 @@ export interface LogQuery {
   readonly stream: 'stdout' | 'stderr' | null;
 }
 
-/** A longer raw line is several entries. */
-const RAW_LINE_BYTES = 64 * 1024 * 1024;
 const HEAD_BYTES = 64;
 const NEWLINE = 10;
-/** A compressed file has its source's modification time to the millisecond. */
-const SAME_TIME_MS = 2;
 
 /**
  * Owns the descriptor of the file it is in, until close(). What is wrong with `current` or the directory is said once,
@@ -43,14 +38,11 @@ const SAME_TIME_MS = 2;
  */
 export class LogReader {
   readonly #query: LogQuery;
-  /** As lines have it, and of the history alone: what comes is wanted also when the clock has been set back. */
-  #since: string | null;
-  readonly #joiner = new Joiner();
+  readonly #entries: Entries;
   /** `current` as it was when it was opened, whatever it is called now; null: there was none. */
   #current: Segment | null = null;
   #format: LogFormat | null = null;
   #position = 0;
-  #carry: Uint8Array = NOTHING_CARRIED;
   /** The last rotated file that was there when `#current` was opened, or has been read since. */
   #newest: RotatedFile | null = null;
   /** Why there is no `#current` though there may be a file. */
@@ -61,7 +53,8 @@ export class LogReader {
 
   constructor(query: LogQuery) {
     this.#query = query;
-    this.#since = query.sinceMs === null ? null : new Date(query.sinceMs).toISOString().slice(0, -1);
+    const since = query.sinceMs === null ? null : new Date(query.sinceMs).toISOString().slice(0, -1);
+    this.#entries = new Entries(query.stream, since);
   }
 
   /** What the log holds now, by the query; `final`: also a line that has begun and not ended. */
@@ -76,9 +69,11 @@ export class LogReader {
   async *#history(final: boolean): AsyncGenerator<LogEntry> {
     const files = await this.#openCurrent();
     this.#hasBegun = true;
-    const tail = new Tail({ lines: this.#query.lines, since: this.#since, stream: this.#query.stream });
+    const { lines, stream } = this.#query;
+    const { since } = this.#entries;
+    const tail = new Tail({ lines, since, stream });
     const offsets = new Map<RotatedFile, number>();
-    const limited = this.#query.lines !== null || this.#since !== null;
+    const limited = lines !== null || since !== null;
     if (this.#current !== null && limited) this.#position = await this.#offsetInCurrent(this.#current, tail);
     for (const file of files.toReversed()) {
       if (tail.done) break;
@@ -86,8 +81,9 @@ export class LogReader {
       if (offset === 'too old') break;
       if (offset !== null) offsets.set(file, offset);
     }
-    yield* lastOf(this.#historyFrom(files, offsets, final), this.#query.lines);
-    this.#since = null;
+    yield* lastOf(this.#historyFrom(files, offsets, final), lines);
+    // What comes is wanted also when the clock has been set back.
+    this.#entries.wantAnyTime();
   }
 
   async #offsetInCurrent(current: Segment, tail: Tail): Promise<number> {
@@ -137,8 +133,8 @@ export class LogReader {
     }
     if (!final) return;
     // The end of a file that keeps formatted lines may be in the middle of being written; a raw line is as it is.
-    if ((await this.#formatOfCurrent()) === 'raw') yield* this.#endOfFile('raw');
-    yield* this.#joiner.rest().filter((entry) => this.#isWanted(entry));
+    if ((await this.#formatOfCurrent()) === 'raw') yield* this.#entries.endOfFile('raw');
+    yield* this.#entries.rest();
   }
 
   /** What has come since the last call, through any number of rotations. */
@@ -176,34 +172,26 @@ export class LogReader {
   async *#leaveCurrent(): AsyncGenerator<LogEntry> {
     const current = this.#current;
     if (current === null) return;
-    yield* this.#endOfFile(this.#format ?? 'raw');
-    const { mtimeMs } = await current.handle.stat();
-    for (const file of await this.#newer()) {
-      const found = await this.#statusOfRotated(file);
-      if (found === null) continue;
-      const same = found.compressed
-        ? Math.abs(found.status.mtimeMs - mtimeMs) < SAME_TIME_MS
-        : identityOf(found.status) === current.identity;
-      if (!same) continue;
-      this.#newest = file;
-      break;
-    }
+    yield* this.#entries.endOfFile(this.#format ?? 'raw');
+    const { directory } = this.#query;
+    this.#newest = (await rotatedForm(directory, current, this.#newest)) ?? this.#newest;
     await this.close();
   }
 
   /** Opens `current` and returns the rotated files before it that are new; no rotation falls between the two. */
   async #openCurrent(): Promise<readonly RotatedFile[]> {
+    const { directory } = this.#query;
     for (;;) {
-      const before = await this.#newer();
+      const before = await rotatedSince(directory, this.#newest);
       this.#fault = null;
       let current: Segment | null = null;
       try {
-        current = await openSegment(this.#query.directory, CURRENT, null);
+        current = await openSegment(directory, CURRENT, null);
       } catch (error) {
         if (!(error instanceof Error)) throw error;
         this.#fault = error;
       }
-      const after = await this.#newer();
+      const after = await rotatedSince(directory, this.#newest);
       if (before.at(-1)?.name !== after.at(-1)?.name) {
         await current?.handle.close();
         continue;
@@ -216,33 +204,6 @@ export class LogReader {
     }
   }
 
-  async #newer(): Promise<readonly RotatedFile[]> {
-    const newest = this.#newest;
-    const files = (await rotatedFiles(this.#query.directory)).filter(
-      ({ stampMs, sequence }) =>
-        newest === null ||
-        stampMs > newest.stampMs ||
-        (stampMs === newest.stampMs && sequence > newest.sequence),
-    );
-    const last = files.at(-1);
-    if (last === undefined) return files;
-    const found = await this.#statusOfRotated(last);
-    // Before rotating-file-stream renames, it makes an empty file of the new name and removes it: not yet a rotation.
-    const isTrial = found !== null && found.status.isFile() && found.status.size === 0 && !found.compressed;
-    if (found === null || isTrial) files.pop();
-    return files;
-  }
-
-  async #statusOfRotated({
-    name,
-  }: RotatedFile): Promise<{ readonly status: Stats; readonly compressed: boolean } | null> {
-    for (const compressed of [false, true]) {
-      const status = await statusOf(join(this.#query.directory, compressed ? name + COMPRESSED : name));
-      if (status !== null) return { status, compressed };
-    }
-    return null;
-  }
-
   #openRotated(file: RotatedFile): Promise<Segment | null> {
     return openSegment(this.#query.directory, file.name, file.format);
   }
@@ -252,14 +213,14 @@ export class LogReader {
     try {
       segment = await this.#openRotated(file);
       if (segment === null) return;
-      for await (const block of blocksOf(segment, offset)) yield* this.#entriesIn(block, file.format);
-      yield* this.#endOfFile(file.format);
+      for await (const block of blocksOf(segment, offset)) yield* this.#entries.in(block, file.format);
+      yield* this.#entries.endOfFile(file.format);
     } catch (error) {
       if (codeOf(error) === null) throw error;
-      yield* this.#endOfFile(file.format);
-      yield* this.#joiner.rest().filter((entry) => this.#isWanted(entry));
+      yield* this.#entries.endOfFile(file.format);
+      yield* this.#entries.rest();
       // All in it was written before its rotation; its modification time may be that of the damage.
-      if (this.#since === null || file.stampMs >= (this.#query.sinceMs ?? 0))
+      if (this.#entries.since === null || file.stampMs >= (this.#query.sinceMs ?? 0))
         yield noticeOf(file.name, error);
     } finally {
       await segment?.handle.close();
@@ -274,13 +235,13 @@ export class LogReader {
     if (size < this.#position) {
       // Emptied by someone: what is there now is new.
       this.#position = 0;
-      this.#carry = NOTHING_CARRIED;
+      this.#entries.forgetLine();
     }
     if (size > this.#position) {
       const format = await this.#formatOfCurrent();
       for await (const block of blocksOf(current, this.#position)) {
         this.#position += block.length;
-        yield* this.#entriesIn(block, format);
+        yield* this.#entries.in(block, format);
       }
     }
     this.#trouble = null;
@@ -303,35 +264,6 @@ export class LogReader {
     const notice = noticeOf(pathOf(error) ?? CURRENT, error);
     if (notice.text !== this.#trouble) yield notice;
     this.#trouble = notice.text;
-  }
-
-  #entriesIn(block: Buffer, format: LogFormat): LogEntry[] {
-    const entries: LogEntry[] = [];
-    this.#carry = splitLines(this.#carry, block, RAW_LINE_BYTES, (source, start, end) => {
-      this.#takeLine(parsedLine(format, bufferOf(source, start, end)), entries);
-    });
-    return entries;
-  }
-
-  /** A line without a newline at the end of a file that is complete: raw output, or torn by a crash. */
-  #endOfFile(format: LogFormat): LogEntry[] {
-    const entries: LogEntry[] = [];
-    if (this.#carry.length > 0) {
-      this.#takeLine(parsedLine(format, bufferOf(this.#carry, 0, this.#carry.length)), entries);
-    }
-    this.#carry = NOTHING_CARRIED;
-    return entries;
-  }
-
-  #takeLine(line: ReturnType<typeof parsedLine>, entries: LogEntry[]): void {
-    const entry = this.#joiner.take(line);
-    if (entry !== null && this.#isWanted(entry)) entries.push(entry);
-  }
-
-  #isWanted({ time, stream }: LogEntry): boolean {
-    const wanted = this.#query.stream;
-    if (wanted !== null && stream !== null && stream !== wanted) return false;
-    return this.#since === null || time === null || time >= this.#since;
   }
 }
 
