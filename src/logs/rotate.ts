@@ -1,30 +1,23 @@
-// Writes whole lines to LOGDIR/NAME/current through rotating-file-stream, which rotates when the size is reached, and
-// finds out what became of each write. Decides nothing about lines that could not be written: that is capture's.
+// Writes whole lines to LOGDIR/NAME/current, and has it rotated between them when it is too large, too old or of another
+// format. Decides nothing about lines that could not be written: that is capture's.
 //
-// What the stream does not do and is done here: it takes a short write (a disk that fills up) for a whole one, it goes
-// on writing to a file that was unlinked or replaced, and it rotates after any chunk. So every chunk handed to it ends
-// where a rotation may happen, and after each write the file is looked at.
+// The file is rotated after any part that reaches its limit (rotating-file.ts). So every part ends where that may happen.
 import { appendFile, mkdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RotatingFileStream } from 'rotating-file-stream';
 import type { LogFormat, LogSpec } from '../model/unit.ts';
 import type { Clock, Timer } from '../os/ports.ts';
 import { Archive } from './archive.ts';
 import { phraseOf } from '../base/fault.ts';
 import { endsWholeLine } from './format.ts';
-import { endsBetweenLines, firstLineOf, foreignness, holdsAt, identityOf, statusOf } from './inspect.ts';
+import { endsBetweenLines, firstLineOf, foreignness } from './inspect.ts';
 import type { FileIdentity } from './inspect.ts';
 import { CURRENT } from './names.ts';
-import { endedStream, openedStream } from './rotating.ts';
+import { RotatingFile } from './rotating-file.ts';
+import type { Appended } from './rotating-file.ts';
 import { Turns } from './turns.ts';
 
 const DIRECTORY_MODE = 0o750;
 const NEWLINE = 10;
-/**
- * A file that was last looked at longer ago is looked at before a write too: what goes into one that somebody has just
- * moved away is in two files then, since nobody can tell whether it will be kept there. A flood pays for no more looks.
- */
-const TRUSTED_MS = 10;
 /** A line longer than this many times maxSize is cut by a rotation. */
 const OVERSIZE_FACTOR = 2;
 
@@ -57,22 +50,16 @@ export class LogWriter {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #archive: Archive;
+  readonly #file: RotatingFile;
   readonly #turns = new Turns();
   #spec: LogSpec;
   #recovered = false;
   #mended = false;
   #closed = false;
-  #stream: RotatingFileStream | null = null;
-  /** Size at which the open stream rotates. */
-  #limit = 0;
-  #size = 0;
-  #identity: FileIdentity | null = null;
   #format: LogFormat;
   #firstLineMs: number | null = null;
   /** The file is too old, and waits for the end of its last line. */
   #overdue = false;
-  #rotatedTo: string | null = null;
-  #checkedAtMs = 0;
   #ageTimer: Timer | null = null;
 
   constructor({ directory, spec, clock }: LogWriterOptions) {
@@ -83,6 +70,16 @@ export class LogWriter {
     this.#format = spec.format;
     const settled = (): Promise<void> => this.#turns.idle();
     this.#archive = new Archive({ directory, wallMs: () => clock.wallMs(), settled }, spec);
+    this.#file = new RotatingFile({
+      directory,
+      clock,
+      nextName: (attempt) => this.#archive.nextName(this.#format, attempt),
+      onRotated: () => {
+        this.#firstLineMs = null;
+        this.#overdue = false;
+        this.#archive.named();
+      },
+    });
   }
 
   /** Appends formatted lines; a format other than the file's rotates first. Never rejects. */
@@ -101,7 +98,7 @@ export class LogWriter {
 
   /** Resolves when everything written is in its file, compressions are given up and no descriptor or timer is left. */
   async close(): Promise<void> {
-    await this.#turns.take(() => this.#closeStream());
+    await this.#turns.take(() => this.#file.close());
     await this.#archive.close();
     this.#closed = true;
     this.#ageTimer?.close();
@@ -116,8 +113,8 @@ export class LogWriter {
         await this.#makeReady(format);
         const end = await this.#endOfPart(bytes, offset, format);
         // The rest of a short write belongs to the append that has been announced.
-        if (!torn && this.#identity !== null)
-          witness?.begins({ file: this.#identity, size: this.#size, length: end - offset, end });
+        const { identity, size } = this.#file;
+        if (!torn && identity !== null) witness?.begins({ file: identity, size, length: end - offset, end });
         const { written, error } = await this.#append(bytes.subarray(offset, end));
         offset += written;
         if (error !== null) throw error;
@@ -130,94 +127,54 @@ export class LogWriter {
       if (this.#overdue) await this.#rotateOld().catch(() => undefined);
       return { ok: true };
     } catch (error) {
-      await this.#closeStream();
+      await this.#file.close();
       const boundary = offset === 0 ? 0 : bytes.lastIndexOf(NEWLINE, offset - 1) + 1;
       // A torn line at the end of a full disk's file: taken back, so that what is written next stands on its own.
       if (boundary < offset)
-        await truncate(this.#path, this.#size - (offset - boundary)).catch(() => undefined);
+        await truncate(this.#path, this.#file.size - (offset - boundary)).catch(() => undefined);
       return { ok: false, written: boundary, reason: phraseOf(error) };
     }
   }
 
   async #makeReady(format: LogFormat): Promise<void> {
-    if (this.#stream !== null) {
-      const stale =
-        this.#clock.monotonicMs() - this.#checkedAtMs > TRUSTED_MS &&
-        identityOf(await statusOf(this.#path)) !== this.#identity;
-      const otherLimit =
-        this.#limit !== this.#spec.maxSizeBytes && this.#limit !== this.#spec.maxSizeBytes * OVERSIZE_FACTOR;
-      if (stale || otherLimit || this.#format !== format) await this.#closeStream();
+    const { limit } = this.#file;
+    const { maxSizeBytes } = this.#spec;
+    if (this.#file.isOpen) {
+      const isOtherLimit = limit !== maxSizeBytes && limit !== maxSizeBytes * OVERSIZE_FACTOR;
+      if ((await this.#file.isReplaced()) || isOtherLimit || this.#format !== format)
+        await this.#file.close();
     }
-    if (this.#stream === null) await this.#open(format);
+    if (!this.#file.isOpen) await this.#open(format);
   }
 
   /**
-   * Where to end the part that begins at `offset`, so that the stream, which rotates after the part that reaches its
-   * limit, does so between lines. A line that passes the limit and has not ended gets a stream with a higher one.
+   * Where to end the part that begins at `offset`, so that the file, which is rotated after the part that reaches
+   * its limit, is so between lines. A line that passes the limit and has not ended gets a higher one.
    */
   async #endOfPart(bytes: Buffer, offset: number, format: LogFormat): Promise<number> {
-    const room = this.#spec.maxSizeBytes - this.#size;
+    const room = this.#spec.maxSizeBytes - this.#file.size;
     if (bytes.length - offset < room) return bytes.length;
     let newline = bytes.indexOf(NEWLINE, offset + Math.max(0, room - 1));
     while (newline !== -1 && !endsWholeLine(format, bytes, newline))
       newline = bytes.indexOf(NEWLINE, newline + 1);
     if (newline === -1) {
       const oversize = this.#spec.maxSizeBytes * OVERSIZE_FACTOR;
-      if (this.#limit !== oversize) await this.#restart(oversize);
+      if (this.#file.limit !== oversize) await this.#openFile(oversize);
       return bytes.length;
     }
-    const sizeThen = this.#size + newline + 1 - offset;
-    if (sizeThen < this.#limit) await this.#restart(sizeThen);
+    const sizeThen = this.#file.size + newline + 1 - offset;
+    if (sizeThen < this.#file.limit) await this.#openFile(sizeThen);
     return newline + 1;
   }
 
-  async #append(part: Buffer): Promise<{ readonly written: number; readonly error: Error | null }> {
-    const stream = this.#stream;
-    if (stream === null) return { written: 0, error: null };
-    const before = this.#size;
-    this.#rotatedTo = null;
-    const error = await new Promise<Error | null>((resolve) => {
-      stream.write(part, (failure) => resolve(failure ?? null));
-    });
-    if (this.#firstLineMs === null) this.#firstLineMs = this.#clock.wallMs();
-    if (this.#rotatedTo !== null) return this.#writtenBeforeRotation(part, before, this.#rotatedTo, error);
-    const status = await statusOf(this.#path);
-    this.#checkedAtMs = this.#clock.monotonicMs();
-    if (status === null || identityOf(status) !== this.#identity) {
-      // Unlinked or replaced since it was last looked at: what went into the old file is written again.
-      await this.#closeStream();
-      return { written: 0, error: null };
+  async #append(part: Buffer): Promise<Appended> {
+    const appended = await this.#file.append(part);
+    this.#firstLineMs ??= this.#clock.wallMs();
+    if (appended.isRotated) {
+      if (this.#file.limit !== this.#spec.maxSizeBytes) await this.#file.close();
+      this.#tidy();
     }
-    this.#size = status.size;
-    const grown = status.size - before;
-    if (grown === part.length && error === null) return { written: part.length, error };
-    // The stream's own count is off now, or the stream is destroyed.
-    await this.#closeStream();
-    const written = Math.min(Math.max(grown, 0), part.length);
-    // Emptied by someone, before the write or after it, which is no lack of space.
-    if (error === null && (grown < 0 || !(await holdsAt(this.#path, before, part.subarray(0, written))))) {
-      return { written: part.length, error };
-    }
-    return { written, error };
-  }
-
-  async #writtenBeforeRotation(
-    part: Buffer,
-    before: number,
-    path: string,
-    error: Error | null,
-  ): Promise<{ readonly written: number; readonly error: Error | null }> {
-    const size = (await statusOf(path))?.size ?? before + part.length;
-    let written = Math.min(Math.max(size - before, 0), part.length);
-    if (written < part.length) {
-      const kept = written === 0 ? 0 : part.lastIndexOf(NEWLINE, written - 1) + 1;
-      await truncate(path, before + kept);
-      written = kept;
-    }
-    if (error !== null || this.#limit !== this.#spec.maxSizeBytes) await this.#closeStream();
-    else await this.#identify();
-    this.#tidy();
-    return { written, error };
+    return appended;
   }
 
   async #open(format: LogFormat): Promise<void> {
@@ -244,52 +201,18 @@ export class LogWriter {
       else await this.#rotateNow();
     }
     this.#format = format;
-    await this.#start(this.#spec.maxSizeBytes);
+    await this.#openFile(this.#spec.maxSizeBytes);
     this.#armAge();
   }
 
-  async #restart(limit: number): Promise<void> {
-    await this.#closeStream();
-    await this.#start(limit);
+  async #openFile(limit: number): Promise<void> {
+    if (await this.#file.open(limit)) this.#tidy();
   }
 
-  /** A stream rotates the file it finds if that has reached the limit. */
+  /** The file is rotated when it is opened, if it has reached the limit by then. */
   async #rotateNow(): Promise<void> {
-    await this.#restart(1);
-    await this.#closeStream();
-  }
-
-  async #start(limit: number): Promise<void> {
-    this.#rotatedTo = null;
-    const stream = await openedStream({
-      directory: this.#directory,
-      limit,
-      nextName: (attempt) => this.#archive.nextName(this.#format, attempt),
-      onRotated: (path) => {
-        this.#rotatedTo = path;
-        this.#firstLineMs = null;
-        this.#overdue = false;
-        this.#archive.named();
-      },
-    });
-    this.#stream = stream;
-    this.#limit = limit;
-    // A file that had reached the limit already.
-    if (this.#rotatedTo !== null) this.#tidy();
-    await this.#identify();
-  }
-
-  async #identify(): Promise<void> {
-    const status = await statusOf(this.#path);
-    this.#identity = identityOf(status);
-    this.#size = status?.size ?? 0;
-    this.#checkedAtMs = this.#clock.monotonicMs();
-  }
-
-  async #closeStream(): Promise<void> {
-    const stream = this.#stream;
-    this.#stream = null;
-    if (stream !== null) await endedStream(stream);
+    await this.#openFile(1);
+    await this.#file.close();
   }
 
   #isTooOld(): boolean {

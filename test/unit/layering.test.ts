@@ -27,7 +27,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   koffi: /^os\/libc\.ts$/,
   leven: /^(base|config|cli)\//,
   pidusage: /^os\/meter/,
-  'rotating-file-stream': /^logs\/rotat/,
+  'rotating-file-stream': /^logs\/rotating-file\.ts$/,
   'string-width': /^cli\//,
 };
 
