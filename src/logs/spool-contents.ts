@@ -106,20 +106,28 @@ export class SpoolContents {
     this.#base = base;
   }
 
-  /** What was taken behind `done`, in the order in which it was taken. */
+  /** What was taken behind `done`, in the order in which it was taken; `read` is asked for nothing else. */
   leftBehind(done: Positions, read: (into: Buffer, at: number) => void): readonly Leftover[] {
-    const kept = this.#kept.map((bytes, index): Leftover => ({ stream: index === 0 ? 0 : 1, bytes }));
-    const ranges = this.#closedRanges().map(({ stream, from, to }): Leftover => {
-      const bytes = Buffer.allocUnsafeSlow(to - from);
-      read(bytes, from);
-      return { stream, bytes };
-    });
     const skip: [number, number] = [done[0] - this.#base[0], done[1] - this.#base[1]];
-    return [...kept, ...ranges].flatMap(({ stream, bytes }) => {
-      const skipped = Math.min(skip[stream], bytes.length);
+    const skippedOf = (stream: StreamIndex, bytes: number): number => {
+      const skipped = Math.min(skip[stream], bytes);
       skip[stream] -= skipped;
-      return skipped === bytes.length ? [] : [{ stream, bytes: bytes.subarray(skipped) }];
-    });
+      return skipped;
+    };
+    const left: Leftover[] = [];
+    for (const stream of [0, 1] as const) {
+      const kept = this.#kept[stream];
+      const bytes = kept.subarray(skippedOf(stream, kept.length));
+      if (bytes.length > 0) left.push({ stream, bytes });
+    }
+    for (const { stream, from, to } of this.#closedRanges()) {
+      const at = from + skippedOf(stream, to - from);
+      if (at === to) continue;
+      const bytes = Buffer.allocUnsafeSlow(to - at);
+      read(bytes, at);
+      left.push({ stream, bytes });
+    }
+    return left;
   }
 
   #closedRanges(): readonly Range[] {

@@ -139,3 +139,15 @@ test('SpoolContents: are large by their bytes, or by how often the stream has ch
   contents.turnTo(1);
   assert.equal(contents.isLarge, true);
 });
+
+test('SpoolContents: of what is not left behind nothing is read', () => {
+  const { contents } = new Scene();
+  contents.startAnew([0, 0]);
+  contents.turnTo(0);
+  contents.added(1000);
+  contents.turnTo(1);
+  contents.added(500);
+  const reads: (readonly [number, number])[] = [];
+  contents.leftBehind([990, 500], (into, at) => void reads.push([at - BYTES_AT, into.length]));
+  assert.deepEqual(reads, [[990, 10]]);
+});
