@@ -10,7 +10,7 @@ import { publicState } from '../core/view.ts';
 import { followLog } from '../logs/follow.ts';
 import { readLog } from '../logs/read.ts';
 import { processFacts } from '../os/process-nodes.ts';
-import type { Clock, Processes, Timer } from '../os/ports.ts';
+import type { Clock, Processes } from '../os/ports.ts';
 import type { LogEntry } from '../wire/log-entry.ts';
 import { API_VERSION } from '../wire/v1.ts';
 import type {
@@ -52,6 +52,7 @@ import type { Effects } from './effects.ts';
 import type { EventHub } from './event-hub.ts';
 import { goalOf } from './goals.ts';
 import type { HandedOperations, Waited } from './handed-operations.ts';
+import { inTime } from './in-time.ts';
 import type { Intents } from './intents.ts';
 import type { Goal, Operations } from './operations.ts';
 import { meantSignal } from './meant-signal.ts';
@@ -166,10 +167,9 @@ export class Answers implements Control {
     if (this.#parts.supervisor.fleet.shuttingDown) return stopping('reload');
     const partial = request.partial ?? false;
     const deadlineMs = this.#deadlineOf(request.timeoutMs);
-    const result = await this.#inTime(
-      this.#parts.reloader.apply({ partial, planId: request.plan ?? null }),
-      deadlineMs,
-    );
+    // The files may lie on a disk that does not answer.
+    const applied = this.#parts.reloader.apply({ partial, planId: request.plan ?? null });
+    const result = await inTime(applied, deadlineMs, this.#parts.clock);
     if (result === null) {
       const nothingYet = { verb: 'reload', ok: false, units: [], plan: null, problems: [] } as const;
       return { ok: true, value: { apiVersion: API_VERSION, ...nothingYet } };
@@ -249,16 +249,6 @@ export class Answers implements Control {
 
   #deadlineOf(timeoutMs: number | undefined): number | null {
     return timeoutMs === undefined ? null : this.#parts.clock.monotonicMs() + timeoutMs;
-  }
-
-  /** null once it is past the deadline, whatever comes of `work`: files may lie on a disk that does not answer. */
-  async #inTime<T>(work: Promise<T>, deadlineMs: number | null): Promise<T | null> {
-    if (deadlineMs === null) return await work;
-    let timer: Timer | null = null;
-    const over = new Promise<null>((resolve) => {
-      timer = this.#parts.clock.arm(deadlineMs, () => resolve(null));
-    });
-    return await Promise.race([work, over]).finally(() => timer?.close());
   }
 
   async #wait(

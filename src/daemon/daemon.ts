@@ -22,6 +22,7 @@ import { EventHub } from './event-hub.ts';
 import { HandedOperations } from './handed-operations.ts';
 import type { HandOver } from './handover.ts';
 import { History } from './history.ts';
+import { inTime } from './in-time.ts';
 import { Intents } from './intents.ts';
 import { Journal } from './journal.ts';
 import type { Look } from './look.ts';
@@ -373,21 +374,13 @@ export class Daemon {
       operations: this.#handed.given,
       standing: this.#reloader.standing,
     };
-    if (!(await this.#closedWithin(LEAVE_PATIENCE_MS))) {
+    const closedByMs = clock.monotonicMs() + LEAVE_PATIENCE_MS;
+    const closed = this.close().then(() => true);
+    if ((await inTime(closed, closedByMs, clock)) === null) {
       const message = 'a disk is slow: what was read and is not yet in a log or a state file is lost';
       log.write('warning', 'reexec', message);
     }
     return left;
-  }
-
-  async #closedWithin(patienceMs: number): Promise<boolean> {
-    const { clock } = this.#options;
-    return await new Promise<boolean>((resolve, reject) => {
-      const timer = clock.arm(clock.monotonicMs() + patienceMs, () => resolve(false));
-      this.close()
-        .finally(() => timer.close())
-        .then(() => resolve(true), reject);
-    });
   }
 
   /** Writes down what is to be kept and lets go of everything; units that still run, run on. */
