@@ -33,6 +33,7 @@ import type { DaemonPaths } from './paths.ts';
 import { Reloader } from './reload.ts';
 import type { Applied } from './reload.ts';
 import { Sampler } from './sampler.ts';
+import { Shutdown } from './shutdown.ts';
 import { Store } from './store.ts';
 import type { GoodFile } from './store.ts';
 import { Supervisor } from './supervisor.ts';
@@ -93,6 +94,7 @@ export class Daemon {
   readonly #history: History;
   readonly #journal: Journal;
   readonly #supervisor: Supervisor;
+  readonly #shutdown: Shutdown;
   readonly #effects: Effects;
   readonly #seeker: MainSeeker;
   readonly #operations: Operations;
@@ -102,10 +104,8 @@ export class Daemon {
   readonly #handed: HandedOperations;
   readonly #startedWall: number;
   readonly #sources = new WeakMap<UnitSpec, GoodFile>();
-  #onAllDown: (() => void) | null = null;
   #tidying: Timer | null = null;
   #hasTakenUp = false;
-  #isHurried = false;
 
   constructor(options: DaemonOptions) {
     const { clock, processes, log, paths } = options;
@@ -165,7 +165,7 @@ export class Daemon {
         },
         onSettled: (touched) => {
           this.#operations.settled(touched);
-          if (this.#onAllDown !== null && this.#isAllDown()) this.#onAllDown();
+          this.#shutdown.settled();
         },
         onExitAction: options.onExitAction,
         onBug: (unit, error) => {
@@ -176,6 +176,7 @@ export class Daemon {
       },
       new Map(handOver?.looks),
     );
+    this.#shutdown = new Shutdown(this.#supervisor);
     this.#outputs = new Outputs({
       fifoDirectory: join(paths.runtime, 'fifo'),
       logDirectory: paths.logs,
@@ -328,23 +329,12 @@ export class Daemon {
   /** Takes all units down, dependants first; resolves when they are at rest. */
   async stopAll(): Promise<void> {
     this.#hub.publish({ type: 'daemon', phase: 'stopping' });
-    const down = new Promise<void>((resolve) => {
-      this.#onAllDown = resolve;
-    });
-    this.#supervisor.change((fleet) => {
-      fleet.shuttingDown = true;
-      for (const name of fleet.units.keys()) fleet.dirty.add(name);
-    });
-    if (this.#isHurried) this.hurry();
-    if (this.#supervisor.isSettled && this.#isAllDown()) return;
-    await down;
+    await this.#shutdown.begin();
   }
 
   /** stopAll(), under way or still to come, shall not wait for anybody's grace. */
   hurry(): void {
-    this.#isHurried = true;
-    if (this.#onAllDown === null) return;
-    for (const name of this.#supervisor.fleet.units.keys()) this.#supervisor.send(name, { type: 'hurried' });
+    this.#shutdown.hurry();
   }
 
   /** Clients are to turn to the next version, with what they wait for too. Resolves when no load is under way. */
@@ -390,7 +380,7 @@ export class Daemon {
     this.#sampler.close();
     this.#operations.close();
     this.#supervisor.close();
-    const forgets = this.#onAllDown !== null && this.#options.holdsRuntime();
+    const forgets = this.#shutdown.isBegun && this.#options.holdsRuntime();
     this.#journal.close(forgets);
     await this.#outputs.close(forgets);
     // An earlier daemon may have been killed between making them and writing down for whom.
@@ -466,11 +456,6 @@ export class Daemon {
     this.#effects.forget(name);
     this.#sampler.forget(name);
     this.#outputs.forget(name);
-  }
-
-  #isAllDown(): boolean {
-    for (const unit of this.#supervisor.fleet.units.values()) if (needsStop(unit)) return false;
-    return true;
   }
 
   #livingTrees(): ReadonlyMap<string, Measurable> {

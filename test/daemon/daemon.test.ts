@@ -222,8 +222,6 @@ test('Daemon: each trouble with a log is said once, and one that lasts stays a p
   assert.equal(unit.ok && unit.value.logs.problem, first);
 });
 
-const STUBBORN = 'command: /bin/stubborn\nstop: { timeout: infinity }\n';
-
 test('Daemon: boots its units, stops them in reverse order, and leaves neither pipe nor timer', async (t) => {
   const { daemon, close, processes, turn, stateOf, fifos, clock, logged } = createScene(t, {
     db: 'command: /bin/db\n',
@@ -267,38 +265,6 @@ test('Daemon close() without stopAll(): processes run on, and their pipes stay',
   assert.equal(processes.livingCount, 1);
   assert.equal(fifos().length, 2);
   assert.equal(clock.armedCount, 0);
-});
-
-test('Daemon stopAll(): with nothing to stop it resolves', async (t) => {
-  const { daemon } = createScene(t, {});
-  await daemon.boot();
-  await daemon.stopAll();
-});
-
-test('Daemon hurry(): nobody is waited for, though a unit would take for ever', async (t) => {
-  const { daemon, processes, turn, stateOf } = createScene(t, { web: STUBBORN });
-  processes.define('/bin/stubborn', { ignores: ['SIGTERM'] });
-  await daemon.boot();
-  await turn();
-  const down = daemon.stopAll();
-  await turn();
-  assert.equal(stateOf('web'), 'stopping');
-  daemon.hurry();
-  await down;
-  assert.equal(processes.livingCount, 0);
-});
-
-test('Daemon hurry(): said before stopAll() it counts too, and restarts nothing', async (t) => {
-  const { daemon, processes, turn, stateOf } = createScene(t, { web: STUBBORN });
-  processes.define('/bin/stubborn', { ignores: ['SIGTERM'] });
-  await daemon.boot();
-  await turn();
-  daemon.hurry();
-  await turn();
-  assert.equal(stateOf('web'), 'running');
-  await daemon.stopAll();
-  assert.equal(processes.livingCount, 0);
-  assert.equal(processes.spawned.length, 1);
 });
 
 test('Daemon: a bug thrown by an event listener is logged, and supervision goes on', async (t) => {

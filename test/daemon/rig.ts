@@ -38,6 +38,8 @@ export interface RigOptions {
   readonly beforeEffect?: (unit: string, effect: MachineEffect) => void;
   /** Called with each look; what it throws is a bug of a listener. */
   readonly onLook?: (told: Told) => void;
+  /** Called whenever nothing is left to decide. */
+  readonly onSettled?: () => void;
 }
 
 export interface Rig {
@@ -120,7 +122,10 @@ export function createRig(options: RigOptions = {}): Rig {
         forgotten.push(name);
         effects.forget(name);
       },
-      onSettled: (touched) => operations.settled(touched),
+      onSettled: (touched) => {
+        operations.settled(touched);
+        options.onSettled?.();
+      },
       onExitAction: (name, code) => exitActions.push([name, code]),
       onBug: (name, error) => bugs.push([name, error]),
     },
