@@ -9,7 +9,7 @@ import { phraseOf } from '../base/fault.ts';
 import type { State } from '../model/state.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { removeUnusedPipes } from '../os/fifo.ts';
-import type { Clock, Measurable, Meter, Processes, Readiness, Timer } from '../os/ports.ts';
+import type { Clock, Measurable, Meter, Processes, Readiness } from '../os/ports.ts';
 import { takeUp } from './adoption.ts';
 import { Answers } from './answers.ts';
 import type { ReplaceFailure } from './answers.ts';
@@ -37,14 +37,12 @@ import { Shutdown } from './shutdown.ts';
 import { Store } from './store.ts';
 import type { GoodFile } from './store.ts';
 import { Supervisor } from './supervisor.ts';
+import { Tidying } from './tidying.ts';
 import { UnitDirectory } from './unit-set.ts';
 import type { ReexecDocument } from '../wire/v1.ts';
 
 /** Those that are worth a line in the daemon's own log; the rest is for `unitd events`. */
 const LOGGED_STATES: readonly State[] = ['running', 'stopping', 'stopped', 'backoff', 'completed', 'failed'];
-
-/** By then most of what a reload has started is up. */
-const TIDY_AFTER_MS = 10_000;
 
 /** How long a busy fleet, or a slow disk, is waited for before the next version takes over all the same. */
 const LEAVE_PATIENCE_MS = 10_000;
@@ -102,9 +100,9 @@ export class Daemon {
   readonly #sampler: Sampler;
   readonly #outputs: Outputs;
   readonly #handed: HandedOperations;
+  readonly #tidying: Tidying;
   readonly #startedWall: number;
   readonly #sources = new WeakMap<UnitSpec, GoodFile>();
-  #tidying: Timer | null = null;
   #hasTakenUp = false;
 
   constructor(options: DaemonOptions) {
@@ -114,6 +112,7 @@ export class Daemon {
     this.#startedWall = handOver?.startedWall ?? clock.wallMs();
     this.#handed = new HandedOperations(handOver?.operations ?? []);
     this.#hub = new EventHub(() => clock.wallMs(), handOver?.events);
+    this.#tidying = new Tidying(clock, options.tidy);
     this.#store = new Store(
       paths.state,
       (message) => {
@@ -309,7 +308,7 @@ export class Daemon {
       left,
       standing: this.#options.handOver?.standing ?? null,
     });
-    this.#tidyLater();
+    this.#tidying.later();
   }
 
   /** An earlier daemon had left units, and this one took them up. */
@@ -375,7 +374,7 @@ export class Daemon {
 
   /** Writes down what is to be kept and lets go of everything; units that still run, run on. */
   async close(): Promise<void> {
-    this.#tidying?.close();
+    this.#tidying.close();
     this.#seeker.close();
     this.#sampler.close();
     this.#operations.close();
@@ -416,7 +415,7 @@ export class Daemon {
 
   #applied({ plan, problems }: Applied): void {
     const { log } = this.#options;
-    if (plan.units.length > 0) this.#tidyLater();
+    if (plan.units.length > 0) this.#tidying.later();
     for (const problem of problems) logProblem(log, problem);
     this.#hub.publish({ type: 'reload', plan: plan.id, moved: plan.units.length, problems: problems.length });
     const isEmpty = plan.units.length + plan.unchanged === 0;
@@ -424,12 +423,6 @@ export class Daemon {
       ? `no units, unit files go to "${this.#options.paths.units}"`
       : `${plan.units.length} moved, ${plan.unchanged} unchanged`;
     log.write('info', 'reload', `applied plan ${plan.id}: ${told}`);
-  }
-
-  #tidyLater(): void {
-    const { clock, tidy } = this.#options;
-    this.#tidying?.close();
-    this.#tidying = clock.arm(clock.monotonicMs() + TIDY_AFTER_MS, tidy);
   }
 
   #writeDown({ spec, state, intent, activation, cycle, removed }: Unit): void {
