@@ -6,17 +6,15 @@ import { join } from 'node:path';
 import { needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
 import { phraseOf } from '../base/fault.ts';
-import type { State } from '../model/state.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { removeUnusedPipes } from '../os/fifo.ts';
 import type { Clock, Measurable, Meter, Processes, Readiness } from '../os/ports.ts';
 import { takeUp } from './adoption.ts';
+import { Announcer } from './announcer.ts';
 import { Answers } from './answers.ts';
 import type { ReplaceFailure } from './answers.ts';
 import type { Answer, Control } from './control.ts';
-import { logProblem } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
-import { historyEntry, stateEvent } from './documents.ts';
 import { Effects } from './effects.ts';
 import { EventHub } from './event-hub.ts';
 import { HandedOperations } from './handed-operations.ts';
@@ -25,13 +23,11 @@ import { History } from './history.ts';
 import { inTime } from './in-time.ts';
 import { Intents } from './intents.ts';
 import { Journal } from './journal.ts';
-import type { Look } from './look.ts';
 import { MainSeeker } from './main-seeker.ts';
 import { Operations } from './operations.ts';
 import { Outputs } from './outputs.ts';
 import type { DaemonPaths } from './paths.ts';
 import { Reloader } from './reload.ts';
-import type { Applied } from './reload.ts';
 import { Sampler } from './sampler.ts';
 import { Shutdown } from './shutdown.ts';
 import { Store } from './store.ts';
@@ -40,9 +36,6 @@ import { Supervisor } from './supervisor.ts';
 import { Tidying } from './tidying.ts';
 import { UnitDirectory } from './unit-set.ts';
 import type { ReexecDocument } from '../wire/v1.ts';
-
-/** Those that are worth a line in the daemon's own log; the rest is for `unitd events`. */
-const LOGGED_STATES: readonly State[] = ['running', 'stopping', 'stopped', 'backoff', 'completed', 'failed'];
 
 /** How long a busy fleet, or a slow disk, is waited for before the next version takes over all the same. */
 const LEAVE_PATIENCE_MS = 10_000;
@@ -88,6 +81,7 @@ export class Daemon {
   readonly control: Control;
   readonly #options: DaemonOptions;
   readonly #hub: EventHub;
+  readonly #announcer: Announcer;
   readonly #store: Store;
   readonly #history: History;
   readonly #journal: Journal;
@@ -112,6 +106,7 @@ export class Daemon {
     this.#startedWall = handOver?.startedWall ?? clock.wallMs();
     this.#handed = new HandedOperations(handOver?.operations ?? []);
     this.#hub = new EventHub(() => clock.wallMs(), handOver?.events);
+    this.#announcer = new Announcer(this.#hub, log);
     this.#tidying = new Tidying(clock, options.tidy);
     this.#store = new Store(
       paths.state,
@@ -153,11 +148,13 @@ export class Daemon {
           this.#writeDown(unit);
         },
         onLook: (name, from, to) => {
-          this.#looked(name, from, to);
+          this.#announcer.looked(name, from, to);
+          this.#operations.looked(name, to);
+          if (to.state === 'running' || to.state === 'starting') this.#sampler.wake();
         },
         onExit: (unit, exit) => {
           this.#history.add(unit, exit);
-          this.#hub.publish({ type: 'exit', unit, exit: historyEntry(exit) });
+          this.#announcer.exited(unit, exit);
         },
         onForgotten: (name) => {
           this.#forgotten(name);
@@ -183,7 +180,7 @@ export class Daemon {
       clock,
       readiness: options.readiness,
       onProblem: (unit, problem) => {
-        this.#logProblem(unit, problem);
+        this.#announcer.logging(unit, problem, this.#outputs.stats(unit));
       },
       onTrouble: (unit, message) => {
         log.write('error', 'log', message, { unit });
@@ -248,7 +245,8 @@ export class Daemon {
         if (spec !== undefined) this.#outputs.update(spec);
       },
       onApplied: (applied) => {
-        this.#applied(applied);
+        if (applied.plan.units.length > 0) this.#tidying.later();
+        this.#announcer.applied(applied, paths.units);
       },
     });
     this.#sampler = new Sampler({
@@ -257,11 +255,8 @@ export class Daemon {
       intervalMs: options.usageIntervalMs,
       trees: () => this.#livingTrees(),
       members: (unit) => this.#effects.members(unit),
-      onSample: (unit, { cpuPercent, memoryBytes, tasks, sources }) => {
-        // The samples of a thousand units would leave no room in what is kept for those who come back.
-        if (!this.#hub.isHeard) return;
-        const usage = { cpuPercent, memoryBytes, tasks };
-        this.#hub.publish({ type: 'usage', unit, usage, source: sources });
+      onSample: (unit, usage) => {
+        this.#announcer.sampled(unit, usage);
       },
       onTrouble: (message) => {
         log.write('warning', 'usage', message);
@@ -322,12 +317,12 @@ export class Daemon {
   }
 
   announceReady(): void {
-    this.#hub.publish({ type: 'daemon', phase: 'ready' });
+    this.#announcer.phase('ready');
   }
 
   /** Takes all units down, dependants first; resolves when they are at rest. */
   async stopAll(): Promise<void> {
-    this.#hub.publish({ type: 'daemon', phase: 'stopping' });
+    this.#announcer.phase('stopping');
     await this.#shutdown.begin();
   }
 
@@ -338,7 +333,7 @@ export class Daemon {
 
   /** Clients are to turn to the next version, with what they wait for too. Resolves when no load is under way. */
   async prepareToLeave(): Promise<void> {
-    this.#hub.publish({ type: 'daemon', phase: 'replacing' });
+    this.#announcer.phase('replacing');
     this.#operations.interrupt();
     await this.#reloader.idle();
   }
@@ -398,33 +393,6 @@ export class Daemon {
     }
   }
 
-  #looked(name: string, from: Look | null, to: Look): void {
-    this.#hub.publish(stateEvent(name, from, to));
-    this.#operations.looked(name, to);
-    if (to.state === 'running' || to.state === 'starting') this.#sampler.wake();
-    if (!LOGGED_STATES.includes(to.state) || (from?.state === to.state && from.pid === to.pid)) return;
-    if (from === null && to.state === 'stopped') return;
-    const level = to.state === 'failed' ? 'error' : to.state === 'backoff' ? 'warning' : 'info';
-    const pid = to.pid === null ? {} : { pid: to.pid };
-    this.#options.log.write(level, 'state', `${to.state}: ${to.reason}`, {
-      unit: name,
-      state: to.state,
-      ...pid,
-    });
-  }
-
-  #applied({ plan, problems }: Applied): void {
-    const { log } = this.#options;
-    if (plan.units.length > 0) this.#tidying.later();
-    for (const problem of problems) logProblem(log, problem);
-    this.#hub.publish({ type: 'reload', plan: plan.id, moved: plan.units.length, problems: problems.length });
-    const isEmpty = plan.units.length + plan.unchanged === 0;
-    const told = isEmpty
-      ? `no units, unit files go to "${this.#options.paths.units}"`
-      : `${plan.units.length} moved, ${plan.unchanged} unchanged`;
-    log.write('info', 'reload', `applied plan ${plan.id}: ${told}`);
-  }
-
   #writeDown({ spec, state, intent, activation, cycle, removed }: Unit): void {
     const { name } = spec;
     const { seq } = this.#supervisor.fleet;
@@ -432,18 +400,8 @@ export class Daemon {
     this.#journal.unit(name, record, this.#sources.get(spec) ?? null);
   }
 
-  /** Subscribers hear all that stands, the daemon's log what is new. */
-  #logProblem(unit: string, problem: string | null): void {
-    const stats = this.#outputs.stats(unit);
-    // Of a unit that is forgotten there is nothing but the last word.
-    const standing = stats.problem ?? problem;
-    this.#hub.publish({ type: 'log', unit, problem: standing, droppedLines: stats.droppedLines });
-    const message = problem ?? 'log can be written again';
-    this.#options.log.write(problem === null ? 'info' : 'error', 'log', message, { unit });
-  }
-
   #forgotten(name: string): void {
-    this.#hub.publish({ type: 'removed', unit: name });
+    this.#announcer.removed(name);
     this.#journal.gone(name);
     this.#history.forget(name);
     this.#effects.forget(name);

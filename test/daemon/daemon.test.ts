@@ -146,28 +146,6 @@ test('Daemon: gives memory back ten seconds after its start, and after the last 
   );
 });
 
-test('Daemon: samples of usage are events while somebody listens, and no others', async (t) => {
-  const { daemon, clock, turn } = createScene(t, { web: 'command: /bin/web\n' });
-  await daemon.boot();
-  await turn();
-  const heard: string[] = [];
-  const sample = async (): Promise<void> => {
-    clock.advance(5_000);
-    await turn();
-    heard.push('sampled');
-  };
-  await sample();
-  const all = { units: [], types: [], snapshot: false, after: 0 };
-  const listening = daemon.control.events(all, ({ type }) => heard.push(type));
-  assert.equal(heard.includes('usage'), false);
-  heard.length = 0;
-  await sample();
-  assert.ok(listening.ok);
-  listening.value.close();
-  await sample();
-  assert.deepEqual(heard, ['usage', 'sampled', 'sampled']);
-});
-
 /** From now on what comes through the pipe cannot be read, by this process. */
 function deafen(t: TestContext, pipe: string): void {
   const { readSync } = fs;
