@@ -1,11 +1,9 @@
 // Puts the parts of the daemon together (supervisor, effects, outputs, reloader, sampler, events, store) and passes on
 // what they report to each other, to subscribers and to the daemon's own log. What it answers to clients stands in
 // answers.ts; what a signal or the end of the program does, in lifecycle.ts.
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
-import { phraseOf } from '../base/fault.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { removeUnusedPipes } from '../os/fifo.ts';
 import type { Clock, Measurable, Meter, Processes, Readiness } from '../os/ports.ts';
@@ -27,6 +25,7 @@ import { MainSeeker } from './main-seeker.ts';
 import { Operations } from './operations.ts';
 import { Outputs } from './outputs.ts';
 import type { DaemonPaths } from './paths.ts';
+import { removePidFile } from './pid-file.ts';
 import { Reloader } from './reload.ts';
 import { Sampler } from './sampler.ts';
 import { Shutdown } from './shutdown.ts';
@@ -385,12 +384,8 @@ export class Daemon {
   #ended({ name, pidFile }: UnitSpec): void {
     this.#outputs.settle(name);
     this.#seeker.giveUp(name);
-    if (pidFile === null) return;
-    try {
-      rmSync(pidFile, { force: true });
-    } catch (error) {
-      this.#options.log.write('warning', 'unit', `cannot remove pidFile: ${phraseOf(error)}`, { unit: name });
-    }
+    const trouble = pidFile === null ? null : removePidFile(pidFile);
+    if (trouble !== null) this.#options.log.write('warning', 'unit', trouble, { unit: name });
   }
 
   #writeDown({ spec, state, intent, activation, cycle, removed }: Unit): void {

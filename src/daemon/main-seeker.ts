@@ -6,14 +6,12 @@
 // an earlier run names nobody's or a stranger's, and is waited out like one that is not there.
 // Without: the only process of the unit whose parent is none of its processes. A worker has its parent among them; of
 // two orphans one may yet end, as the child does that a daemon forks twice from.
-import { closeSync, readSync } from 'node:fs';
-import { codeOf, phraseOf } from '../base/fault.ts';
 import type { MachineEvent } from '../core/machine-state.ts';
 import type { ProcessId } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import type { Clock, Timer } from '../os/ports.ts';
 import { parentOf } from '../os/process-nodes.ts';
-import { openRegularFile } from '../os/regular-file.ts';
+import { pidIn } from './pid-file.ts';
 
 /** Nobody tells of a file that is written into; looked at so often for a start's short while. */
 const LOOK_EVERY_MS = 20;
@@ -87,28 +85,9 @@ function lookFor(pidFile: string | null, members: readonly ProcessId[]): Look {
 }
 
 function namedBy(pidFile: string, members: readonly ProcessId[]): Look {
-  let text: string;
-  try {
-    text = startOf(pidFile);
-  } catch (error) {
-    const why = codeOf(error) === 'ENOENT' ? 'is not there yet' : `cannot be read: ${phraseOf(error)}`;
-    return { wanting: `its pidFile "${pidFile}" ${why}` };
-  }
-  const pid = /^\s*(\d+)\s*$/.exec(text)?.[1];
-  if (pid === undefined) return { wanting: `its pidFile "${pidFile}" has no pid in it` };
-  const found = members.find((member) => member.pid === Number(pid));
+  const named = pidIn(pidFile);
+  if ('wanting' in named) return named;
+  const found = members.find(({ pid }) => pid === named.pid);
   if (found !== undefined) return { found };
-  return { wanting: `its pidFile "${pidFile}" names pid ${pid}, which is none of its processes` };
-}
-
-/** Whoever may write the unit's pidFile may put anything there: no reading of gigabytes. */
-function startOf(path: string): string {
-  const fd = openRegularFile(path);
-  if (fd === null) throw new Error('it is no regular file');
-  try {
-    const buffer = Buffer.alloc(64);
-    return buffer.toString('latin1', 0, readSync(fd, buffer));
-  } finally {
-    closeSync(fd);
-  }
+  return { wanting: `its pidFile "${pidFile}" names pid ${named.pid}, which is none of its processes` };
 }

@@ -1,7 +1,7 @@
 // MainSeeker on processes of the kernel's and a clock of the test's: whom it takes for the main process, what it waits
 // for, when it gives up.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -107,19 +107,6 @@ test('MainSeeker with a pidFile: waits for the file, for a pid in it, and for on
       { type: 'main-found', run: 7, process: worker },
     ],
   );
-});
-
-test('MainSeeker with a pidFile that is a FIFO or a directory waits, and says what it found', (t) => {
-  const directory = temporaryDirectory(t);
-  const fifo = join(directory, 'fifo');
-  assert.equal(spawnSync('mkfifo', [fifo]).status, 0);
-  for (const path of [fifo, directory]) {
-    const bench = createBench(path);
-    bench.members = [idOf(process.pid)];
-    bench.look();
-    const text = `its pidFile "${path}" cannot be read: it is no regular file`;
-    assert.deepEqual(bench.events, [{ type: 'main-unknown', run: 7, text }]);
-  }
 });
 
 test('MainSeeker: no process is left', () => {
