@@ -17,20 +17,16 @@ import { Effects } from './effects.ts';
 import { EventHub } from './event-hub.ts';
 import { HandedOperations } from './handed-operations.ts';
 import type { HandOver } from './handover.ts';
-import { History } from './history.ts';
 import { inTime } from './in-time.ts';
-import { Intents } from './intents.ts';
-import { Journal } from './journal.ts';
 import { MainSeeker } from './main-seeker.ts';
 import { Operations } from './operations.ts';
 import { Outputs } from './outputs.ts';
 import type { DaemonPaths } from './paths.ts';
 import { removePidFile } from './pid-file.ts';
+import { Records } from './records.ts';
 import { Reloader } from './reload.ts';
 import { Sampler } from './sampler.ts';
 import { Shutdown } from './shutdown.ts';
-import { Store } from './store.ts';
-import type { GoodFile } from './store.ts';
 import { Supervisor } from './supervisor.ts';
 import { Tidying } from './tidying.ts';
 import { UnitDirectory } from './unit-set.ts';
@@ -81,9 +77,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #hub: EventHub;
   readonly #announcer: Announcer;
-  readonly #store: Store;
-  readonly #history: History;
-  readonly #journal: Journal;
+  readonly #records: Records;
   readonly #supervisor: Supervisor;
   readonly #shutdown: Shutdown;
   readonly #effects: Effects;
@@ -95,7 +89,6 @@ export class Daemon {
   readonly #handed: HandedOperations;
   readonly #tidying: Tidying;
   readonly #startedWall: number;
-  readonly #sources = new WeakMap<UnitSpec, GoodFile>();
   #hasTakenUp = false;
 
   constructor(options: DaemonOptions) {
@@ -107,32 +100,7 @@ export class Daemon {
     this.#hub = new EventHub(() => clock.wallMs(), handOver?.events);
     this.#announcer = new Announcer(this.#hub, log);
     this.#tidying = new Tidying(clock, options.tidy);
-    this.#store = new Store(
-      paths.state,
-      (message) => {
-        log.write('error', 'state', message);
-      },
-      options.hasState,
-    );
-    this.#history = new History({
-      directory: paths.state,
-      isKept: options.hasState,
-      onTrouble: (message) => {
-        log.write('error', 'state', message);
-      },
-    });
-    this.#journal = new Journal({
-      directory: paths.runtime,
-      bootId: options.bootId,
-      unitsDirectory: paths.units,
-      isInPlace: options.holdsRuntime,
-      onTrouble: (message) => {
-        log.write('error', 'journal', message);
-      },
-      onMadeGood: () => {
-        log.write('info', 'journal', 'journal can be written again');
-      },
-    });
+    this.#records = new Records(options);
     this.#supervisor = new Supervisor(
       {
         clock,
@@ -152,7 +120,7 @@ export class Daemon {
           if (to.state === 'running' || to.state === 'starting') this.#sampler.wake();
         },
         onExit: (unit, exit) => {
-          this.#history.add(unit, exit);
+          this.#records.exited(unit, exit);
           this.#announcer.exited(unit, exit);
         },
         onForgotten: (name) => {
@@ -197,7 +165,7 @@ export class Daemon {
         if (unit !== undefined) this.#writeDown(unit);
       },
       onSpawned: (unit, run, process) => {
-        this.#journal.spawned(unit, { run, process });
+        this.#records.spawned(unit, { run, process });
       },
       seekMain: (spec, run) => {
         this.#seeker.seek(spec, run);
@@ -217,16 +185,13 @@ export class Daemon {
         this.#effects.takeMain(unit, run, process);
       },
     });
-    const intents = new Intents(this.#store);
     this.#operations = new Operations(() => this.#supervisor.fleet, clock, this.#supervisor);
     this.#reloader = new Reloader({
       directory: new UnitDirectory(paths.units, options.insecurePermissions, (controller) =>
         processes.lacks(controller),
       ),
       supervisor: this.#supervisor,
-      store: this.#store,
-      intents,
-      history: this.#history,
+      records: this.#records,
       adopt: (earlier, fleet, instant, outputs) => {
         this.#hasTakenUp = earlier.units.size > 0;
         takeUp(
@@ -238,7 +203,6 @@ export class Daemon {
         );
       },
       expectSpawns: () => processes.expectSpawns(),
-      onSource: (spec, file) => this.#sources.set(spec, file),
       onMoved: (name) => {
         const spec = this.#supervisor.fleet.units.get(name)?.spec;
         if (spec !== undefined) this.#outputs.update(spec);
@@ -275,7 +239,7 @@ export class Daemon {
       reloader: this.#reloader,
       operations: this.#operations,
       sampler: this.#sampler,
-      intents,
+      intents: this.#records.intents,
       hub: this.#hub,
       handed: this.#handed,
       reexec: options.reexec,
@@ -287,21 +251,12 @@ export class Daemon {
    * files' sake; throws when the journal cannot be read or written.
    */
   async boot(): Promise<void> {
-    const { intents, lastGood, warnings } = this.#store.read();
-    for (const warning of [...warnings, ...this.#history.read()])
-      this.#options.log.write('warning', 'state', warning);
-    const left = this.#journal.read();
-    this.#journal.open();
+    const { lastGood, left } = this.#records.open();
     const trees = left === null ? [] : [...left.units.values()].map(({ tree }) => tree);
     for (const cgroup of this.#options.processes.sweep(trees)) {
       this.#options.log.write('warning', 'fence', `processes of nobody's are left in cgroup "${cgroup}"`);
     }
-    await this.#reloader.boot({
-      lastGood,
-      intents,
-      left,
-      standing: this.#options.handOver?.standing ?? null,
-    });
+    await this.#reloader.boot({ lastGood, left, standing: this.#options.handOver?.standing ?? null });
     this.#tidying.later();
   }
 
@@ -312,7 +267,7 @@ export class Daemon {
 
   /** Why no other version could go on from what is written down; null: it could. */
   get cannotBeReplaced(): string | null {
-    return this.#journal.trouble;
+    return this.#records.trouble;
   }
 
   announceReady(): void {
@@ -374,11 +329,11 @@ export class Daemon {
     this.#operations.close();
     this.#supervisor.close();
     const forgets = this.#shutdown.isBegun && this.#options.holdsRuntime();
-    this.#journal.close(forgets);
+    this.#records.closeJournal(forgets);
     await this.#outputs.close(forgets);
     // An earlier daemon may have been killed between making them and writing down for whom.
     if (forgets) removeUnusedPipes(join(this.#options.paths.runtime, 'fifo'));
-    await Promise.all([this.#store.close(), this.#history.written()]);
+    await this.#records.close();
   }
 
   #ended({ name, pidFile }: UnitSpec): void {
@@ -388,17 +343,13 @@ export class Daemon {
     if (trouble !== null) this.#options.log.write('warning', 'unit', trouble, { unit: name });
   }
 
-  #writeDown({ spec, state, intent, activation, cycle, removed }: Unit): void {
-    const { name } = spec;
-    const { seq } = this.#supervisor.fleet;
-    const record = { state, intent, seq, activation, cycle, removed, tree: this.#effects.treeOf(name) };
-    this.#journal.unit(name, record, this.#sources.get(spec) ?? null);
+  #writeDown(unit: Unit): void {
+    this.#records.changed(unit, this.#supervisor.fleet.seq, this.#effects.treeOf(unit.spec.name));
   }
 
   #forgotten(name: string): void {
     this.#announcer.removed(name);
-    this.#journal.gone(name);
-    this.#history.forget(name);
+    this.#records.forgotten(name);
     this.#effects.forget(name);
     this.#sampler.forget(name);
     this.#outputs.forget(name);

@@ -14,7 +14,7 @@
 import type { UnitSource } from '../config/parse.ts';
 import { settleVerdicts } from '../core/converge.ts';
 import type { Instant, Outputs } from '../core/converge.ts';
-import type { Fleet, Intent } from '../core/fleet.ts';
+import type { Fleet } from '../core/fleet.ts';
 import { commit, commitAll, commitAlone, snapshotOf } from '../core/reconcile.ts';
 import type { Decision } from '../core/reconcile.ts';
 import { atOnce, each } from '../core/steps.ts';
@@ -24,15 +24,14 @@ import type { UnitSpec } from '../model/unit.ts';
 import type { Expectation } from '../os/ports.ts';
 import type { Answer } from './control.ts';
 import { deciding, emptyPlan, fingerprintOf } from './decide.ts';
-import type { History } from './history.ts';
-import type { Intents } from './intents.ts';
 import type { Journalled } from './journal.ts';
 import { movesOf } from './goals.ts';
 import type { Moves } from './goals.ts';
+import type { Found, Records } from './records.ts';
 import { invalid, moved } from './reload-refusals.ts';
 import { goodFileOf, lastForms, sourcesOf, takingFrom } from './set-files.ts';
 import { inSlices } from './slices.ts';
-import type { GoodFile, Store } from './store.ts';
+import type { GoodFile } from './store.ts';
 import type { Supervisor } from './supervisor.ts';
 import { hasErrors } from './unit-set.ts';
 import type { UnitDirectory, UnitSet } from './unit-set.ts';
@@ -55,10 +54,7 @@ export interface Earlier extends Journalled {
   readonly next: ReadonlyMap<string, UnitSpec>;
 }
 
-export interface BootFacts {
-  readonly lastGood: readonly GoodFile[];
-  readonly intents: ReadonlyMap<string, Intent>;
-  readonly left: Journalled | null;
+export interface BootFacts extends Found {
   /** What the version before this one had applied holds on, whatever the files say now; null: they say what holds. */
   readonly standing: StandingSet | null;
 }
@@ -88,13 +84,9 @@ interface CommitOptions {
 export interface ReloaderPorts {
   readonly directory: UnitDirectory;
   readonly supervisor: Supervisor;
-  readonly store: Store;
-  readonly intents: Intents;
-  readonly history: History;
+  readonly records: Records;
   /** Puts the units of an earlier daemon into the fleet, which is empty. */
   readonly adopt: (earlier: Earlier, fleet: Fleet, instant: Instant, outputs: Outputs) => void;
-  /** This unit, made from this file, may be about to be the fleet's. */
-  readonly onSource: (spec: UnitSpec, file: GoodFile) => void;
   /** See Processes. */
   readonly expectSpawns: () => Expectation;
   /** A unit that a set moves has its new spec. */
@@ -159,9 +151,8 @@ export class Reloader {
     }
   }
 
-  async #bootNow({ lastGood, intents, left, standing: applied }: BootFacts): Promise<Applied> {
-    const { directory, adopt } = this.#ports;
-    this.#ports.intents.restore(intents, left?.units ?? new Map());
+  async #bootNow({ lastGood, left, standing: applied }: BootFacts): Promise<Applied> {
+    const { directory, records, adopt } = this.#ports;
     const standing = applied === null ? null : directory.standing(sourcesOf(applied.files), applied.problems);
     const set = standing ?? (await directory.load());
     const isUsable = standing !== null || !hasErrors(set.problems);
@@ -173,8 +164,7 @@ export class Reloader {
         if (earlier === null) return;
         for (const file of earlier.files) this.#tellSource(earlier.set, file);
         adopt(earlier, fleet, instant, outputs);
-        this.#ports.intents.enter(fleet, false);
-        this.#ports.history.enter(fleet, false);
+        records.entered(fleet, false);
         // The plan compares with what holds of them now; what follows from that is still to be done.
         for (const name of settleVerdicts(fleet, outputs)) fleet.dirty.add(name);
       },
@@ -222,7 +212,7 @@ export class Reloader {
   }
 
   async #commit(set: UnitSet, options: CommitOptions): Promise<Answer<Applied>> {
-    const { supervisor, intents, history, expectSpawns, onApplied, onMoved } = this.#ports;
+    const { supervisor, records, expectSpawns, onApplied, onMoved } = this.#ports;
     if (set === this.#set) return this.#confirm(set, options);
     const taking = await inSlices(takingFrom(set));
     await inSlices(each(taking.files, (file) => this.#tellSource(set.specs, file)));
@@ -244,8 +234,7 @@ export class Reloader {
         const moves = movesOf(holds.plan, fleet);
         const take = options.before === undefined ? commit : commitAll;
         take(set.specs, decision, fleet, instant, outputs);
-        intents.enter(fleet, !hasErrors(set.problems));
-        history.enter(fleet, !hasErrors(set.problems));
+        records.entered(fleet, !hasErrors(set.problems));
         const applied = { plan: holds.plan, problems: set.problems, ...moves };
         return { ok: true, value: { applied, decision: take === commit ? decision : null } };
       }).finally(() => expected?.close());
@@ -278,7 +267,7 @@ export class Reloader {
 
   #tellSource(specs: ReadonlyMap<string, UnitSpec>, file: GoodFile): void {
     const spec = specs.get(file.name);
-    if (spec !== undefined) this.#ports.onSource(spec, file);
+    if (spec !== undefined) this.#ports.records.cameFrom(spec, file);
   }
 
   /** The set that was applied last, as it was found again: the fleet is made of it. */
@@ -314,6 +303,6 @@ export class Reloader {
     const name = atOnce(fingerprintOf(set));
     if (name === this.#lastGood) return;
     this.#lastGood = name;
-    this.#ports.store.saveLastGood(files);
+    this.#ports.records.saveLastGood(files);
   }
 }

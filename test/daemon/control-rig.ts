@@ -8,9 +8,8 @@ import { Answers } from '../../src/daemon/answers.ts';
 import type { Answer, Progress } from '../../src/daemon/control.ts';
 import { EventHub } from '../../src/daemon/event-hub.ts';
 import { HandedOperations } from '../../src/daemon/handed-operations.ts';
-import { History } from '../../src/daemon/history.ts';
-import { Intents } from '../../src/daemon/intents.ts';
 import { Outputs } from '../../src/daemon/outputs.ts';
+import { Records } from '../../src/daemon/records.ts';
 import { Reloader } from '../../src/daemon/reload.ts';
 import type { Applied } from '../../src/daemon/reload.ts';
 import { Sampler } from '../../src/daemon/sampler.ts';
@@ -64,7 +63,7 @@ export interface ControlRig extends Rig {
   readonly control: Answers;
   readonly directory: CountingDirectory;
   readonly reloader: Reloader;
-  readonly store: Store;
+  readonly records: Records;
   /** Measures when it is woken. */
   readonly sampler: Sampler;
   readonly paths: { readonly units: string; readonly state: string };
@@ -94,22 +93,25 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
   for (const path of Object.values(paths)) mkdirSync(path, { recursive: true });
   const { clock, processes, supervisor, effects, operations } = rig;
   const troubles: string[] = [];
-  const store = new Store(paths.state, (message) => troubles.push(message));
-  cleanUp(t, async () => await store.written());
-  const intents = new Intents(store);
-  const history = new History({ directory: paths.state, onTrouble: (message) => troubles.push(message) });
-  cleanUp(t, async () => await history.written());
+  const records = new Records({
+    paths,
+    bootId: 'this boot',
+    holdsRuntime: () => true,
+    hasState: true,
+    log: { write: (_level, _event, message) => troubles.push(message), close: () => undefined },
+  });
+  cleanUp(t, async () => {
+    records.closeJournal(false);
+    await records.close();
+  });
   const directory = new CountingDirectory(paths.units, true);
   const onApplied: (() => void)[] = [];
   const reloader = new Reloader({
     expectSpawns: () => processes.expectSpawns(),
     directory,
     supervisor,
-    store,
-    intents,
-    history,
+    records,
     adopt: () => undefined,
-    onSource: () => undefined,
     onMoved: () => undefined,
     onApplied: () => {
       for (const tell of onApplied.splice(0)) tell();
@@ -170,7 +172,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     reloader,
     operations,
     sampler,
-    intents,
+    intents: records.intents,
     hub,
     handed: new HandedOperations([]),
     reexec: () => Promise.reject(new Error('nobody asks for it')),
@@ -191,7 +193,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
       await Promise.race([applied, answered]);
       await rig.rest();
       // An answer waits for the disk, too.
-      await store.written();
+      await records.intents.written();
       await rig.rest();
     };
     const answer = async (): Promise<Answer<OperationDocument>> => {
@@ -214,15 +216,15 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
     control,
     directory,
     reloader,
-    store,
+    records,
     sampler,
     paths,
     troubles,
     write: (name, yaml) => writeFileSync(join(paths.units, `${name}.yaml`), dedent(yaml)),
     remove: (name) => rmSync(join(paths.units, `${name}.yaml`)),
     boot: async () => {
-      const stored = store.read();
-      const applied = await reloader.boot({ ...stored, left: null, standing: null });
+      const { lastGood } = records.open();
+      const applied = await reloader.boot({ lastGood, left: null, standing: null });
       await rig.rest();
       return applied;
     },
@@ -236,7 +238,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
         Promise.resolve(),
       ),
     stored: async () => {
-      await store.written();
+      await records.intents.written();
       return new Store(paths.state, (message) => troubles.push(message)).read();
     },
   };

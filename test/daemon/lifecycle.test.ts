@@ -24,7 +24,7 @@ interface Life {
 
 const built = (module: string): string => pathToFileURL(join(packageRoot(), 'build/src', module)).href;
 
-/** Lives in a process of its own: `before` runs ahead of the daemon's code; it is told to end once it is ready. */
+/** Lives in a process of its own: `before` runs ahead of the daemon; it is told to end once it is ready. */
 async function lived(
   t: TestContext,
   before: string,
@@ -40,8 +40,8 @@ async function lived(
     socket: path('socket'),
   };
   const program = `
-    ${before}
     const { liveAsDaemon } = await import(${JSON.stringify(built('daemon/lifecycle.js'))});
+    ${before}
     process.exitCode = await liveAsDaemon({
       paths: ${JSON.stringify(paths)}, version: '0.0.0', socketGroup: null, insecurePermissions: true,
       usageIntervalMs: null, fence: 'session', makesUnits: true, serve: ${serve},

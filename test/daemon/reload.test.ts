@@ -227,10 +227,10 @@ test("reload: asked for while the daemon boots comes after that, and finds the o
   first.write('web', WEB);
   await first.boot();
   await first.ask('web', 'stop').rows();
-  await first.store.written();
+  await first.records.intents.written();
 
   const rig = createControlRig(t, first.home);
-  const booted = rig.reloader.boot({ ...rig.store.read(), left: null, standing: null });
+  const booted = rig.reloader.boot({ ...rig.records.open(), left: null, standing: null });
   const reload = rig.reload();
   // Everything has run that needs no answer of the file system: the reload has not begun to read.
   await new Promise<void>((resolve) => process.nextTick(resolve));
@@ -322,7 +322,7 @@ test('boot: a file that is broken now runs in its last good form, and the daemon
   first.write('web', 'command: /bin/web --good\n');
   first.write('api', 'command: /bin/api\n');
   await first.boot();
-  await first.store.written();
+  await first.records.intents.written();
 
   const rig = createControlRig(t, first.home);
   rig.write('web', BROKEN);
@@ -352,7 +352,7 @@ test('boot: a directory that cannot be read runs the last good set; a reload the
   const first = createControlRig(t);
   first.write('web', WEB);
   await first.boot();
-  await first.store.written();
+  await first.records.intents.written();
 
   rmSync(first.paths.units, { recursive: true });
   const rig = createControlRig(t, first.home);
@@ -424,14 +424,14 @@ test("boot: an operator's stop stands, until start", async (t) => {
   await first.ask('web', 'stop').rows();
   await first.reload().rows();
   assert.equal(first.look('web').state, 'stopped');
-  await first.store.written();
+  await first.records.intents.written();
 
   const second = createControlRig(t, first.home);
   await second.boot();
   assert.equal(second.spawns('web'), 0);
   assert.equal(second.control.status().units[0]?.held, true);
   await second.ask('web', 'start').rows();
-  await second.store.written();
+  await second.records.intents.written();
 
   const third = createControlRig(t, first.home);
   await third.boot();
@@ -448,7 +448,7 @@ test("boot: an operator's stop of a unit that was removed since does not come ba
   first.write('web', WEB);
   await first.reload().rows();
   assert.equal(first.look('web').state, 'running');
-  await first.store.written();
+  await first.records.intents.written();
 
   const second = createControlRig(t, first.home);
   await second.boot();
@@ -461,7 +461,7 @@ test("boot: an operator's stop outlives a time in which its file was broken", as
   first.write('api', 'command: /bin/api\n');
   await first.boot();
   await first.ask('web', 'stop').rows();
-  await first.store.written();
+  await first.records.intents.written();
   rmSync(join(first.paths.state, 'last-good.json'));
 
   const second = createControlRig(t, first.home);
