@@ -1,4 +1,13 @@
-// What went wrong with a system call, for programs and for people.
+// What went wrong, for programs and for people: with a system call, or whatever else was thrown.
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** For a bug: with the place that it was thrown at. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
 
 /** `ENOSPC`, …; null where no system call failed. */
 export function codeOf(error: unknown): string | null {
@@ -7,7 +16,7 @@ export function codeOf(error: unknown): string | null {
 
 /** `ENOSPC: no space left on device`: the message of a failed system call without the call and its arguments. */
 export function phraseOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return codeOf(error) === null ? message : (message.split(', ')[0] ?? message);
 }
 

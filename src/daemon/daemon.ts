@@ -2,6 +2,7 @@
 // what they report to each other, to subscribers and to the daemon's own log. What it answers to clients stands in
 // answers.ts; what a signal or the end of the program does, in lifecycle.ts.
 import { join } from 'node:path';
+import { stackOf } from '../base/fault.ts';
 import { needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
 import type { UnitSpec } from '../model/unit.ts';
@@ -132,9 +133,7 @@ export class Daemon {
         },
         onExitAction: options.onExitAction,
         onBug: (unit, error) => {
-          log.write('error', 'bug', error instanceof Error ? (error.stack ?? error.message) : String(error), {
-            unit,
-          });
+          log.write('error', 'bug', stackOf(error), { unit });
         },
       },
       new Map(handOver?.looks),

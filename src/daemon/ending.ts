@@ -1,6 +1,7 @@
 // How the daemon comes to end, or to be replaced: wishes of signals and units, the first of which counts. Stops and
 // replaces nothing itself.
 import { constants } from 'node:os';
+import { stackOf } from '../base/fault.ts';
 import type { Daemon } from './daemon.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import { logProblem } from './daemon-log.ts';
@@ -124,8 +125,4 @@ export function listenToSignals(daemon: Daemon, log: DaemonLog, ending: Ending):
       process.off('SIGHUP', reload);
     },
   };
-}
-
-export function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -10,6 +10,7 @@
 // the next version is being loaded finds nobody, and does what it does to any process.
 import { closeSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf, stackOf } from '../base/fault.ts';
 import { DAEMON_LOG, socketPathTrouble } from '../base/paths.ts';
 import type { FenceKind } from '../model/process.ts';
 import type { ReexecDocument } from '../wire/v1.ts';
@@ -42,7 +43,7 @@ import type { Left } from './daemon.ts';
 import { createDaemonLog } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import { closeToGroup, makeDirectories } from './directories.ts';
-import { Ending, listenToSignals, reloadQuietly, stackOf } from './ending.ts';
+import { Ending, listenToSignals, reloadQuietly } from './ending.ts';
 import { inheritedEnvironment } from './environment.ts';
 import { arrivalFrom, HANDOVER_FORMAT, HANDOVER_VARIABLE, handingOverWith } from './handover.ts';
 import type { HandOver } from './handover.ts';
@@ -448,8 +449,4 @@ function catchBugs(log: DaemonLog): void {
     log.write('error', 'bug', stackOf(error));
   };
   process.on('uncaughtException', report).on('unhandledRejection', report);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,6 +5,7 @@
 // read the journal, found every unit in it valid, and room to write it anew. One that cannot be run, crashes, says no or says nothing in time is refused with its own reason.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { messageOf } from '../base/fault.ts';
 import { loadSet } from '../config/load-set.ts';
 import { problemLine } from '../model/problem.ts';
 import { askingWith, HANDOVER_FORMAT, HANDOVER_VARIABLE } from './handover.ts';
@@ -69,7 +70,7 @@ export async function tryProgram({ program, words, environment, patienceMs }: Tr
 }
 
 function cannotRun(program: string, error: unknown): string {
-  return `cannot run "${program}": ${error instanceof Error ? error.message : String(error)}`;
+  return `cannot run "${program}": ${messageOf(error)}`;
 }
 
 function killGroup(leader: number): void {
@@ -125,6 +126,6 @@ export function obstacleTo(format: number, paths: DaemonPaths, bootId: string): 
     const why = error === undefined ? '' : `: ${problemLine(error)}`;
     return `unit "${broken.name}" is not valid for it${why}`;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
