@@ -6,7 +6,6 @@ import { stackOf } from '../base/fault.ts';
 import { needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
 import type { UnitSpec } from '../model/unit.ts';
-import { removeUnusedPipes } from '../os/fifo.ts';
 import type { Clock, Measurable, Meter, Processes, Readiness } from '../os/ports.ts';
 import { takeUp } from './adoption.ts';
 import { Announcer } from './announcer.ts';
@@ -330,8 +329,6 @@ export class Daemon {
     const forgets = this.#shutdown.isBegun && this.#options.holdsRuntime();
     this.#records.closeJournal(forgets);
     await this.#outputs.close(forgets);
-    // An earlier daemon may have been killed between making them and writing down for whom.
-    if (forgets) removeUnusedPipes(join(this.#options.paths.runtime, 'fifo'));
     await this.#records.close();
   }
 

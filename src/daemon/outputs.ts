@@ -2,6 +2,7 @@
 // ended, closed when the unit is forgotten or the daemon ends.
 import type { CaptureStats } from '../logs/capture.ts';
 import type { UnitSpec } from '../model/unit.ts';
+import { removeUnusedPipes } from '../os/fifo.ts';
 import { heldThroughExec } from '../os/replace.ts';
 import { openOutput } from './output.ts';
 import type { Output, OutputOptions } from './output.ts';
@@ -77,6 +78,8 @@ export class Outputs {
       open.map(async ([unit, output]) => await output.close(forget).catch(this.#report(unit, 'close'))),
     );
     await Promise.all(this.#closing.values());
+    // An earlier daemon may have been killed between making some and writing down for whom.
+    if (forget) removeUnusedPipes(this.#options.fifoDirectory);
   }
 
   #report(unit: string, verb: string): (error: unknown) => void {

@@ -1,5 +1,6 @@
 // Outputs over real named pipes, written to by the test itself in a child's place.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -98,6 +99,15 @@ test('forget: descriptors are closed, pipes removed, and what was written is kep
   assert.equal(log('web'), 'last words\n');
   assert.deepEqual(readdirSync(pipe('.')), []);
   assert.equal(openDescriptors(), before);
+});
+
+test('close: where nothing runs any more, pipes go too that a killed daemon has left', async (t) => {
+  for (const forget of [false, true]) {
+    const { outputs, pipe } = scratch(t);
+    assert.equal(spawnSync('mkfifo', [pipe('gone.stdout')]).status, 0);
+    await outputs.close(forget);
+    assert.equal(existsSync(pipe('gone.stdout')), !forget);
+  }
 });
 
 test('forget: a unit that comes back at once has pipes of its own, which stay', async (t) => {
