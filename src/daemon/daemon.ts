@@ -1,5 +1,5 @@
-// Puts the parts of the daemon together (supervisor, effects, outputs, reloader, sampler, events, store) and passes on
-// what they report to each other, to subscribers and to the daemon's own log. What it answers to clients stands in
+// Puts the parts of the daemon together and passes on to each what another reports; opens them and closes them in their
+// order. What is told of it stands in announcer.ts, what is written down in records.ts, what clients are answered in
 // answers.ts; what a signal or the end of the program does, in lifecycle.ts.
 import { join } from 'node:path';
 import { stackOf } from '../base/fault.ts';
@@ -12,7 +12,6 @@ import { Announcer } from './announcer.ts';
 import { Answers } from './answers.ts';
 import type { ReplaceFailure } from './answers.ts';
 import type { Answer, Control } from './control.ts';
-import type { DaemonLog } from './daemon-log.ts';
 import { Effects } from './effects.ts';
 import { EventHub } from './event-hub.ts';
 import { HandedOperations } from './handed-operations.ts';
@@ -21,9 +20,9 @@ import { inTime } from './in-time.ts';
 import { MainSeeker } from './main-seeker.ts';
 import { Operations } from './operations.ts';
 import { Outputs } from './outputs.ts';
-import type { DaemonPaths } from './paths.ts';
 import { removePidFile } from './pid-file.ts';
 import { Records } from './records.ts';
+import type { RecordsOptions } from './records.ts';
 import { Reloader } from './reload.ts';
 import { Sampler } from './sampler.ts';
 import { Shutdown } from './shutdown.ts';
@@ -35,15 +34,8 @@ import type { ReexecDocument } from '../wire/v1.ts';
 /** How long a busy fleet, or a slow disk, is waited for before the next version takes over all the same. */
 const LEAVE_PATIENCE_MS = 10_000;
 
-export interface DaemonOptions {
-  readonly paths: DaemonPaths;
-  /** The runtime directory has not been replaced since: what lies there is not another daemon's. */
-  readonly holdsRuntime: () => boolean;
-  /** The state directory is there; false: nothing is written to it. */
-  readonly hasState: boolean;
+export interface DaemonOptions extends RecordsOptions {
   readonly version: string;
-  /** Of the kernel's present boot. */
-  readonly bootId: string;
   readonly clock: Clock;
   readonly processes: Processes;
   /** For the units' output; the caller closes it after the daemon. */
@@ -51,7 +43,6 @@ export interface DaemonOptions {
   readonly meter: Meter;
   readonly random: () => number;
   readonly inherited: Readonly<Record<string, string>>;
-  readonly log: DaemonLog;
   readonly insecurePermissions: boolean;
   /** null: usage is not measured. */
   readonly usageIntervalMs: number | null;
@@ -111,9 +102,7 @@ export class Daemon {
         },
       },
       {
-        onChanged: (unit) => {
-          this.#writeDown(unit);
-        },
+        onChanged: (unit) => this.#writeDown(unit),
         onLook: (name, from, to) => {
           this.#announcer.looked(name, from, to);
           this.#operations.looked(name, to);
@@ -123,17 +112,13 @@ export class Daemon {
           this.#records.exited(unit, exit);
           this.#announcer.exited(unit, exit);
         },
-        onForgotten: (name) => {
-          this.#forgotten(name);
-        },
+        onForgotten: (name) => this.#forgotten(name),
         onSettled: (touched) => {
           this.#operations.settled(touched);
           this.#shutdown.settled();
         },
         onExitAction: options.onExitAction,
-        onBug: (unit, error) => {
-          log.write('error', 'bug', stackOf(error), { unit });
-        },
+        onBug: (unit, error) => log.write('error', 'bug', stackOf(error), { unit }),
       },
       new Map(handOver?.looks),
     );
@@ -144,44 +129,28 @@ export class Daemon {
       bootId: options.bootId,
       clock,
       readiness: options.readiness,
-      onProblem: (unit, problem) => {
-        this.#announcer.logging(unit, problem, this.#outputs.stats(unit));
-      },
-      onTrouble: (unit, message) => {
-        log.write('error', 'log', message, { unit });
-      },
+      onProblem: (unit, problem) => this.#announcer.logging(unit, problem, this.#outputs.stats(unit)),
+      onTrouble: (unit, message) => log.write('error', 'log', message, { unit }),
     });
     this.#effects = new Effects({
       processes,
       inherited: options.inherited,
       outputFor: (spec) => this.#outputs.openFor(spec),
-      send: (unit, event) => {
-        this.#supervisor.send(unit, event);
-      },
+      send: (unit, event) => this.#supervisor.send(unit, event),
       onSpawning: (name) => {
         const unit = this.#supervisor.fleet.units.get(name);
         if (unit !== undefined) this.#writeDown(unit);
       },
-      onSpawned: (unit, run, process) => {
-        this.#records.spawned(unit, { run, process });
-      },
-      seekMain: (spec, run) => {
-        this.#seeker.seek(spec, run);
-      },
-      onTrouble: (unit, message) => {
-        log.write('warning', 'unit', message, { unit });
-      },
+      onSpawned: (unit, run, process) => this.#records.spawned(unit, { run, process }),
+      seekMain: (spec, run) => this.#seeker.seek(spec, run),
+      onTrouble: (unit, message) => log.write('warning', 'unit', message, { unit }),
     });
     this.#seeker = new MainSeeker({
       clock,
       members: (unit) => this.#effects.members(unit),
       isUnsure: () => processes.isUnsure(),
-      send: (unit, event) => {
-        this.#supervisor.send(unit, event);
-      },
-      onFound: (unit, run, process) => {
-        this.#effects.takeMain(unit, run, process);
-      },
+      send: (unit, event) => this.#supervisor.send(unit, event),
+      onFound: (unit, run, process) => this.#effects.takeMain(unit, run, process),
     });
     this.#operations = new Operations(() => this.#supervisor.fleet, clock, this.#supervisor);
     this.#reloader = new Reloader({
@@ -190,16 +159,8 @@ export class Daemon {
       ),
       supervisor: this.#supervisor,
       records: this.#records,
-      adopt: (earlier, fleet, instant, outputs) => {
-        this.#hasTakenUp = earlier.units.size > 0;
-        takeUp(
-          earlier,
-          fleet,
-          { processes, effects: this.#effects, outputs: this.#outputs, log },
-          instant,
-          outputs,
-        );
-      },
+      adopt: (earlier, fleet, ...turn) =>
+        takeUp(earlier, fleet, { processes, effects: this.#effects, outputs: this.#outputs, log }, ...turn),
       expectSpawns: () => processes.expectSpawns(),
       onMoved: (name) => {
         const spec = this.#supervisor.fleet.units.get(name)?.spec;
@@ -216,12 +177,8 @@ export class Daemon {
       intervalMs: options.usageIntervalMs,
       trees: () => this.#livingTrees(),
       members: (unit) => this.#effects.members(unit),
-      onSample: (unit, usage) => {
-        this.#announcer.sampled(unit, usage);
-      },
-      onTrouble: (message) => {
-        log.write('warning', 'usage', message);
-      },
+      onSample: (unit, usage) => this.#announcer.sampled(unit, usage),
+      onTrouble: (message) => log.write('warning', 'usage', message),
     });
     this.control = new Answers({
       paths,
@@ -255,6 +212,7 @@ export class Daemon {
       this.#options.log.write('warning', 'fence', `processes of nobody's are left in cgroup "${cgroup}"`);
     }
     await this.#reloader.boot({ lastGood, left, standing: this.#options.handOver?.standing ?? null });
+    this.#hasTakenUp = left !== null && left.units.size > 0;
     this.#tidying.later();
   }
 
