@@ -52,6 +52,7 @@ import type { Effects } from './effects.ts';
 import type { EventHub } from './event-hub.ts';
 import { goalOf } from './goals.ts';
 import type { HandedOperations, Waited } from './handed-operations.ts';
+import type { ReplaceFailure } from './handover.ts';
 import { inTime } from './in-time.ts';
 import type { Intents } from './intents.ts';
 import type { Goal, Operations } from './operations.ts';
@@ -62,12 +63,6 @@ import type { Reloader } from './reload.ts';
 import type { Sampler } from './sampler.ts';
 import type { Supervisor } from './supervisor.ts';
 import { hasErrors } from './unit-set.ts';
-
-/** The version on disk had been tried, and the exec of it failed. */
-export interface ReplaceFailure {
-  readonly atWall: number;
-  readonly detail: string;
-}
 
 export interface AnswerParts {
   readonly paths: DaemonPaths;

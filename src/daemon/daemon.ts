@@ -10,12 +10,11 @@ import type { Clock, Measurable, Meter, Processes, Readiness } from '../os/ports
 import { takeUp } from './adoption.ts';
 import { Announcer } from './announcer.ts';
 import { Answers } from './answers.ts';
-import type { ReplaceFailure } from './answers.ts';
 import type { Answer, Control } from './control.ts';
 import { Effects } from './effects.ts';
 import { EventHub } from './event-hub.ts';
 import { HandedOperations } from './handed-operations.ts';
-import type { HandOver } from './handover.ts';
+import type { HandOver, ReplaceFailure } from './handover.ts';
 import { inTime } from './in-time.ts';
 import { MainSeeker } from './main-seeker.ts';
 import { Operations } from './operations.ts';

@@ -7,11 +7,12 @@
 // taken out at once, and names the pid that it is for, so that nobody else believes it.
 //
 // With the same variable a version on disk is asked, in a process of its own, whether it could take over.
+import { closeSync } from 'node:fs';
 import type { EventsSoFar } from './event-hub.ts';
 import type { HandedOperation } from './handed-operations.ts';
 import type { Look } from './look.ts';
 import type { StandingSet } from './reload.ts';
-import { holdNoLonger, letterFrom } from '../os/replace.ts';
+import { holdNoLonger, letterFrom, letterTo, replaceProcess } from '../os/replace.ts';
 
 /** Raised whenever an earlier version would misread what a later one leaves, or the other way round. */
 export const HANDOVER_FORMAT = 1;
@@ -44,6 +45,12 @@ export interface Wishes {
   readonly hurry: boolean;
 }
 
+/** The exec of a version that had been tried failed. */
+export interface ReplaceFailure {
+  readonly atWall: number;
+  readonly detail: string;
+}
+
 export type Arrival =
   | { readonly kind: 'started' }
   /** Asked whether this version understands that format, and all that it would find. */
@@ -66,6 +73,14 @@ export function askingWith(format: number): string {
   return `ask:${format}`;
 }
 
-export function handingOverWith(pid: number, letterFd: number): string {
-  return `take:${pid}:${letterFd}`;
+/**
+ * Has the program on disk take this process over. Comes back, with the name of the errno, only if the system refuses:
+ * then all that is to be left is there as before.
+ */
+export function leaveTo(handOver: HandOver): string {
+  const letterFd = letterTo(JSON.stringify(handOver));
+  const taking = `take:${process.pid}:${letterFd}`;
+  const errno = replaceProcess({ ...process.env, [HANDOVER_VARIABLE]: taking });
+  closeSync(letterFd);
+  return errno;
 }

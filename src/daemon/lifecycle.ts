@@ -8,22 +8,14 @@
 // rest, and execve(2) puts that version here, with what handover.ts lists. Should the exec itself fail, this version
 // takes over from itself in the same way. A wish that comes meanwhile is handed over; only a signal that comes while
 // the next version is being loaded finds nobody, and does what it does to any process.
-import { closeSync, realpathSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, stackOf } from '../base/fault.ts';
-import { DAEMON_LOG, socketPathTrouble } from '../base/paths.ts';
-import type { FenceKind } from '../model/process.ts';
-import type { ReexecDocument } from '../wire/v1.ts';
-import { API_VERSION } from '../wire/v1.ts';
+import { DAEMON_LOG } from '../base/paths.ts';
 import { keepAcceptSpare } from '../os/accept-spare.ts';
 import { currentBootId } from '../os/boot-id.ts';
 import { createClock } from '../os/clock.ts';
-import { openFence } from '../os/fence.ts';
-import type { Fence } from '../os/fence.ts';
-import { acquireLock, inheritLock } from '../os/files.ts';
-import type { Lock, LockResult } from '../os/files.ts';
 import { makeRoomForRaised } from '../os/fifo.ts';
-import { leaveRemovedDirectory, missingFooting } from '../os/footing.ts';
 import { trimMalloc } from '../os/libc.ts';
 import { openLogSink } from '../os/log-sink.ts';
 import { createPidMeter } from '../os/meter.ts';
@@ -33,23 +25,22 @@ import type { Clock } from '../os/ports.ts';
 import { createHeldProcesses } from '../os/processes.ts';
 import { ticksSinceBoot } from '../os/procfs.ts';
 import { createReadiness } from '../os/readiness.ts';
-import { heldThroughExec, letterTo, replaceProcess } from '../os/replace.ts';
+import { heldThroughExec } from '../os/replace.ts';
 import { createMeter } from '../os/usage-meter.ts';
-import { lookupGroup } from '../os/users.ts';
-import type { ReplaceFailure } from './answers.ts';
-import type { Answer, Control } from './control.ts';
+import type { Control } from './control.ts';
 import { Daemon } from './daemon.ts';
 import type { Left } from './daemon.ts';
 import { createDaemonLog } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
-import { closeToGroup, makeDirectories } from './directories.ts';
 import { Ending, listenToSignals, reloadQuietly } from './ending.ts';
 import { inheritedEnvironment } from './environment.ts';
-import { arrivalFrom, HANDOVER_FORMAT, HANDOVER_VARIABLE, handingOverWith } from './handover.ts';
-import type { HandOver } from './handover.ts';
-import type { DaemonPaths } from './paths.ts';
-import { obstacleTo, tryProgram } from './reexec.ts';
-import { daemonElsewhere, noteWhereabouts } from './whereabouts.ts';
+import { takeGround } from './ground.ts';
+import type { Ground, GroundOptions } from './ground.ts';
+import { arrivalFrom, HANDOVER_FORMAT, leaveTo } from './handover.ts';
+import type { HandOver, ReplaceFailure } from './handover.ts';
+import { obstacleTo } from './obstacle.ts';
+import { reexecutor } from './reexec.ts';
+import { tryVersionOnDisk } from './trial.ts';
 
 export interface Served {
   /** Ends streams and waits, closes every connection and removes the socket. */
@@ -74,28 +65,16 @@ export type Serve = (
   { readonly ok: true; readonly value: Served } | { readonly ok: false; readonly message: string }
 >;
 
-export interface LifeOptions {
-  readonly paths: DaemonPaths & { readonly socket: string };
+export interface LifeOptions extends GroundOptions {
   readonly version: string;
-  /** Name or number of the group that may use the socket too. */
-  readonly socketGroup: string | null;
   readonly insecurePermissions: boolean;
   /** null: usage is not measured. */
   readonly usageIntervalMs: number | null;
-  readonly fence: FenceWish;
-  /** Makes the directory of the unit files if it is missing. */
-  readonly makesUnits: boolean;
   readonly serve: Serve;
 }
 
-/** auto: cgroups where they can be had, else sessions. */
-export type FenceWish = 'auto' | FenceKind;
-
 /** Exit code of a daemon that could not start. */
 const NOT_STARTED = 1;
-
-/** How long a version that is tried has to say whether it can. */
-const TRIAL_PATIENCE_MS = 30_000;
 
 /** As much as a unit's log by default. */
 function ownLogIn(directory: string): OwnLog {
@@ -107,12 +86,9 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   // Until it has ended in a way that says another: what a bug leaves has not ended well.
   process.exitCode = NOT_STARTED;
   const arrival = arrivalFrom(process.env, process.pid);
-  const { paths, version } = options;
-  const group = options.socketGroup === null ? null : lookupGroup(options.socketGroup);
-  const noGroup = options.socketGroup !== null && group === null;
-  const groupMissing = `there is no group "${options.socketGroup}"`;
+  const { version } = options;
   if (arrival.kind === 'asked') {
-    const reason = noGroup ? groupMissing : obstacleToThisVersion(options, arrival.format);
+    const reason = obstacleTo(arrival.format, options);
     process.stdout.write(
       `${JSON.stringify(reason === null ? { ok: true, version } : { ok: false, reason })}\n`,
     );
@@ -122,7 +98,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   const clock = createClock();
   const log = createDaemonLog({
     sink: openLogSink(2),
-    own: ownLogIn(paths.logs),
+    own: ownLogIn(options.paths.logs),
     wallMs: () => clock.wallMs(),
     env: process.env,
   });
@@ -131,62 +107,16 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     log.close();
     return NOT_STARTED;
   };
-  const missing = missingFooting();
-  if (missing !== null) return refuse(`cannot start daemon: ${missing}`);
-  if (noGroup) return refuse(`cannot start daemon: ${groupMissing}`);
-  const left = leaveRemovedDirectory();
-  if (left !== null) log.write('warning', 'start', left);
-  // The socket comes after the units; what is known of it before they start is said before.
-  const unreachable = socketPathTrouble(paths.socket);
-  if (unreachable !== null) return refuse(`cannot listen on socket "${paths.socket}": ${unreachable}`);
   let handOver = arrival.kind === 'handed-over' ? arrival.handOver : null;
-  const lockPath = join(paths.runtime, 'unitd.pid');
-  let locked: LockResult;
-  let hasState: boolean;
-  try {
-    const made = makeDirectories(paths, options.makesUnits, process.pid === 1);
-    ({ hasState } = made);
-    for (const warning of made.warnings) log.write('warning', 'start', warning);
-    locked = handOver === null ? acquireLock(lockPath) : inheritLock(lockPath, handOver.lockFd);
-    if (locked.ok && handOver === null) closeToGroup(paths.runtime);
-  } catch (error) {
-    return refuse(`cannot start daemon: ${messageOf(error)}`);
-  }
-  if (!locked.ok) {
-    const holder = locked.holderPid === null ? 'another daemon' : `the daemon with pid ${locked.holderPid}`;
-    return refuse(`cannot start daemon: ${holder} uses runtime directory "${paths.runtime}"`);
-  }
-  const other = hasState ? daemonElsewhere(paths.state, paths.runtime, currentBootId()) : null;
-  if (other !== null) {
-    locked.lock.close();
-    return refuse(`cannot start daemon: ${other}`);
-  }
-  if (hasState) noteWhereabouts(paths.state, paths.runtime, currentBootId());
-  const fenced = fenceFor(options.fence, paths.runtime);
-  if (!fenced.ok) {
-    locked.lock.close();
-    return refuse(`cannot start daemon: --fence is "cgroup", but ${fenced.reason}`);
-  }
-  log.write('info', 'fence', fenced.message);
+  const taken = takeGround(options, handOver?.lockFd ?? null, log);
+  if (!taken.ok) return refuse(taken.message);
+  const ground = taken.value;
   catchBugs(log);
-  const { fence } = fenced;
   const spawnsSinceTicks = handOver?.spawnsSinceTicks ?? ticksSinceBoot();
-  const groupId = group?.gid ?? null;
   // Once for all: a version that takes over from itself, since the exec failed, has replaced none.
   const replacedWall = handOver === null ? null : clock.wallMs();
   let replaceFailure: ReplaceFailure | null = null;
-  const { lock } = locked;
-  const surroundings = {
-    options,
-    clock,
-    log,
-    fence,
-    lock,
-    groupId,
-    spawnsSinceTicks,
-    replacedWall,
-    hasState,
-  };
+  const surroundings = { options, clock, log, ground, spawnsSinceTicks, replacedWall };
   let isUp = false;
   const onUp = (): void => {
     isUp = true;
@@ -198,37 +128,23 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
       end = await lifeOf({ ...surroundings, replaceFailure, onUp }, handOver);
     } catch (error) {
       if (isUp) throw error;
-      fence?.close();
-      lock.close();
+      ground.fence?.close();
+      ground.lock.close();
       const code = refuse(`cannot start daemon: ${messageOf(error)}`);
       // oxlint-disable-next-line no-process-exit -- what was opened before the error would keep the process
       return process.exit(code);
     }
     if (typeof end === 'number') return end;
-    const lockFd = heldThroughExec(lock.fd);
+    const lockFd = heldThroughExec(ground.lock.fd);
     const { wishes } = end.ending;
     handOver = { format: HANDOVER_FORMAT, version, spawnsSinceTicks, lockFd, wishes, ...end.left };
-    const letterFd = letterTo(JSON.stringify(handOver));
-    const letter = { [HANDOVER_VARIABLE]: handingOverWith(process.pid, letterFd) };
-    const errno = replaceProcess({ ...process.env, ...letter });
+    const errno = leaveTo(handOver);
     const failed = `cannot replace daemon: exec of "${process.execPath}" failed with ${errno}`;
     replaceFailure = { atWall: clock.wallMs(), detail: `${failed}; version ${version} goes on` };
     log.write('error', 'reexec', replaceFailure.detail);
     end.signals.close();
-    for (const fd of [lockFd, letterFd]) closeSync(fd);
+    closeSync(lockFd);
   }
-}
-
-/** What the trial of a version by its daemon says. */
-function obstacleToThisVersion(options: LifeOptions, format: number): string | null {
-  const missing = missingFooting();
-  if (missing !== null) return missing;
-  try {
-    makeDirectories(options.paths, options.makesUnits, process.ppid === 1);
-  } catch (error) {
-    return messageOf(error);
-  }
-  return obstacleTo(format, options.paths, currentBootId());
 }
 
 /** What is there of a daemon that has let go of everything but its signals. */
@@ -242,11 +158,8 @@ interface Surroundings {
   readonly options: LifeOptions;
   readonly clock: Clock;
   readonly log: DaemonLog;
-  readonly fence: Fence | null;
-  readonly lock: Lock;
-  readonly groupId: number | null;
+  readonly ground: Ground;
   readonly spawnsSinceTicks: number;
-  readonly hasState: boolean;
   readonly replacedWall: number | null;
   readonly replaceFailure: ReplaceFailure | null;
   /** It has started: from now on an exception is a bug, not a reason for not starting. */
@@ -255,8 +168,9 @@ interface Surroundings {
 
 /** Until the daemon has ended, with its exit code, or is to be replaced at once. */
 async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Promise<number | Departure> {
-  const { options, clock, log, fence, lock, groupId, hasState, onUp } = surroundings;
+  const { options, clock, log, ground, onUp } = surroundings;
   const { spawnsSinceTicks, replacedWall, replaceFailure } = surroundings;
+  const { lock, fence, groupId, hasState } = ground;
   const { paths, version } = options;
   const ending = new Ending();
   keepAcceptSpare();
@@ -290,7 +204,13 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
     replacedWall,
     replaceFailure,
     tidy: trimMalloc,
-    reexec: reexecutor({ version, ending, log, cannotLeave: (): string | null => daemon.cannotBeReplaced }),
+    reexec: reexecutor({
+      version,
+      ending,
+      log,
+      trial: tryVersionOnDisk,
+      cannotLeave: (): string | null => daemon.cannotBeReplaced,
+    }),
   });
   const signals = listenToSignals(daemon, log, ending);
   const letGo = (): void => {
@@ -374,74 +294,6 @@ async function closed(all: readonly Pick<Served, 'close'>[], log: DaemonLog): Pr
     }
   }
   return isClosed;
-}
-
-type Fenced =
-  | { readonly ok: true; readonly fence: Fence | null; readonly message: string }
-  | { readonly ok: false; readonly reason: string };
-
-function fenceFor(wanted: FenceWish, runtimeDirectory: string): Fenced {
-  if (wanted === 'session') return { ok: true, fence: null, message: 'units are held by session' };
-  const opened = openFence(realpathSync(runtimeDirectory));
-  if (opened.ok) {
-    const message = `units are held by cgroup, below "${opened.fence.directory}"`;
-    return { ok: true, fence: opened.fence, message };
-  }
-  if (wanted === 'cgroup') return opened;
-  return { ok: true, fence: null, message: `units are held by session: ${opened.reason}` };
-}
-
-interface ReexecOptions {
-  readonly version: string;
-  readonly ending: Ending;
-  readonly log: DaemonLog;
-  /** Why nobody could go on from what this daemon has written down. */
-  readonly cannotLeave: () => string | null;
-}
-
-/** Tries the version on disk; if it can, has it take over. */
-function reexecutor({
-  version,
-  ending,
-  log,
-  cannotLeave,
-}: ReexecOptions): () => Promise<Answer<ReexecDocument>> {
-  let isTrying = false;
-  const refused = (reason: string): Answer<ReexecDocument> => {
-    const detail = `cannot replace daemon by the version on disk: ${reason}; version ${version} goes on`;
-    log.write('error', 'reexec', detail);
-    const error = {
-      type: 'tag:unitd,2026:reexec-refused',
-      title: 'Cannot replace the daemon',
-      status: 409,
-      detail,
-    };
-    return { ok: false, error };
-  };
-  return async () => {
-    if (isTrying) return refused('it is being tried already');
-    isTrying = true;
-    const words = [...process.execArgv, ...process.argv.slice(1)];
-    const environment = process.env;
-    const trial = await tryProgram({
-      program: process.execPath,
-      words,
-      environment,
-      patienceMs: TRIAL_PATIENCE_MS,
-    }).finally(() => {
-      isTrying = false;
-    });
-    if (!trial.ok) return refused(trial.reason);
-    const obstacle = cannotLeave();
-    if (obstacle !== null) return refused(obstacle);
-    if (ending.first !== null) return refused('the daemon is ending');
-    ending.replace(trial.version);
-    const { pid } = process;
-    return {
-      ok: true,
-      value: { apiVersion: API_VERSION, verb: 'reexec', pid, oldVersion: version, newVersion: trial.version },
-    };
-  };
 }
 
 function catchBugs(log: DaemonLog): void {

@@ -1,131 +1,49 @@
-// Whether the version on disk could take this daemon's place: it is run in a process of its own, with the words, the
-// environment and the directory of this one, and says itself. Replaces nothing.
-//
-// A version that says yes has loaded all of its code, understood its arguments, found its directories as it wants them,
-// read the journal, found every unit in it valid, and room to write it anew. One that cannot be run, crashes, says no or says nothing in time is refused with its own reason.
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { messageOf } from '../base/fault.ts';
-import { loadSet } from '../config/load-set.ts';
-import { problemLine } from '../model/problem.ts';
-import { askingWith, HANDOVER_FORMAT, HANDOVER_VARIABLE } from './handover.ts';
-import { Journal } from './journal.ts';
-import type { DaemonPaths } from './paths.ts';
+// A client's wish that the version on disk take over: it is tried, and if it can, this daemon's end is to be replaced by
+// it. The trial itself, and the exec in the end, are elsewhere (trial.ts, handover.ts).
+import { API_VERSION } from '../wire/v1.ts';
+import type { ReexecDocument } from '../wire/v1.ts';
+import type { Answer } from './control.ts';
+import type { DaemonLog } from './daemon-log.ts';
+import type { Ending } from './ending.ts';
+import type { Trial } from './trial.ts';
 
-export type Trial =
-  { readonly ok: true; readonly version: string } | { readonly ok: false; readonly reason: string };
-
-export interface TrialOptions {
-  readonly program: string;
-  readonly words: readonly string[];
-  readonly environment: NodeJS.ProcessEnv;
-  readonly patienceMs: number;
+export interface ReexecOptions {
+  readonly version: string;
+  readonly ending: Ending;
+  readonly log: DaemonLog;
+  /** Tries the version on disk. */
+  readonly trial: () => Promise<Trial>;
+  /** Why nobody could go on from what this daemon has written down. */
+  readonly cannotLeave: () => string | null;
 }
 
-/** Of what the program says, in characters; the rest is not read on. */
-const MOST_SAID = 64 * 1024;
-
-export async function tryProgram({ program, words, environment, patienceMs }: TrialOptions): Promise<Trial> {
-  let child: ChildProcess;
-  try {
-    child = spawn(program, [...words], {
-      env: { ...environment, [HANDOVER_VARIABLE]: askingWith(HANDOVER_FORMAT) },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // A group of its own, so that what it starts can be ended with it.
-      detached: true,
+export function reexecutor({
+  version,
+  ending,
+  log,
+  trial,
+  cannotLeave,
+}: ReexecOptions): () => Promise<Answer<ReexecDocument>> {
+  let isTrying = false;
+  const refused = (reason: string): Answer<ReexecDocument> => {
+    const detail = `cannot replace daemon by the version on disk: ${reason}; version ${version} goes on`;
+    log.write('error', 'reexec', detail);
+    const type = 'tag:unitd,2026:reexec-refused';
+    return { ok: false, error: { type, title: 'Cannot replace the daemon', status: 409, detail } };
+  };
+  return async () => {
+    if (isTrying) return refused('it is being tried already');
+    isTrying = true;
+    const tried = await trial().finally(() => {
+      isTrying = false;
     });
-  } catch (error) {
-    return { ok: false, reason: cannotRun(program, error) };
-  }
-  const ended = new Promise<string | null>((resolve) => {
-    child.once('error', (error) => resolve(cannotRun(program, error)));
-    child.once('close', (code, signal) =>
-      resolve(code === 0 ? null : `it ended with ${signal ?? `code ${code}`}`),
-    );
-  });
-  // Without descriptors to spare there are none.
-  const { stdout, stderr } = child;
-  let answer = '';
-  let complaints = '';
-  stdout?.setEncoding('utf8').on('data', (text: string) => (answer = (answer + text).slice(0, MOST_SAID)));
-  stderr
-    ?.setEncoding('utf8')
-    .on('data', (text: string) => (complaints = (complaints + text).slice(-MOST_SAID)));
-  let isLate = false;
-  const overdue = setTimeout(() => {
-    isLate = true;
-    if (child.pid !== undefined) killGroup(child.pid);
-    // Whoever has left the group may hold its output open.
-    stdout?.destroy();
-    stderr?.destroy();
-  }, patienceMs);
-  const end = await ended;
-  clearTimeout(overdue);
-  if (isLate) return { ok: false, reason: `it said nothing within ${patienceMs / 1000}s` };
-  const trial = trialIn(answer);
-  if (trial !== null && (end === null || !trial.ok)) return trial;
-  if (end === null) return { ok: false, reason: 'it did not say whether it can' };
-  const why = complaintIn(complaints);
-  return { ok: false, reason: why === null ? end : `${end}: ${why}` };
-}
-
-function cannotRun(program: string, error: unknown): string {
-  return `cannot run "${program}": ${messageOf(error)}`;
-}
-
-function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, 'SIGKILL');
-  } catch {
-    // It has ended meanwhile.
-  }
-}
-
-function trialIn(answer: string): Trial | null {
-  try {
-    const value: unknown = JSON.parse(answer);
-    if (typeof value !== 'object' || value === null || !('ok' in value)) return null;
-    if (value.ok === true && 'version' in value) return { ok: true, version: String(value.version) };
-    if (value.ok === false && 'reason' in value) return { ok: false, reason: String(value.reason) };
-    return null;
-  } catch {
-    return null;
-  }
-}
-
-/** The line that says most: what was thrown, or else the last. The daemon's own log lines say it in `message`. */
-function complaintIn(text: string): string | null {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  const line = lines.find((one) => /^\s*\w*Error\b.*:/.test(one)) ?? lines.at(-1);
-  if (line === undefined) return null;
-  const told = /"message":("(?:[^"\\]|\\.)*")/.exec(line)?.[1];
-  return told === undefined ? line.trim() : String(JSON.parse(told));
-}
-
-/** Why this version could not take over from the daemon that lives on these directories; null when it could. */
-export function obstacleTo(format: number, paths: DaemonPaths, bootId: string): string | null {
-  if (format !== HANDOVER_FORMAT)
-    return `it takes over in format ${HANDOVER_FORMAT}, the daemon leaves itself in format ${format}`;
-  const troubles: string[] = [];
-  const journal = new Journal({
-    directory: paths.runtime,
-    bootId,
-    unitsDirectory: paths.units,
-    onTrouble: (message) => troubles.push(message),
-  });
-  try {
-    const left = journal.read();
-    if (left === null || troubles.length > 0)
-      return troubles[0] ?? 'it cannot read the journal of the daemon';
-    const sources = left.files.map(({ name, file, text }) => ({ name, file, bytes: Buffer.from(text) }));
-    // Each by itself: together they need not fit, since units whose files are gone may be on their way down.
-    const { specs, problems } = loadSet(sources);
-    const broken = sources.find(({ name }) => !specs.has(name));
-    if (broken === undefined) return journal.obstacle();
-    const error = problems.find(({ unit, severity }) => unit === broken.name && severity === 'error');
-    const why = error === undefined ? '' : `: ${problemLine(error)}`;
-    return `unit "${broken.name}" is not valid for it${why}`;
-  } catch (error) {
-    return messageOf(error);
-  }
+    if (!tried.ok) return refused(tried.reason);
+    const obstacle = cannotLeave();
+    if (obstacle !== null) return refused(obstacle);
+    if (ending.first !== null) return refused('the daemon is ending');
+    ending.replace(tried.version);
+    const { pid } = process;
+    const versions = { oldVersion: version, newVersion: tried.version };
+    return { ok: true, value: { apiVersion: API_VERSION, verb: 'reexec', pid, ...versions } };
+  };
 }

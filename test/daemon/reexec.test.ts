@@ -1,111 +1,98 @@
-// The trial of a version, and what is wished for while a daemon is replaced.
+// A client's wish that the version on disk take over: what it is answered, and what becomes of this daemon.
 import assert from 'node:assert/strict';
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Answer } from '../../src/daemon/control.ts';
 import { Ending } from '../../src/daemon/ending.ts';
-import { arrivalFrom, askingWith, HANDOVER_FORMAT, HANDOVER_VARIABLE } from '../../src/daemon/handover.ts';
-import { obstacleTo, tryProgram, type Trial } from '../../src/daemon/reexec.ts';
-import { cleanUp } from '../support/cleanup.ts';
+import { reexecutor } from '../../src/daemon/reexec.ts';
+import type { Trial } from '../../src/daemon/trial.ts';
+import type { ReexecDocument } from '../../src/wire/v1.ts';
 
-const tried = async (script: string, patienceMs = 60_000): Promise<Trial> =>
-  await tryProgram({ program: '/bin/sh', words: ['-c', script], environment: process.env, patienceMs });
+interface Scene {
+  readonly ending: Ending;
+  readonly logged: string[];
+  readonly ask: () => Promise<Answer<ReexecDocument>>;
+  /** Ends the trial that is under way. */
+  tried(trial: Trial): void;
+  obstacle: string | null;
+}
 
-test('tryProgram: one that says nothing in time is killed, whatever holds its output, and refused', async () => {
-  assert.deepEqual(await tried('sleep 60 & sleep 60', 100), {
-    ok: false,
-    reason: 'it said nothing within 0.1s',
+function createScene(): Scene {
+  const ending = new Ending();
+  const logged: string[] = [];
+  let done = (_trial: Trial): void => assert.fail('nothing is tried');
+  const scene: Scene = {
+    ending,
+    logged,
+    tried: (trial) => done(trial),
+    obstacle: null,
+    ask: reexecutor({
+      version: '1',
+      ending,
+      log: {
+        write: (level, event, message) => logged.push(`${level} ${event}: ${message}`),
+        close: assert.fail,
+      },
+      trial: async () => await new Promise((resolve) => (done = resolve)),
+      cannotLeave: () => scene.obstacle,
+    }),
+  };
+  return scene;
+}
+
+const CAN: Trial = { ok: true, version: '2' };
+
+function refusal(answer: Answer<unknown>): string {
+  assert.ok(!answer.ok);
+  assert.equal(answer.error.status, 409);
+  return answer.error.detail;
+}
+
+const refused = (reason: string): string =>
+  `cannot replace daemon by the version on disk: ${reason}; version 1 goes on`;
+
+test('reexecutor: a version that can is to replace this one', async () => {
+  const { ask, tried, ending } = createScene();
+  const answer = ask();
+  tried(CAN);
+  assert.deepEqual(await answer, {
+    ok: true,
+    value: {
+      apiVersion: 'unitd/v1',
+      verb: 'reexec',
+      pid: process.pid,
+      oldVersion: '1',
+      newVersion: '2',
+    },
   });
+  assert.deepEqual(ending.first, { kind: 'replace', version: '2' });
 });
 
-test('tryProgram: its word counts if it ends well; otherwise its last complaint', async () => {
-  assert.deepEqual(await tried(`echo '{"ok":true,"version":"9.0.0"}'`), { ok: true, version: '9.0.0' });
-  assert.deepEqual(await tried(`echo '{"ok":false,"reason":"no"}'`), { ok: false, reason: 'no' });
-  assert.deepEqual(await tried(`echo '{"ok":true,"version":"9.0.0"}'; exit 3`), {
-    ok: false,
-    reason: 'it ended with code 3',
-  });
-  assert.deepEqual(await tried(`echo '{"level":"error","message":"a \\"b\\""}' >&2; exit 3`), {
-    ok: false,
-    reason: 'it ended with code 3: a "b"',
-  });
-  for (const answer of ['', '1', '{}', '{"ok":1}', '{"ok":true}', 'hello']) {
-    assert.deepEqual(
-      await tried(`echo '${answer}'`),
-      { ok: false, reason: 'it did not say whether it can' },
-      answer,
-    );
-  }
-});
-
-test('tryProgram: a program that cannot be run is refused, whether node says so at once or later', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'unitd-'));
-  cleanUp(t, () => rmSync(directory, { recursive: true }));
-  const program = join(directory, 'program');
-  const run = async (): Promise<Trial> =>
-    await tryProgram({ program, words: [], environment: process.env, patienceMs: 60_000 });
-  const refused = (why: string): Trial => ({
-    ok: false,
-    reason: `cannot run "${program}": spawn ${why}`,
-  });
-  assert.deepEqual(await run(), refused(`${program} ENOENT`));
-  const fd = openSync(program, 'w', 0o755);
-  try {
-    assert.deepEqual(await run(), refused('ETXTBSY'));
-  } finally {
-    closeSync(fd);
-  }
-});
-
-test('tryProgram: one that says very much is not kept', async () => {
-  assert.equal((await tried('head -c 10000000 /dev/zero; head -c 10000000 /dev/zero >&2')).ok, false);
-});
-
-test('tryProgram: asks with the format of this version, in the environment alone', async () => {
-  const trial = await tried(`echo "{\\"ok\\":true,\\"version\\":\\"$${HANDOVER_VARIABLE}\\"}"`);
-  assert.deepEqual(trial, { ok: true, version: `ask:${HANDOVER_FORMAT}` });
-  assert.equal(process.env[HANDOVER_VARIABLE], undefined);
-});
-
-test('arrivalFrom: takes its variable out, and does not believe one that is for another process', () => {
-  for (const [value, expected] of [
-    [undefined, { kind: 'started' }],
-    ['', { kind: 'started' }],
-    ['take:8:3', { kind: 'started' }],
-    [askingWith(5), { kind: 'asked', format: 5 }],
-  ] as const) {
-    const env = { PATH: '/bin', [HANDOVER_VARIABLE]: value };
-    assert.deepEqual(arrivalFrom(env, 7), expected);
-    assert.deepEqual(env, { PATH: '/bin' });
-  }
-});
-
-test('obstacleTo: another format, no journal, are obstacles', (t) => {
-  const runtime = mkdtempSync(join(tmpdir(), 'unitd-'));
-  cleanUp(t, () => rmSync(runtime, { recursive: true }));
-  const paths = { runtime, units: '/units', state: '/state', logs: '/logs' };
-  assert.match(
-    obstacleTo(HANDOVER_FORMAT + 1, paths, 'boot') ?? '',
-    /^it takes over in format 1, .* format 2$/,
+test('reexecutor: while one is tried another wish is refused, and afterwards taken', async () => {
+  const { ask, tried, logged, ending } = createScene();
+  const first = ask();
+  assert.equal(refusal(await ask()), refused('it is being tried already'));
+  tried({ ok: false, reason: 'it has a cold' });
+  assert.equal(refusal(await first), refused('it has a cold'));
+  assert.deepEqual(
+    logged,
+    ['it is being tried already', 'it has a cold'].map((reason) => `error reexec: ${refused(reason)}`),
   );
-  assert.equal(obstacleTo(HANDOVER_FORMAT, paths, 'boot'), 'it cannot read the journal of the daemon');
+  assert.equal(ending.first, null);
+  const second = ask();
+  tried(CAN);
+  assert.ok((await second).ok);
 });
 
-test('Ending: the first wish counts; what comes during a replacement is left to the next version', async () => {
-  const stopped = new Ending();
-  stopped.end(3);
-  stopped.end(0);
-  stopped.replace('2');
-  assert.deepEqual(await stopped.ended, { kind: 'end', code: 3 });
-  const replaced = new Ending();
-  assert.equal(replaced.first, null);
-  replaced.replace('2');
-  assert.deepEqual(replaced.wishes, { end: null, reload: false, hurry: false });
-  replaced.reloadLater();
-  replaced.end(4);
-  replaced.end(5);
-  replaced.hurry();
-  assert.deepEqual(await replaced.ended, { kind: 'replace', version: '2' });
-  assert.deepEqual(replaced.wishes, { end: 4, reload: true, hurry: true });
+test('reexecutor: nobody takes over from a journal with a gap, nor from a daemon that is ending', async () => {
+  const scene = createScene();
+  scene.obstacle = 'the disk is full';
+  const full = scene.ask();
+  scene.tried(CAN);
+  assert.equal(refusal(await full), refused('the disk is full'));
+  scene.obstacle = null;
+  const late = scene.ask();
+  scene.ending.end(0);
+  scene.tried(CAN);
+  assert.equal(refusal(await late), refused('the daemon is ending'));
+  assert.deepEqual(scene.ending.first, { kind: 'end', code: 0 });
 });

@@ -1,0 +1,120 @@
+// What a daemon stands on while it lives: its directories and the lock on them, the fence of its units, the group that
+// its socket is for. Or why it cannot start.
+import { realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { messageOf } from '../base/fault.ts';
+import { socketPathTrouble } from '../base/paths.ts';
+import type { FenceKind } from '../model/process.ts';
+import { currentBootId } from '../os/boot-id.ts';
+import { openFence } from '../os/fence.ts';
+import type { Fence } from '../os/fence.ts';
+import { acquireLock, inheritLock } from '../os/files.ts';
+import type { Lock, LockResult } from '../os/files.ts';
+import { leaveRemovedDirectory, missingFooting } from '../os/footing.ts';
+import { lookupGroup } from '../os/users.ts';
+import type { DaemonLog } from './daemon-log.ts';
+import { closeToGroup, makeDirectories } from './directories.ts';
+import type { DaemonPaths } from './paths.ts';
+import { daemonElsewhere, noteWhereabouts } from './whereabouts.ts';
+
+export interface GroundOptions {
+  readonly paths: DaemonPaths & { readonly socket: string };
+  /** Name or number of the group that may use the socket too. */
+  readonly socketGroup: string | null;
+  readonly fence: FenceWish;
+  /** Makes the directory of the unit files if it is missing. */
+  readonly makesUnits: boolean;
+}
+
+/** auto: cgroups where they can be had, else sessions. */
+export type FenceWish = 'auto' | FenceKind;
+
+export interface Ground {
+  /** The state directory is there; false: nothing is written to it. */
+  readonly hasState: boolean;
+  readonly lock: Lock;
+  /** null: units are held by session. */
+  readonly fence: Fence | null;
+  /** Of the group that may use the socket too. */
+  readonly groupId: number | null;
+}
+
+type Taken =
+  | { readonly ok: true; readonly value: Ground }
+  /** A sentence. */
+  | { readonly ok: false; readonly message: string };
+
+/**
+ * `lockFd`: of the lock that the version before this one held; null: it is to be taken. Says what the daemon goes on
+ * without, and which fence it has. Lock and fence are the caller's to close.
+ */
+export function takeGround(options: GroundOptions, lockFd: number | null, log: DaemonLog): Taken {
+  const { paths } = options;
+  const refused = (reason: string): Taken => ({ ok: false, message: `cannot start daemon: ${reason}` });
+  const missing = missingFooting();
+  if (missing !== null) return refused(missing);
+  const group = socketGroupFor(options.socketGroup);
+  if (!group.ok) return refused(group.reason);
+  const left = leaveRemovedDirectory();
+  if (left !== null) log.write('warning', 'start', left);
+  // The socket comes after the units; what is known of it before they start is said before.
+  const unreachable = socketPathTrouble(paths.socket);
+  if (unreachable !== null)
+    return { ok: false, message: `cannot listen on socket "${paths.socket}": ${unreachable}` };
+  const lockPath = join(paths.runtime, 'unitd.pid');
+  let locked: LockResult;
+  let hasState: boolean;
+  try {
+    const made = makeDirectories(paths, options.makesUnits, process.pid === 1);
+    ({ hasState } = made);
+    for (const warning of made.warnings) log.write('warning', 'start', warning);
+    locked = lockFd === null ? acquireLock(lockPath) : inheritLock(lockPath, lockFd);
+    if (locked.ok && lockFd === null) closeToGroup(paths.runtime);
+  } catch (error) {
+    return refused(messageOf(error));
+  }
+  if (!locked.ok) {
+    const holder = locked.holderPid === null ? 'another daemon' : `the daemon with pid ${locked.holderPid}`;
+    return refused(`${holder} uses runtime directory "${paths.runtime}"`);
+  }
+  const { lock } = locked;
+  const other = hasState ? daemonElsewhere(paths.state, paths.runtime, currentBootId()) : null;
+  if (other !== null) {
+    lock.close();
+    return refused(other);
+  }
+  if (hasState) noteWhereabouts(paths.state, paths.runtime, currentBootId());
+  const fenced = fenceFor(options.fence, paths.runtime);
+  if (!fenced.ok) {
+    lock.close();
+    return refused(`--fence is "cgroup", but ${fenced.reason}`);
+  }
+  log.write('info', 'fence', fenced.message);
+  return { ok: true, value: { hasState, lock, fence: fenced.fence, groupId: group.id } };
+}
+
+type Group =
+  | { readonly ok: true; readonly id: number | null }
+  /** A clause. */
+  | { readonly ok: false; readonly reason: string };
+
+export function socketGroupFor(wanted: string | null): Group {
+  const group = wanted === null ? null : lookupGroup(wanted);
+  if (wanted !== null && group === null) return { ok: false, reason: `there is no group "${wanted}"` };
+  return { ok: true, id: group?.gid ?? null };
+}
+
+type Fenced =
+  | { readonly ok: true; readonly fence: Fence | null; readonly message: string }
+  | { readonly ok: false; readonly reason: string };
+
+function fenceFor(wanted: FenceWish, runtimeDirectory: string): Fenced {
+  if (wanted === 'session') return { ok: true, fence: null, message: 'units are held by session' };
+  const opened = openFence(realpathSync(runtimeDirectory));
+  if (opened.ok) {
+    const message = `units are held by cgroup, below "${opened.fence.directory}"`;
+    return { ok: true, fence: opened.fence, message };
+  }
+  if (wanted === 'cgroup') return opened;
+  return { ok: true, fence: null, message: `units are held by session: ${opened.reason}` };
+}
