@@ -6,7 +6,6 @@ import { needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
 import { operate } from '../core/operate.ts';
 import type { Verb } from '../core/operate.ts';
-import { publicState } from '../core/view.ts';
 import { followLog } from '../logs/follow.ts';
 import { readLog } from '../logs/read.ts';
 import { processFacts } from '../os/process-nodes.ts';
@@ -17,9 +16,7 @@ import type {
   EventLine,
   GraphDocument,
   LogLine,
-  MovedUnit,
   PlanDocument,
-  ProblemDetails,
   ReexecDocument,
   ReloadRequest,
   StatusDocument,
@@ -51,16 +48,18 @@ import type { Now } from './documents.ts';
 import type { Effects } from './effects.ts';
 import type { EventHub } from './event-hub.ts';
 import { goalOf } from './goals.ts';
-import type { HandedOperations, Waited } from './handed-operations.ts';
+import type { HandedOperations } from './handed-operations.ts';
 import type { ReplaceFailure } from './handover.ts';
 import { inTime } from './in-time.ts';
 import type { Intents } from './intents.ts';
+import { answerOf } from './operation-answer.ts';
 import type { Goal, Operations } from './operations.ts';
-import { meantSignal } from './meant-signal.ts';
 import type { Outputs } from './outputs.ts';
 import type { DaemonPaths } from './paths.ts';
+import { stopping, unknownOperation, unknownUnit } from './refusals.ts';
 import type { Reloader } from './reload.ts';
 import type { Sampler } from './sampler.ts';
+import { signalUnit } from './signal-unit.ts';
 import type { Supervisor } from './supervisor.ts';
 import { hasErrors } from './unit-set.ts';
 
@@ -181,7 +180,7 @@ export class Answers implements Control {
       deadlineMs,
       moved: [],
     } as const;
-    return await this.#wait(waited, request.wait ?? true, progress, hangup);
+    return await answerOf(waited, this.#parts, { wait: request.wait ?? true, progress, hangup });
   }
 
   async operate(
@@ -195,11 +194,15 @@ export class Answers implements Control {
     if (unit === undefined || unit.removed) return unknownUnit(name);
     const wait = request.wait ?? true;
     const deadlineMs = this.#deadlineOf(request.timeoutMs);
-    const goal = verb === 'signal' ? this.#signal(unit, request) : await this.#goalOnceSaid(unit, verb);
-    if ('error' in goal) return { ok: false, error: goal.error };
+    if (verb === 'signal') {
+      const refusal = signalUnit(unit, request, this.#parts.effects, this.#parts.processes);
+      if (refusal !== null) return refusal;
+    }
+    const sent = { name, want: 'there', afterActivation: 0, isThere: false } as const;
+    const goal = verb === 'signal' ? sent : await this.#goalOnceSaid(unit, verb);
     const nobody = { excused: [], stranded: [] };
     const waited = { verb, goals: [goal], ...nobody, plan: null, problems: [], deadlineMs, moved: [] };
-    const answer = await this.#wait(waited, wait, progress, hangup);
+    const answer = await answerOf(waited, this.#parts, { wait, progress, hangup });
     // A word that was answered holds, though the daemon be killed the moment after.
     await this.#parts.intents.written();
     return answer;
@@ -207,10 +210,8 @@ export class Answers implements Control {
 
   async operation(id: string, progress: Progress, hangup: AbortSignal): Promise<OperationAnswer> {
     const waited = this.#parts.handed.take(id);
-    if (waited !== null) return await this.#wait(waited, true, progress, hangup);
-    const detail = `cannot find operation "${id}": none of that id was handed over, or it was asked for already, expected one that is waited for`;
-    const type = 'tag:unitd,2026:unknown-operation';
-    return { ok: false, error: { type, title: 'No such operation', status: 410, detail } };
+    if (waited === null) return unknownOperation(id);
+    return await answerOf(waited, this.#parts, { wait: true, progress, hangup });
   }
 
   async reexec(): Promise<Answer<ReexecDocument>> {
@@ -246,30 +247,6 @@ export class Answers implements Control {
     return timeoutMs === undefined ? null : this.#parts.clock.monotonicMs() + timeoutMs;
   }
 
-  async #wait(
-    waited: Waited,
-    wait: boolean,
-    progress: Progress,
-    hangup: AbortSignal,
-  ): Promise<OperationAnswer> {
-    const { clock, operations, handed } = this.#parts;
-    const { verb, goals, excused, stranded = [], plan, problems, deadlineMs } = waited;
-    const timeoutMs = deadlineMs === null ? null : Math.max(0, deadlineMs - clock.monotonicMs());
-    const moved = new Map(waited.moved.map((row) => [row.name, row]));
-    const open = goals.filter(({ name }) => !moved.has(name));
-    for (const row of await operations.wait(open, { wait, timeoutMs, progress, hangup }))
-      moved.set(row.name, row);
-    const units = goals.flatMap(({ name }) => moved.get(name) ?? []);
-    if (wait && operations.isInterrupted && units.some(({ outcome }) => outcome === 'pending')) {
-      return handed.give({ ...waited, moved: units.filter(({ outcome }) => outcome !== 'pending') });
-    }
-    const isExcused = ({ name, state }: MovedUnit): boolean =>
-      excused.includes(name) || (state === 'waiting' && stranded.includes(name));
-    const judged = units.map((unit) => (isExcused(unit) ? excusedUnit(unit, wait) : unit));
-    const ok = isGood(judged, wait);
-    return { ok: true, value: { apiVersion: API_VERSION, verb, ok, units: judged, plan, problems } };
-  }
-
   /** Takes an operator's word in. */
   async #goalOnceSaid(unit: Unit, verb: Verb): Promise<Goal> {
     const { supervisor, intents } = this.#parts;
@@ -295,63 +272,6 @@ export class Answers implements Control {
     const isLeft = isCompleted && effects.members(name).length > 0;
     return unitStatus(this.#parts.supervisor.fleet, unit, now, { fence, usage, isLeft });
   }
-
-  #signal(unit: Unit, request: UnitRequest): Goal | { readonly error: ProblemDetails } {
-    const { name } = unit.spec;
-    const asked = request.signal ?? 'SIGTERM';
-    const signal = meantSignal(asked);
-    const refuse = (detail: string, status: number): { readonly error: ProblemDetails } => ({
-      error: { type: 'tag:unitd,2026:signal', title: 'Cannot signal', status, detail },
-    });
-    if (signal === null) {
-      return refuse(
-        `cannot signal unit "${name}": "${asked}" is no signal, expected a name or number such as HUP, SIGUSR1 or 9`,
-        400,
-      );
-    }
-    const { phase } = unit.state;
-    const main = 'main' in phase ? phase.main?.process : undefined;
-    if (request.whom === 'all' && this.#parts.effects.members(name).length > 0) {
-      const reached = this.#parts.processes.signalTree(this.#parts.effects.treeOf(name), signal);
-      if (reached === 0)
-        return refuse(`cannot signal unit "${name}": none of its processes could be sent it`, 403);
-    } else if (main) {
-      const sent = this.#parts.processes.signal(main, signal);
-      if (sent === 'denied') return refuse(`cannot signal unit "${name}": not permitted`, 403);
-    } else {
-      return refuse(
-        `cannot signal unit "${name}": it has no process (its state is ${publicState(unit)}), expected a running one`,
-        409,
-      );
-    }
-    return { name, want: 'there', afterActivation: 0, isThere: false };
-  }
-}
-
-/** It was failing before the reload, or waits as before. */
-function excusedUnit(unit: MovedUnit, wait: boolean): MovedUnit {
-  const isThere = unit.outcome !== 'failed' && (unit.outcome !== 'pending' || !wait);
-  return isThere ? unit : { ...unit, outcome: 'excused' };
-}
-
-function isGood(units: readonly MovedUnit[], wait: boolean): boolean {
-  return units.every(({ outcome }) => outcome !== 'failed' && (outcome !== 'pending' || !wait));
-}
-
-function stopping(what: string): { readonly ok: false; readonly error: ProblemDetails } {
-  const detail = `cannot ${what}: the daemon is stopping, expected one that goes on running`;
-  return {
-    ok: false,
-    error: { type: 'tag:unitd,2026:stopping', title: 'The daemon is stopping', status: 409, detail },
-  };
-}
-
-function unknownUnit(name: string): { readonly ok: false; readonly error: ProblemDetails } {
-  const detail = `cannot find unit "${name}": no unit file of that name is loaded, expected one of those in "unitd status"`;
-  return {
-    ok: false,
-    error: { type: 'tag:unitd,2026:unknown-unit', title: 'No such unit', status: 404, detail },
-  };
 }
 
 async function* named(unit: string, entries: AsyncIterable<LogEntry>): AsyncGenerator<LogLine> {

@@ -16,13 +16,15 @@ import type {
   UnitVerb,
 } from '../wire/v1.ts';
 
-export type Answer<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ProblemDetails };
-
-/** The daemon is being replaced before the operation is over; the next version knows it by this id. */
-export interface HandedOver {
+export interface Refusal {
   readonly ok: false;
   readonly error: ProblemDetails;
+}
+
+export type Answer<T> = { readonly ok: true; readonly value: T } | Refusal;
+
+/** The daemon is being replaced before the operation is over; the next version knows it by this id. */
+export interface HandedOver extends Refusal {
   readonly operation: string;
 }
 

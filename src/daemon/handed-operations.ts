@@ -6,6 +6,7 @@ import type { Problem } from '../model/problem.ts';
 import type { MovedUnit, OperationDocument } from '../wire/v1.ts';
 import type { HandedOver } from './control.ts';
 import type { Goal } from './operations.ts';
+import { handedOver } from './refusals.ts';
 
 /** What was asked for, and how far it has come. */
 export interface Waited {
@@ -43,9 +44,7 @@ export class HandedOperations {
   give(waited: Waited): HandedOver {
     const id = randomUUID();
     this.#given.push({ id, ...waited });
-    const detail = `cannot answer yet: the daemon is being replaced, expected a look at "/v1/operations/${id}"`;
-    const type = 'tag:unitd,2026:handed-over';
-    return { ok: false, operation: id, error: { type, title: 'Handed over', status: 303, detail } };
+    return { ...handedOver(id), operation: id };
   }
 
   /** Once: whoever asks goes on waiting for it. */

@@ -5,6 +5,7 @@ import type { ReexecDocument } from '../wire/v1.ts';
 import type { Answer } from './control.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import type { Ending } from './ending.ts';
+import { notReplaced } from './refusals.ts';
 import type { Trial } from './trial.ts';
 
 export interface ReexecOptions {
@@ -26,10 +27,9 @@ export function reexecutor({
 }: ReexecOptions): () => Promise<Answer<ReexecDocument>> {
   let isTrying = false;
   const refused = (reason: string): Answer<ReexecDocument> => {
-    const detail = `cannot replace daemon by the version on disk: ${reason}; version ${version} goes on`;
-    log.write('error', 'reexec', detail);
-    const type = 'tag:unitd,2026:reexec-refused';
-    return { ok: false, error: { type, title: 'Cannot replace the daemon', status: 409, detail } };
+    const refusal = notReplaced(version, reason);
+    log.write('error', 'reexec', refusal.error.detail);
+    return refusal;
   };
   return async () => {
     if (isTrying) return refused('it is being tried already');

@@ -28,7 +28,7 @@ import type { Journalled } from './journal.ts';
 import { movesOf } from './goals.ts';
 import type { Moves } from './goals.ts';
 import type { Found, Records } from './records.ts';
-import { invalid, moved } from './reload-refusals.ts';
+import { invalidFiles, planMoved } from './refusals.ts';
 import { goodFileOf, lastForms, sourcesOf, takingFrom } from './set-files.ts';
 import { inSlices } from './slices.ts';
 import type { GoodFile } from './store.ts';
@@ -207,7 +207,7 @@ export class Reloader {
 
   #loadable(set: UnitSet, partial: boolean): Answer<UnitSet> {
     if (!hasErrors(set.problems)) return { ok: true, value: set };
-    if (!partial || set.isBlind) return { ok: false, error: invalid(set.problems) };
+    if (!partial || set.isBlind) return invalidFiles(set.problems);
     return { ok: true, value: this.#ports.directory.usable(set, this.#running) };
   }
 
@@ -228,7 +228,7 @@ export class Reloader {
         if (decided !== null && isPast) return null;
         const holds = decided ?? atOnce(deciding(set, fleet));
         if (options.planId !== null && options.planId !== holds.plan.id) {
-          return { ok: false, error: moved(options.planId, holds.plan) };
+          return planMoved(options.planId, holds.plan);
         }
         const { decision } = holds;
         const moves = movesOf(holds.plan, fleet);
@@ -273,7 +273,7 @@ export class Reloader {
   /** The set that was applied last, as it was found again: the fleet is made of it. */
   #confirm(set: UnitSet, { planId }: CommitOptions): Answer<Applied> {
     const plan = emptyPlan(set);
-    if (planId !== null && planId !== plan.id) return { ok: false, error: moved(planId, plan) };
+    if (planId !== null && planId !== plan.id) return planMoved(planId, plan);
     const applied = {
       plan,
       problems: set.problems,

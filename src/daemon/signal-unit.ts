@@ -1,0 +1,35 @@
+// Sends an operator's signal to the processes of a unit.
+import type { Unit } from '../core/fleet.ts';
+import { publicState } from '../core/view.ts';
+import type { Processes } from '../os/ports.ts';
+import type { UnitRequest } from '../wire/v1.ts';
+import type { Refusal } from './control.ts';
+import type { Effects } from './effects.ts';
+import { meantSignal } from './meant-signal.ts';
+import { notSignalled } from './refusals.ts';
+
+/** Null once it is sent, to one of them at least. */
+export function signalUnit(
+  unit: Unit,
+  { signal: asked = 'SIGTERM', whom }: UnitRequest,
+  effects: Effects,
+  processes: Processes,
+): Refusal | null {
+  const { name } = unit.spec;
+  const signal = meantSignal(asked);
+  if (signal === null) {
+    const expected = 'expected a name or number such as HUP, SIGUSR1 or 9';
+    return notSignalled(name, `"${asked}" is no signal, ${expected}`, 400);
+  }
+  if (whom === 'all' && effects.members(name).length > 0) {
+    const reached = processes.signalTree(effects.treeOf(name), signal);
+    return reached > 0 ? null : notSignalled(name, 'none of its processes could be sent it', 403);
+  }
+  const { phase } = unit.state;
+  const main = 'main' in phase ? phase.main?.process : undefined;
+  if (!main) {
+    const state = publicState(unit);
+    return notSignalled(name, `it has no process (its state is ${state}), expected a running one`, 409);
+  }
+  return processes.signal(main, signal) === 'denied' ? notSignalled(name, 'not permitted', 403) : null;
+}

@@ -1,0 +1,77 @@
+// An operator's signal: whom it reaches, and why it reaches nobody.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Refusal } from '../../src/daemon/control.ts';
+import { signalUnit } from '../../src/daemon/signal-unit.ts';
+import type { UnitRequest } from '../../src/wire/v1.ts';
+import { unitSpec } from '../unit/core/unit-spec.ts';
+import { createRig } from './rig.ts';
+import type { Rig } from './rig.ts';
+
+function signalled(rig: Rig, request: UnitRequest, processes = rig.processes): Refusal | null {
+  const unit = rig.supervisor.fleet.units.get('web') ?? assert.fail();
+  return signalUnit(unit, request, rig.effects, processes);
+}
+
+async function running(type: 'service' | 'target' = 'service'): Promise<Rig> {
+  const rig = createRig();
+  rig.processes.define('/bin/main', { ignores: ['SIGTERM', 'SIGUSR1'] });
+  rig.load(unitSpec('web', type === 'target' ? { type, command: null } : {}));
+  await rig.rest();
+  assert.equal(rig.look('web').state, 'running');
+  return rig;
+}
+
+for (const [request, signal] of [
+  [{}, 'SIGTERM'],
+  [{ signal: 'USR1' }, 'SIGUSR1'],
+  [{ signal: 'USR1', whom: 'all' }, 'SIGUSR1'],
+] as const) {
+  test(`signalUnit: ${JSON.stringify(request)} reaches the main process as ${signal}`, async () => {
+    const rig = await running();
+    assert.equal(signalled(rig, request), null);
+    const reached = rig.processes.signals.map((sent) => [sent.process.pid, sent.signal]);
+    assert.deepEqual(reached, [[rig.main('web').pid, signal]]);
+  });
+}
+
+test('signalUnit: what is no signal is refused before anybody is looked at', async () => {
+  const { error } = signalled(await running('target'), { signal: 'NOPE' }) ?? assert.fail();
+  assert.equal(error.status, 400);
+  assert.equal(
+    error.detail,
+    'cannot signal unit "web": "NOPE" is no signal, expected a name or number such as HUP, SIGUSR1 or 9',
+  );
+});
+
+test('signalUnit: a unit without a process is refused with its state, a target that is running too', async () => {
+  for (const whom of ['main', 'all'] as const) {
+    const { error } = signalled(await running('target'), { whom }) ?? assert.fail();
+    assert.equal(error.status, 409);
+    assert.equal(
+      error.detail,
+      'cannot signal unit "web": it has no process (its state is running), expected a running one',
+    );
+  }
+  const rig = await running();
+  rig.operate('web', 'stop');
+  await rig.rest();
+  rig.clock.advance(10_000);
+  await rig.rest();
+  assert.match(signalled(rig, {})?.error.detail ?? '', /its state is stopped/);
+});
+
+test('signalUnit: what the system forbids is refused as that', async () => {
+  const rig = await running();
+  const forbidding = { ...rig.processes, signal: () => 'denied' as const, signalTree: () => 0 };
+  const main = signalled(rig, {}, forbidding);
+  assert.deepEqual(
+    [main?.error.status, main?.error.detail],
+    [403, 'cannot signal unit "web": not permitted'],
+  );
+  const all = signalled(rig, { whom: 'all' }, forbidding);
+  assert.deepEqual(
+    [all?.error.status, all?.error.detail],
+    [403, 'cannot signal unit "web": none of its processes could be sent it'],
+  );
+});
