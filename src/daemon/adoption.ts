@@ -23,7 +23,7 @@ import type { Processes } from '../os/ports.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import { withOomKills } from './effects.ts';
 import type { Effects } from './effects.ts';
-import type { SpawnedRun, UnitRecord } from './journal.ts';
+import type { SpawnedRun, UnitRecord } from './journal-lines.ts';
 import type { Outputs } from './outputs.ts';
 import type { Earlier } from './reload.ts';
 

@@ -2,7 +2,7 @@
 // Of a unit whose file is gone from a whole set nothing is kept: a file that comes later under its name is a new unit.
 import { amend } from '../core/fleet.ts';
 import type { Fleet, Intent } from '../core/fleet.ts';
-import type { UnitRecord } from './journal.ts';
+import type { UnitRecord } from './journal-lines.ts';
 import type { Store } from './store.ts';
 
 export class Intents {

@@ -1,13 +1,8 @@
 // The live state of all units, written down so that a daemon killed at any instant leaves it readable: an append-only
-// file of records in the runtime directory, which goes with the boot.
+// file in the runtime directory, which goes with the boot. What its lines say is in journal-lines.ts.
 //
-// - A record is one sealed line. The last may not open, since it was being written when the daemon died. Any other that
-//   does not is damage: it is said, and the records behind it hold all the same, or what they tell of would run twice.
-// - A unit's record stands for it until a later one. It is written when what it asked for has been done, and before
-//   each spawn with the run that is to come: so a process that was never written down is still looked for. What was
-//   spawned follows at once in a record of its own.
-// - The unit's file goes with it, in the form that the unit was last given: each unit can be taken up by itself, also
-//   one whose file is gone and that was being stopped.
+// - A unit's record is written when what it asked for has been done, and before each spawn with the run that is to come:
+//   so a process that was never written down is still looked for. What was spawned follows at once.
 // - Writes are synchronous and not synced to disk: what has been written survives the process, and a crash of the
 //   machine ends the boot that the file is about.
 // - A write that fails (a full disk) is undone, said once, and made good by writing the whole file anew: with the next
@@ -25,59 +20,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, phraseOf } from '../base/fault.ts';
-import type { Activation, Intent } from '../core/fleet.ts';
-import type { MachineState } from '../core/machine-state.ts';
-import type { ProcessId, ProcessTree } from '../model/process.ts';
 import { isSameBoot } from '../os/boot-id.ts';
-import { seal, unseal } from './sealed-line.ts';
+import { JournalLines, ownerIn, recordsIn } from './journal-lines.ts';
+import type { Journalled, SpawnedRun, UnitRecord } from './journal-lines.ts';
 import type { GoodFile } from './store.ts';
-
-/** What is written of a unit. */
-export interface UnitRecord {
-  readonly state: MachineState;
-  /** Also in the state directory, which may be one that takes no writes. */
-  readonly intent: Intent | null;
-  /** How many words there had been when it was written (Fleet.seq). A record of an earlier version does not say. */
-  readonly seq?: number;
-  readonly activation: Activation | null;
-  readonly cycle: string | null;
-  readonly removed: boolean;
-  readonly tree: ProcessTree;
-}
-
-/** The last process that was spawned for a unit; its record may not know of it yet. */
-export interface SpawnedRun {
-  readonly run: number;
-  readonly process: ProcessId;
-}
-
-export interface Journalled {
-  readonly units: ReadonlyMap<string, UnitRecord>;
-  readonly spawned: ReadonlyMap<string, SpawnedRun>;
-  /** The file of each unit in the form that the unit was last given. */
-  readonly files: readonly GoodFile[];
-}
-
-type Line =
-  | {
-      readonly type: 'boot';
-      readonly bootId: string;
-      readonly version: number;
-      readonly unitsDirectory: string;
-    }
-  | { readonly type: 'unit'; readonly name: string; readonly unit: UnitRecord }
-  | { readonly type: 'spawned'; readonly name: string; readonly spawned: SpawnedRun }
-  | { readonly type: 'file'; readonly name: string; readonly file: GoodFile }
-  | { readonly type: 'gone'; readonly name: string };
-
-/** The lines that hold of one unit, as they are to be written. */
-interface Latest {
-  unit: string;
-  spawned: string;
-  file: string;
-  /** What `file` prints. */
-  source: GoodFile | null;
-}
 
 export interface JournalOptions {
   /** The runtime directory. */
@@ -105,7 +51,7 @@ export class Journal {
   readonly #isInPlace: () => boolean;
   readonly #onTrouble: (message: string) => void;
   readonly #onMadeGood: () => void;
-  readonly #latest = new Map<string, Latest>();
+  readonly #lines: JournalLines;
   #fd: number | null = null;
   #bytes = 0;
   #compactedBytes = 0;
@@ -118,6 +64,7 @@ export class Journal {
     this.#path = join(directory, 'journal');
     this.#bootId = bootId;
     this.#unitsDirectory = unitsDirectory;
+    this.#lines = new JournalLines({ bootId, version: VERSION, unitsDirectory });
     this.#isInPlace = isInPlace ?? ((): boolean => true);
     this.#onTrouble = onTrouble;
     this.#onMadeGood = onMadeGood ?? ((): void => undefined);
@@ -135,41 +82,20 @@ export class Journal {
   read(): Journalled | null {
     const text = textOrNull(this.#path);
     if (text === null) return null;
-    const units = new Map<string, UnitRecord>();
-    const spawned = new Map<string, SpawnedRun>();
-    const files = new Map<string, GoodFile>();
-    const [first = '', ...lines] = text.split('\n');
-    const boot = parsed(first);
-    if (boot?.type !== 'boot') {
+    const owner = ownerIn(text);
+    if (owner === null) {
       this.#onTrouble(this.#cannotRead('its first line is damaged, nothing is taken back'));
       return null;
     }
-    if (!isSameBoot(boot.bootId, this.#bootId)) return null;
-    if (boot.version !== VERSION) throw new Error(otherVersion(this.#path, boot.version));
-    let damaged = 0;
-    for (const [at, line] of lines.entries()) {
-      const record = parsed(line);
-      if (record === null) damaged += at < lines.length - 1 ? 1 : 0;
-      else if (record.type === 'unit') units.set(record.name, record.unit);
-      else if (record.type === 'spawned') spawned.set(record.name, record.spawned);
-      else if (record.type === 'file') files.set(record.name, record.file);
-      else if (record.type === 'gone') for (const map of [units, spawned, files]) map.delete(record.name);
-    }
+    if (!isSameBoot(owner.bootId, this.#bootId)) return null;
+    if (owner.version !== VERSION) throw new Error(otherVersion(this.#path, owner.version));
+    const { damaged, ...journalled } = recordsIn(text);
     if (damaged > 0) this.#onTrouble(this.#cannotRead(lost(damaged)));
-    if (units.size > 0 && boot.unitsDirectory !== this.#unitsDirectory)
-      throw new Error(strangers(boot.unitsDirectory, this.#unitsDirectory));
-    // They stand until this daemon has taken them up: it may be killed before that.
-    for (const [name, unit] of units) {
-      const run = spawned.get(name);
-      const file = files.get(name) ?? null;
-      this.#latest.set(name, {
-        unit: printed({ type: 'unit', name, unit }),
-        spawned: run === undefined ? '' : printed({ type: 'spawned', name, spawned: run }),
-        file: file === null ? '' : printed({ type: 'file', name, file }),
-        source: file,
-      });
-    }
-    return { units, spawned, files: [...files.values()] };
+    if (journalled.units.size > 0 && owner.unitsDirectory !== this.#unitsDirectory)
+      throw new Error(strangers(owner.unitsDirectory, this.#unitsDirectory));
+    // It stands until this daemon has taken it up: it may be killed before that.
+    this.#lines.take(journalled);
+    return journalled;
   }
 
   /** Goes on with what was read, in a file of this daemon's own. Throws when it cannot be written. */
@@ -185,7 +111,7 @@ export class Journal {
   obstacle(): string | null {
     const trial = `${this.#path}.trial`;
     try {
-      writeFileSync(trial, this.#text(), { mode: 0o600 });
+      writeFileSync(trial, this.#lines.all(), { mode: 0o600 });
       return null;
     } catch (error) {
       return this.#cannotWrite(error);
@@ -194,31 +120,17 @@ export class Journal {
     }
   }
 
-  /**
-   * `file`: what the unit was made from. Its line comes last: a unit that is to restart with a new file says so before
-   * the new file counts as the one that runs.
-   */
+  /** `file`: what the unit was made from. */
   unit(name: string, unit: UnitRecord, file: GoodFile | null): void {
-    const line = printed({ type: 'unit', name, unit });
-    const latest = this.#latestOf(name);
-    let news = latest.unit === line ? '' : line;
-    latest.unit = line;
-    if (file !== null && latest.source !== file && !isSameFile(latest.source, file)) {
-      latest.file = printed({ type: 'file', name, file });
-      latest.source = file;
-      news += latest.file;
-    }
-    if (news !== '') this.#append(news);
+    this.#append(this.#lines.unit(name, unit, file));
   }
 
   spawned(name: string, spawned: SpawnedRun): void {
-    const latest = this.#latestOf(name);
-    latest.spawned = printed({ type: 'spawned', name, spawned });
-    this.#append(latest.spawned);
+    this.#append(this.#lines.spawned(name, spawned));
   }
 
   gone(name: string): void {
-    if (this.#latest.delete(name)) this.#append(printed({ type: 'gone', name }));
+    this.#append(this.#lines.gone(name));
   }
 
   /** `forget`: nothing is left that another daemon could take up. */
@@ -236,16 +148,8 @@ export class Journal {
     }
   }
 
-  #latestOf(name: string): Latest {
-    const known = this.#latest.get(name);
-    if (known !== undefined) return known;
-    const fresh: Latest = { unit: '', spawned: '', file: '', source: null };
-    this.#latest.set(name, fresh);
-    return fresh;
-  }
-
-  #append(line: string): void {
-    if (this.#fd === null) return;
+  #append(news: string): void {
+    if (this.#fd === null || news === '') return;
     if (this.#trouble !== null) {
       this.#makeGood();
       return;
@@ -253,7 +157,7 @@ export class Journal {
     const isLarge = this.#bytes > SMALL_BYTES && this.#bytes > GROWTH * this.#compactedBytes;
     try {
       if (isLarge) this.#compact();
-      else this.#bytes += wholeWrite(this.#fd, line);
+      else this.#bytes += wholeWrite(this.#fd, news);
     } catch (error) {
       try {
         ftruncateSync(this.#fd, this.#bytes);
@@ -290,18 +194,11 @@ export class Journal {
     return `cannot write journal "${this.#path}": ${phraseOf(error)}`;
   }
 
-  #text(): string {
-    const unitsDirectory = this.#unitsDirectory;
-    const boot = printed({ type: 'boot', bootId: this.#bootId, version: VERSION, unitsDirectory });
-    const units = [...this.#latest.values()].map(({ unit, spawned, file }) => unit + spawned + file);
-    return [boot, ...units].join('');
-  }
-
   #compact(): void {
     if (!this.#isInPlace()) throw new Error('its directory was removed or replaced');
     const fresh = `${this.#path}.new`;
     const fd = openSync(fresh, 'w', 0o600);
-    const text = this.#text();
+    const text = this.#lines.all();
     try {
       wholeWrite(fd, text);
       renameSync(fresh, this.#path);
@@ -327,10 +224,6 @@ function textOrNull(path: string): string | null {
   }
 }
 
-function isSameFile(a: GoodFile | null, b: GoodFile): boolean {
-  return a?.file === b.file && a.text === b.text;
-}
-
 function lost(lines: number): string {
   const what = lines === 1 ? '1 line is' : `${lines} lines are`;
   return `${what} damaged, what some unit did last is not known`;
@@ -350,13 +243,4 @@ function wholeWrite(fd: number, text: string): number {
   const bytes = Buffer.from(text);
   for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
   return bytes.length;
-}
-
-function printed(line: Line): string {
-  return seal(line);
-}
-
-function parsed(line: string): Line | null {
-  // The seal says that it is what a daemon wrote, the version that it is one of ours.
-  return (unseal(line) ?? null) as Line | null;
 }

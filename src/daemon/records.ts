@@ -8,7 +8,7 @@ import type { DaemonLog } from './daemon-log.ts';
 import { History } from './history.ts';
 import { Intents } from './intents.ts';
 import { Journal } from './journal.ts';
-import type { Journalled, SpawnedRun } from './journal.ts';
+import type { Journalled, SpawnedRun } from './journal-lines.ts';
 import type { DaemonPaths } from './paths.ts';
 import { Store } from './store.ts';
 import type { GoodFile } from './store.ts';

@@ -24,7 +24,7 @@ import type { UnitSpec } from '../model/unit.ts';
 import type { Expectation } from '../os/ports.ts';
 import type { Answer } from './control.ts';
 import { deciding, emptyPlan, fingerprintOf } from './decide.ts';
-import type { Journalled } from './journal.ts';
+import type { Journalled } from './journal-lines.ts';
 import { movesOf } from './goals.ts';
 import type { Moves } from './goals.ts';
 import type { Found, Records } from './records.ts';

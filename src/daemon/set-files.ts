@@ -1,7 +1,7 @@
 // The files of a set, as bytes to be parsed and as text to be stored.
 import type { UnitSource } from '../config/parse.ts';
 import type { Steps } from '../core/steps.ts';
-import type { Journalled } from './journal.ts';
+import type { Journalled } from './journal-lines.ts';
 import type { GoodFile } from './store.ts';
 import type { UnitSet } from './unit-set.ts';
 

@@ -8,7 +8,7 @@ import { NEW_STATE } from '../../src/core/machine-state.ts';
 import type { MachineEvent, Phase } from '../../src/core/machine-state.ts';
 import { adopt, type Adoption } from '../../src/daemon/adoption.ts';
 import { Effects } from '../../src/daemon/effects.ts';
-import type { SpawnedRun, UnitRecord } from '../../src/daemon/journal.ts';
+import type { SpawnedRun, UnitRecord } from '../../src/daemon/journal-lines.ts';
 import type { ProcessId } from '../../src/model/process.ts';
 import type { UnitSpec } from '../../src/model/unit.ts';
 import { createFakeProcesses, type FakeProcesses } from '../support/fakes/processes.ts';

@@ -13,7 +13,8 @@ import {
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { NEW_STATE } from '../../src/core/machine-state.ts';
-import { Journal, type Journalled, type UnitRecord } from '../../src/daemon/journal.ts';
+import { Journal } from '../../src/daemon/journal.ts';
+import type { Journalled, UnitRecord } from '../../src/daemon/journal-lines.ts';
 import { seal } from '../../src/daemon/sealed-line.ts';
 import type { GoodFile } from '../../src/daemon/store.ts';
 import { temporaryDirectory } from '../support/child.ts';
@@ -93,26 +94,6 @@ test('Journal: gives back the latest record of each unit, its file and what was 
   });
 });
 
-test('Journal: a changed file replaces the earlier one, and stays when the unit is written without', (t) => {
-  const { journal, reread } = opened(t);
-  const changed = { ...FILE, text: 'command: /bin/other\n' };
-  journal.unit('web', record(), FILE);
-  journal.unit('web', record(), changed);
-  assert.deepEqual(reread()?.files, [changed]);
-  journal.unit('web', record({ cycle: 'x' }), null);
-  assert.deepEqual(reread()?.files, [changed]);
-});
-
-test('Journal: a unit that is gone leaves nothing, and may come back', (t) => {
-  const { journal, reread } = opened(t);
-  journal.unit('web', record(), FILE);
-  journal.spawned('web', { run: 1, process: LEADER });
-  journal.gone('web');
-  assert.deepEqual(reread(), NOTHING);
-  journal.unit('web', record(), FILE);
-  assert.deepEqual(reread(), { units: new Map([['web', record()]]), spawned: new Map(), files: [FILE] });
-});
-
 test('Journal: what says nothing new is not written', (t) => {
   const { journal, path } = opened(t);
   journal.unit('web', record(), FILE);
@@ -120,20 +101,6 @@ test('Journal: what says nothing new is not written', (t) => {
   journal.unit('web', record(), { ...FILE });
   journal.gone('db');
   assert.equal(statSync(path).size, size);
-});
-
-test('Journal: of a record that is cut off anywhere, the one before it stands', (t) => {
-  const { journal, path, reread } = opened(t);
-  journal.unit('web', record(), FILE);
-  const whole = readFileSync(path);
-  journal.unit('web', record({ cycle: 'ü'.repeat(3) }), FILE);
-  const longer = readFileSync(path);
-  const before = { units: new Map([['web', record()]]), spawned: new Map(), files: [FILE] };
-  // The last byte is the newline: without it the record is complete.
-  for (let length = whole.length; length < longer.length - 1; length++) {
-    writeFileSync(path, longer.subarray(0, length));
-    assert.deepEqual(reread(), before, `cut at ${length} of ${longer.length}`);
-  }
 });
 
 test('Journal: a damaged record costs what it said, which is told, and nothing behind it', (t) => {
