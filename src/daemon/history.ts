@@ -14,6 +14,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { amend } from '../core/fleet.ts';
 import type { Fleet } from '../core/fleet.ts';
 import { HISTORY_LENGTH } from '../core/machine-state.ts';
+import { isSameExit } from '../model/state.ts';
 import type { ExitRecord } from '../model/state.ts';
 import { codeOf, phraseOf } from '../base/fault.ts';
 import { removeUnfinished, writeFileAtomic } from '../os/files.ts';
@@ -107,7 +108,7 @@ export class History {
   /** Nothing for an end that it has already. */
   add(unit: string, exit: ExitRecord): void {
     const known = this.#exits.get(unit) ?? [];
-    if (!known.some((other) => isSame(other, exit))) this.#append({ unit, exit });
+    if (!known.some((other) => isSameExit(other, exit))) this.#append({ unit, exit });
   }
 
   forget(unit: string): void {
@@ -198,10 +199,6 @@ export class History {
       return `cannot set aside damaged restart history "${this.#path}": ${phraseOf(error)}`;
     }
   }
-}
-
-function isSame(a: ExitRecord, b: ExitRecord): boolean {
-  return a.atWall === b.atWall && a.uptimeMs === b.uptimeMs && a.attempt === b.attempt && a.text === b.text;
 }
 
 /** Null for what is no line of this version. */

@@ -3,12 +3,16 @@
 // - The first line says whose journal it is. Each other is one sealed record. The last may not open, since it was being
 //   written when the daemon died. Any other that does not is damage: it is counted, and the records behind it hold all
 //   the same, or what they tell of would run twice.
-// - A unit's record stands for it until a later one. What was spawned for it has a record of its own.
+// - A unit's record stands for it until a later one. What was spawned for it has a record of its own, and so has each end
+//   of a run, behind the first that knows of it: a unit that has ended often is written as quickly as one that never has.
 // - The unit's file goes with it, in the form that the unit was last given: each unit can be taken up by itself, also
 //   one whose file is gone and that was being stopped.
 import type { Activation, Intent } from '../core/fleet.ts';
+import { HISTORY_LENGTH } from '../core/machine-state.ts';
 import type { MachineState } from '../core/machine-state.ts';
 import type { ProcessId, ProcessTree } from '../model/process.ts';
+import { isSameExit } from '../model/state.ts';
+import type { ExitRecord } from '../model/state.ts';
 import { seal, unseal } from './sealed-line.ts';
 import type { GoodFile } from './store.ts';
 
@@ -47,7 +51,9 @@ export interface JournalOwner {
 
 type Line =
   | ({ readonly type: 'boot' } & JournalOwner)
+  /** The history in its state is empty, as other lines say that. One of an earlier version has it whole. */
   | { readonly type: 'unit'; readonly name: string; readonly unit: UnitRecord }
+  | { readonly type: 'ended'; readonly name: string; readonly exit: ExitRecord }
   | { readonly type: 'spawned'; readonly name: string; readonly spawned: SpawnedRun }
   | { readonly type: 'file'; readonly name: string; readonly file: GoodFile }
   | { readonly type: 'gone'; readonly name: string };
@@ -55,6 +61,10 @@ type Line =
 /** The lines that hold of one unit, as they are to be written. */
 interface Latest {
   unit: string;
+  /** A line for each end that the unit remembers. */
+  ends: readonly string[];
+  /** What `ends` print. */
+  history: readonly ExitRecord[];
   spawned: string;
   file: string;
   /** What `file` prints. */
@@ -72,7 +82,9 @@ export class JournalLines {
 
   /** All that stand, as one text. */
   all(): string {
-    const units = [...this.#latest.values()].map(({ unit, spawned, file }) => unit + spawned + file);
+    const units = [...this.#latest.values()].map(
+      ({ unit, ends, spawned, file }) => unit + ends.join('') + spawned + file,
+    );
     return [this.#first, ...units].join('');
   }
 
@@ -81,13 +93,8 @@ export class JournalLines {
     const sources = new Map(files.map((file) => [file.name, file]));
     for (const [name, unit] of units) {
       const run = spawned.get(name);
-      const file = sources.get(name) ?? null;
-      this.#latest.set(name, {
-        unit: printed({ type: 'unit', name, unit }),
-        spawned: run === undefined ? '' : printed({ type: 'spawned', name, spawned: run }),
-        file: file === null ? '' : printed({ type: 'file', name, file }),
-        source: file,
-      });
+      this.unit(name, unit, sources.get(name) ?? null);
+      if (run !== undefined) this.spawned(name, run);
     }
   }
 
@@ -96,10 +103,17 @@ export class JournalLines {
    * the new file counts as the one that runs.
    */
   unit(name: string, unit: UnitRecord, file: GoodFile | null): string {
-    const line = printed({ type: 'unit', name, unit });
+    const { history } = unit.state;
+    const line = printed({ type: 'unit', name, unit: { ...unit, state: { ...unit.state, history: [] } } });
     const latest = this.#latestOf(name);
     let news = latest.unit === line ? '' : line;
     latest.unit = line;
+    if (history !== latest.history) {
+      const ends = newEnds(latest.history, history).map((exit) => printed({ type: 'ended', name, exit }));
+      latest.ends = [...latest.ends, ...ends].slice(-HISTORY_LENGTH);
+      latest.history = history;
+      news += ends.join('');
+    }
     if (file !== null && latest.source !== file && !isSameFile(latest.source, file)) {
       latest.file = printed({ type: 'file', name, file });
       latest.source = file;
@@ -121,7 +135,7 @@ export class JournalLines {
   #latestOf(name: string): Latest {
     const known = this.#latest.get(name);
     if (known !== undefined) return known;
-    const fresh: Latest = { unit: '', spawned: '', file: '', source: null };
+    const fresh: Latest = { unit: '', ends: [], history: [], spawned: '', file: '', source: null };
     this.#latest.set(name, fresh);
     return fresh;
   }
@@ -137,6 +151,7 @@ export function ownerIn(text: string): JournalOwner | null {
 /** What its other lines come to, and how many of them are damaged. */
 export function recordsIn(text: string): Journalled & { readonly damaged: number } {
   const units = new Map<string, UnitRecord>();
+  const ends = new Map<string, ExitRecord[]>();
   const spawned = new Map<string, SpawnedRun>();
   const files = new Map<string, GoodFile>();
   const [, ...lines] = text.split('\n');
@@ -145,11 +160,24 @@ export function recordsIn(text: string): Journalled & { readonly damaged: number
     const record = parsed(line);
     if (record === null) damaged += at < lines.length - 1 ? 1 : 0;
     else if (record.type === 'unit') units.set(record.name, record.unit);
+    else if (record.type === 'ended')
+      ends.set(record.name, [...(ends.get(record.name) ?? []), record.exit].slice(-HISTORY_LENGTH));
     else if (record.type === 'spawned') spawned.set(record.name, record.spawned);
     else if (record.type === 'file') files.set(record.name, record.file);
-    else if (record.type === 'gone') for (const map of [units, spawned, files]) map.delete(record.name);
+    else if (record.type === 'gone') for (const map of [units, ends, spawned, files]) map.delete(record.name);
+  }
+  for (const [name, history] of ends) {
+    const unit = units.get(name);
+    if (unit !== undefined) units.set(name, { ...unit, state: { ...unit.state, history } });
   }
   return { units, spawned, files: [...files.values()], damaged };
+}
+
+/** Those behind the last that is known; all, where that is forgotten. */
+function newEnds(known: readonly ExitRecord[], history: readonly ExitRecord[]): readonly ExitRecord[] {
+  const last = known.at(-1);
+  if (last === undefined) return history;
+  return history.slice(history.findLastIndex((exit) => isSameExit(exit, last)) + 1);
 }
 
 function isSameFile(a: GoodFile | null, b: GoodFile): boolean {

@@ -45,3 +45,8 @@ export interface ExitRecord {
   /** A clause for people: `exited with code 1`. */
   readonly text: string;
 }
+
+/** Whether both are the same end of one unit's run, as it was told. */
+export function isSameExit(a: ExitRecord, b: ExitRecord): boolean {
+  return a.atWall === b.atWall && a.uptimeMs === b.uptimeMs && a.attempt === b.attempt && a.text === b.text;
+}

@@ -1,14 +1,26 @@
 // The lines of a journal: what was appended change by change comes to the same as what stands.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NEW_STATE } from '../../src/core/machine-state.ts';
+import { HISTORY_LENGTH, NEW_STATE } from '../../src/core/machine-state.ts';
 import { JournalLines, ownerIn, recordsIn } from '../../src/daemon/journal-lines.ts';
 import type { UnitRecord } from '../../src/daemon/journal-lines.ts';
+import { seal } from '../../src/daemon/sealed-line.ts';
 import type { GoodFile } from '../../src/daemon/store.ts';
+import type { ExitRecord } from '../../src/model/state.ts';
 
 const OWNER = { bootId: 'boot one', version: 1, unitsDirectory: '/units' };
 const LEADER = { pid: 412, startTicks: 99 };
 const FILE: GoodFile = { name: 'web', file: '/units/web.yaml', text: 'command: /bin/web # ü\n' };
+const END: ExitRecord = {
+  code: 1,
+  signal: null,
+  cause: 'exit',
+  atWall: 0,
+  uptimeMs: 5,
+  attempt: 0,
+  requested: false,
+  text: 'exited with code 1',
+};
 const NOTHING = { units: new Map(), spawned: new Map(), files: [], damaged: 0 };
 
 function record(change: Partial<UnitRecord> = {}): UnitRecord {
@@ -64,6 +76,44 @@ test('JournalLines: a unit that is gone leaves nothing, and may come back', () =
     units: new Map([['web', record()]]),
     files: [FILE],
   });
+});
+
+/** A unit that has had so many runs. */
+function endedOften(times: number): UnitRecord {
+  const history = Array.from({ length: times }, (_, at) => ({ ...END, atWall: at })).slice(-HISTORY_LENGTH);
+  return record({ state: { ...NEW_STATE, history } });
+}
+
+test('JournalLines: each end of a run is written once, and as many stand as the unit remembers', () => {
+  for (const most of [1, 3, HISTORY_LENGTH + 7]) {
+    const changes = Array.from({ length: most + 1 }, (_, times) => {
+      return (lines: JournalLines): string => lines.unit('web', endedOften(times), null);
+    });
+    assert.deepEqual(readAfter(...changes).units.get('web'), endedOften(most));
+  }
+  const lines = new JournalLines(OWNER);
+  const first = lines.unit('web', endedOften(1), null);
+  for (let times = 2; times < HISTORY_LENGTH; times += 1) lines.unit('web', endedOften(times), null);
+  const last = lines.unit('web', endedOften(HISTORY_LENGTH), null);
+  assert.equal(last.split('\n').length, 2, 'the end, and nothing of those before');
+  assert.ok(last.length < first.length);
+  const equal = structuredClone(endedOften(HISTORY_LENGTH));
+  assert.equal(lines.unit('web', equal, null), '', 'of ends that were read from elsewhere');
+});
+
+test('JournalLines take(): the ends that an earlier daemon knew of are known', () => {
+  const earlier = new JournalLines(OWNER);
+  earlier.unit('web', endedOften(3), FILE);
+  const lines = new JournalLines(OWNER);
+  lines.take(recordsIn(earlier.all()));
+  assert.equal(lines.all(), earlier.all());
+  lines.unit('web', endedOften(4), FILE);
+  assert.deepEqual(recordsIn(lines.all()).units.get('web'), endedOften(4));
+});
+
+test('recordsIn: a record of an earlier version, which has the history in it', () => {
+  const old = seal({ type: 'unit', name: 'web', unit: endedOften(3) });
+  assert.deepEqual(recordsIn(new JournalLines(OWNER).all() + old).units.get('web'), endedOften(3));
 });
 
 test('JournalLines: what says nothing new is empty', () => {
