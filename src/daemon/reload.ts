@@ -1,9 +1,7 @@
 // From the unit files to the fleet: load, plan, and, unless it was only a look, commit. All or nothing, except where
 // `partial` or the daemon's own start asks for the largest set around the errors.
 //
-// Loads go one after the other. A reload that is asked for while one is under way is queued, and all such that have
-// not begun are one: they would read the same files. Waiting for the moved units is not part of the queue, so a
-// reload that mends a slow start does not wait for it.
+// Waiting for the moved units is not part of a load (load-queue.ts), so one that mends a slow start does not wait for it.
 //
 // A reload that finds the very set that was applied last has nothing to plan and nothing to commit. Any other is planned
 // in slices, on a snapshot of the fleet, so that exits are answered meanwhile; then it is committed: in one go what hangs
@@ -28,6 +26,7 @@ import type { Journalled } from './journal-lines.ts';
 import { movesOf } from './goals.ts';
 import type { Moves } from './goals.ts';
 import type { Found, Records } from './records.ts';
+import { LoadQueue } from './load-queue.ts';
 import { invalidFiles, planMoved } from './refusals.ts';
 import { goodFileOf, lastForms, sourcesOf, takingFrom } from './set-files.ts';
 import { inSlices } from './slices.ts';
@@ -104,9 +103,7 @@ const MOST_TRIES = 5;
 
 export class Reloader {
   readonly #ports: ReloaderPorts;
-  /** The last load in the queue, whatever becomes of it. */
-  #tail: Promise<unknown> = Promise.resolve();
-  readonly #queued = new Map<string, Promise<Answer<Applied>>>();
+  readonly #loads = new LoadQueue<Answer<Applied>>();
   /** What runs, in the form that it was applied in. */
   #running: ReadonlyMap<string, UnitSource> = new Map();
   #problems: readonly Problem[] = [];
@@ -138,20 +135,17 @@ export class Reloader {
    * daemon left running taken up before, so that what changed meanwhile is an ordinary reload.
    */
   async boot(facts: BootFacts): Promise<Applied> {
-    const booted = this.#tail.then(async () => await this.#bootNow(facts));
-    this.#tail = booted.catch(() => undefined);
-    return await booted;
+    const booted = await this.#loads.take('boot', async () => await this.#bootNow(facts));
+    if (!booted.ok) throw new Error(booted.error.detail);
+    return booted.value;
   }
 
   /** Resolves when no load is under way and none is queued. */
   async idle(): Promise<void> {
-    for (let tail: unknown = null; tail !== this.#tail;) {
-      tail = this.#tail;
-      await this.#tail;
-    }
+    await this.#loads.idle();
   }
 
-  async #bootNow({ lastGood, left, standing: applied }: BootFacts): Promise<Applied> {
+  async #bootNow({ lastGood, left, standing: applied }: BootFacts): Promise<Answer<Applied>> {
     const { directory, records, adopt } = this.#ports;
     const standing = applied === null ? null : directory.standing(sourcesOf(applied.files), applied.problems);
     const set = standing ?? (await directory.load());
@@ -159,7 +153,7 @@ export class Reloader {
     const usable = isUsable ? set : directory.usable(set, sourcesOf(lastForms(left, lastGood)));
     const earlier =
       left === null ? null : { ...left, set: directory.parse(sourcesOf(left.files)), next: usable.specs };
-    const committed = await this.#commit(usable, {
+    return await this.#commit(usable, {
       before: (fleet, instant, outputs) => {
         if (earlier === null) return;
         for (const file of earlier.files) this.#tellSource(earlier.set, file);
@@ -171,8 +165,6 @@ export class Reloader {
       planId: null,
       isSilent: standing !== null,
     });
-    if (!committed.ok) throw new Error(committed.error.detail);
-    return committed.value;
   }
 
   async plan(
@@ -187,16 +179,7 @@ export class Reloader {
   }
 
   async apply(options: ReloadOptions): Promise<Answer<Applied>> {
-    const key = JSON.stringify(options);
-    const queued = this.#queued.get(key);
-    if (queued !== undefined) return await queued;
-    const begun = this.#tail.then(async () => {
-      this.#queued.delete(key);
-      return await this.#applyNow(options);
-    });
-    this.#queued.set(key, begun);
-    this.#tail = begun.catch(() => undefined);
-    return await begun;
+    return await this.#loads.take(JSON.stringify(options), async () => await this.#applyNow(options));
   }
 
   async #applyNow({ partial, planId }: ReloadOptions): Promise<Answer<Applied>> {
