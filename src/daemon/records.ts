@@ -37,6 +37,8 @@ export class Records {
   readonly #store: Store;
   readonly #history: History;
   readonly #journal: Journal;
+  /** The fingerprint of the last good set, as it is written down; null: it is not known. */
+  #lastGood: string | null = null;
   readonly #sources = new WeakMap<UnitSpec, GoodFile>();
 
   constructor({ paths, bootId, holdsRuntime, hasState, log }: RecordsOptions) {
@@ -88,9 +90,16 @@ export class Records {
     this.#history.enter(fleet, isWhole);
   }
 
-  /** A set without an error was applied. */
-  saveLastGood(files: readonly GoodFile[]): void {
+  /** A set without an error was applied, of this fingerprint: one that is applied again costs no disk. */
+  saveLastGood(fingerprint: string, files: readonly GoodFile[]): void {
+    if (fingerprint === this.#lastGood) return;
+    this.#lastGood = fingerprint;
     this.#store.saveLastGood(files);
+  }
+
+  /** The version before this one has written it down; null: it ran degraded. */
+  hasLastGood(fingerprint: string | null): void {
+    this.#lastGood = fingerprint;
   }
 
   /** `seq`: how many words there have been (Fleet.seq). */

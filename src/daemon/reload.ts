@@ -109,8 +109,6 @@ export class Reloader {
   #problems: readonly Problem[] = [];
   /** The last that was applied. */
   #set: UnitSet | null = null;
-  /** Of the last good set, as this daemon wrote it down. */
-  #lastGood: string | null = null;
 
   constructor(ports: ReloaderPorts) {
     this.#ports = ports;
@@ -229,10 +227,10 @@ export class Reloader {
     this.#running = taking.running;
     this.#set = set;
     this.#problems = set.problems;
+    const good = hasErrors(set.problems) ? null : atOnce(fingerprintOf(set));
     // The version before this one has written it down.
-    if (options.isSilent === true)
-      this.#lastGood = hasErrors(set.problems) ? null : atOnce(fingerprintOf(set));
-    else if (!hasErrors(set.problems)) this.#keepLastGood(set, taking.files);
+    if (options.isSilent === true) records.hasLastGood(good);
+    else if (good !== null) records.saveLastGood(good, taking.files);
     if (options.isSilent !== true) onApplied(applied);
     return { ok: true, value: applied };
   }
@@ -279,13 +277,5 @@ export class Reloader {
         }
       });
     });
-  }
-
-  /** Writes the set down unless it is what was written last: a reload that changes nothing costs no disk. */
-  #keepLastGood(set: UnitSet, files: readonly GoodFile[]): void {
-    const name = atOnce(fingerprintOf(set));
-    if (name === this.#lastGood) return;
-    this.#lastGood = name;
-    this.#ports.records.saveLastGood(files);
   }
 }

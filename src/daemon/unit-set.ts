@@ -11,6 +11,7 @@ import { unitNameOf } from '../config/unit-name.ts';
 import type { Problem } from '../model/problem.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import type { Steps } from '../core/steps.ts';
+import { Turns } from '../logs/turns.ts';
 import { readUnitDirectory } from '../os/unit-files.ts';
 import type { UnitFile } from '../os/unit-files.ts';
 import { inSlices } from './slices.ts';
@@ -39,8 +40,7 @@ export class UnitDirectory {
   readonly #cache: ParseCache = new Map();
   #last: UnitSet | null = null;
   #lastFiles: ReadonlyMap<string, UnitSource> = new Map();
-  /** The last load, whatever became of it. */
-  #loading: Promise<unknown> = Promise.resolve();
+  readonly #loads = new Turns();
 
   constructor(directory: string, insecure: boolean, lacks: Lacks = () => null) {
     this.#directory = directory;
@@ -50,9 +50,7 @@ export class UnitDirectory {
 
   /** One load after the other, so that a slow disk is read by few threads, however many ask. */
   async load(): Promise<UnitSet> {
-    const loaded = this.#loading.then(async () => await this.#loadNow());
-    this.#loading = loaded.catch(() => undefined);
-    return await loaded;
+    return await this.#loads.take(async () => await this.#loadNow());
   }
 
   async #loadNow(): Promise<UnitSet> {

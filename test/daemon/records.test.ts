@@ -1,6 +1,6 @@
 // What one daemon writes down and the next one finds, through all the files that it is in.
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -71,7 +71,7 @@ async function wroteDown(records: Records, forgets: boolean): Promise<void> {
   records.spawned('web', SPAWNED);
   records.exited('web', EXIT);
   records.intents.save(fleet);
-  records.saveLastGood([FILE]);
+  records.saveLastGood('f1', [FILE]);
   records.closeJournal(forgets);
   await records.close();
 }
@@ -136,4 +136,23 @@ test('Records open(): a state file that is damaged is said, a journal that canno
   rmSync(join(top, 'run', 'journal'));
   mkdirSync(join(top, 'run', 'journal'));
   assert.throws(() => records().open(), /^Error: cannot read journal "/);
+});
+
+test('Records saveLastGood(): a set that is written down already costs no disk', async (t) => {
+  const { records, top } = createHome(t);
+  const path = join(top, 'state', 'last-good.json');
+  const first = records();
+  first.open();
+  first.hasLastGood('f1');
+  first.saveLastGood('f1', [FILE]);
+  await first.intents.written();
+  assert.equal(existsSync(path), false);
+  first.saveLastGood('f2', [FILE]);
+  await first.intents.written();
+  assert.equal(existsSync(path), true);
+  rmSync(path);
+  first.saveLastGood('f2', [FILE]);
+  first.closeJournal(false);
+  await first.close();
+  assert.equal(existsSync(path), false);
 });
