@@ -6,6 +6,7 @@ import { needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
 import { operate } from '../core/operate.ts';
 import type { Verb } from '../core/operate.ts';
+import { hasErrors } from '../model/problem.ts';
 import { followLog } from '../logs/follow.ts';
 import { readLog } from '../logs/read.ts';
 import { processFacts } from '../os/process-nodes.ts';
@@ -61,7 +62,6 @@ import type { Reloader } from './reload.ts';
 import type { Sampler } from './sampler.ts';
 import { signalUnit } from './signal-unit.ts';
 import type { Supervisor } from './supervisor.ts';
-import { hasErrors } from './unit-set.ts';
 
 export interface AnswerParts {
   readonly paths: DaemonPaths;

@@ -27,7 +27,7 @@ import { Sampler } from './sampler.ts';
 import { Shutdown } from './shutdown.ts';
 import { Supervisor } from './supervisor.ts';
 import { Tidying } from './tidying.ts';
-import { UnitDirectory } from './unit-set.ts';
+import { UnitDirectory } from './unit-directory.ts';
 import type { ReexecDocument } from '../wire/v1.ts';
 
 /** How long a busy fleet, or a slow disk, is waited for before the next version takes over all the same. */

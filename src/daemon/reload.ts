@@ -17,6 +17,7 @@ import { commit, commitAll, commitAlone, snapshotOf } from '../core/reconcile.ts
 import type { Decision } from '../core/reconcile.ts';
 import { atOnce, each } from '../core/steps.ts';
 import type { Plan } from '../model/plan.ts';
+import { hasErrors } from '../model/problem.ts';
 import type { Problem } from '../model/problem.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import type { Expectation } from '../os/ports.ts';
@@ -32,8 +33,8 @@ import { goodFileOf, lastForms, sourcesOf, takingFrom } from './set-files.ts';
 import { inSlices } from './slices.ts';
 import type { GoodFile } from './store.ts';
 import type { Supervisor } from './supervisor.ts';
-import { hasErrors } from './unit-set.ts';
-import type { UnitDirectory, UnitSet } from './unit-set.ts';
+import type { UnitDirectory } from './unit-directory.ts';
+import type { UnitSet } from './unit-set.ts';
 
 export interface ReloadOptions {
   readonly partial: boolean;

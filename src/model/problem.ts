@@ -17,6 +17,10 @@ export interface Problem {
   readonly message: string;
 }
 
+export function hasErrors(problems: readonly Problem[]): boolean {
+  return problems.some(({ severity }) => severity === 'error');
+}
+
 /** `FILE:LINE:COLUMN: message`, as compilers print it; the parts that are null are left out. */
 export function problemLine(problem: Problem): string {
   const place = [problem.file, problem.line, problem.column].filter((part) => part !== null).join(':');

@@ -15,7 +15,7 @@ import type { Applied } from '../../src/daemon/reload.ts';
 import { Sampler } from '../../src/daemon/sampler.ts';
 import { Store } from '../../src/daemon/store.ts';
 import type { Stored } from '../../src/daemon/store.ts';
-import { UnitDirectory } from '../../src/daemon/unit-set.ts';
+import { UnitDirectory } from '../../src/daemon/unit-directory.ts';
 import type { UnitSet } from '../../src/daemon/unit-set.ts';
 import type {
   MovedUnit,

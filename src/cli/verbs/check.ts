@@ -5,7 +5,7 @@ import { basename } from 'node:path';
 import { NO_CONTROLLER } from '../../config/check-resources.ts';
 import { loadSet } from '../../config/load-set.ts';
 import { unitNameOf } from '../../config/unit-name.ts';
-import { problemLine } from '../../model/problem.ts';
+import { hasErrors, problemLine } from '../../model/problem.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { Controller, UnitSpec } from '../../model/unit.ts';
 import { hierarchyTop } from '../../os/cgroup-hierarchy.ts';
@@ -40,7 +40,7 @@ export async function runCheck(context: Context): Promise<ExitCode> {
     ...set.problems.map((problem) => elsewhere(problem, whole)),
     ...files.flatMap(({ name, file }) => wantingHere(set.specs.get(unitName(name)), file)),
   ];
-  const broken = problems.some(({ severity }) => severity === 'error');
+  const broken = hasErrors(problems);
   if (context.json)
     printJson(context, { apiVersion: API_VERSION, files: files.length, ok: !broken, problems });
   else report(context, { files: files.length, operands, standing }, problems);

@@ -60,7 +60,7 @@ test('unitd-api(7) lists every code of a refused request, and no other', () => {
 
 test('unitd-api(7) lists every code of a problem of unit files, and no other', () => {
   const told = codesUnder('Problems of unit files');
-  const daemon = ['daemon/unit-set.ts', 'daemon/usable-set.ts'];
+  const daemon = ['daemon/unit-directory.ts', 'daemon/usable-set.ts'];
   const layers = ['config', 'os/unit-files.ts', ...daemon, 'cli/verbs/check.ts'];
   const words = literalsIn(layers, [/'([a-z]+(?:-[a-z]+)*)'/g]);
   for (const code of told) assert(words.includes(code), `"${code}" stands nowhere in the code`);
