@@ -16,7 +16,7 @@ import { keepAcceptSpare } from '../os/accept-spare.ts';
 import { currentBootId } from '../os/boot-id.ts';
 import { createClock } from '../os/clock.ts';
 import { makeRoomForRaised } from '../os/fifo.ts';
-import { trimMalloc } from '../os/libc.ts';
+import { trimMalloc } from '../os/libc/memory.ts';
 import { openLogSink } from '../os/log-sink.ts';
 import { createPidMeter } from '../os/meter.ts';
 import { boundOwnLog } from '../os/own-log.ts';

@@ -1,7 +1,7 @@
 // Reads a unit's two output pipes through its spool: when there is something, but not while it is held, nor while the
 // spool is full.
 import { closeSync } from 'node:fs';
-import { bytesInPipe } from '../os/libc.ts';
+import { bytesInPipe } from '../os/libc/pipe.ts';
 import type { Readiness } from '../os/ports.ts';
 import type { Positions } from './positions.ts';
 import { Source } from './source.ts';

@@ -11,7 +11,8 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import { raisedFd } from '../os/fifo.ts';
-import { errnoName, spliceToFile } from '../os/libc.ts';
+import { errnoName } from '../os/errno.ts';
+import { spliceToFile } from '../os/libc/pipe.ts';
 import { decodeRecord, encodeRecord, isLater, sequenceAfter } from './spool-record.ts';
 import type { SpoolRecord } from './spool-record.ts';
 

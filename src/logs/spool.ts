@@ -24,7 +24,7 @@
 // file is removed: then a kill costs what was read and not yet written. It is tried again after a while.
 import { unlinkSync } from 'node:fs';
 import { isSameBoot } from '../os/boot-id.ts';
-import { bytesInPipe } from '../os/libc.ts';
+import { bytesInPipe } from '../os/libc/pipe.ts';
 import type { Clock } from '../os/ports.ts';
 import { codeOf, phraseOf } from '../base/fault.ts';
 import { BEGINNING, bytesBetween, isSame, moved, sum } from './positions.ts';

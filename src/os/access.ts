@@ -2,7 +2,7 @@
 import { readFileSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { statOf } from './command-path.ts';
-import { hasAccessList } from './libc.ts';
+import { hasAccessList } from './libc/access.ts';
 import { withSpare } from './spare-descriptor.ts';
 
 /** Numbers of linux/capability.h. */

@@ -2,7 +2,7 @@
 import { closeSync, readSync, statSync, type Stats } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { SpawnFailure } from '../model/process.ts';
-import { mayExecute } from './libc.ts';
+import { mayExecute } from './libc/access.ts';
 import { openRegularFile } from './regular-file.ts';
 
 /** What systemd searches when a service sets no PATH. */

@@ -7,7 +7,8 @@ import type { SpawnFailure, SpawnRequest } from '../model/process.ts';
 import { LIMIT_NAMES, type LimitValue } from '../model/unit.ts';
 import { hasCapability } from './access.ts';
 import { octal, quote } from './command-path.ts';
-import { mayExecute, ownLimit, RESOURCES } from './libc.ts';
+import { mayExecute } from './libc/access.ts';
+import { ownLimit, RESOURCES } from './libc/limit.ts';
 import { withSpare } from './spare-descriptor.ts';
 
 export type ChainRequest = Pick<

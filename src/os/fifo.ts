@@ -12,15 +12,10 @@ import {
 import type { Dirent } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import {
-  duplicateFd,
-  duplicateFdAside,
-  errnoName,
-  mkfifo,
-  ownLimit,
-  RESOURCES,
-  setPipeSize,
-} from './libc.ts';
+import { errnoName } from './errno.ts';
+import { duplicateFd, duplicateFdAside } from './libc/descriptor.ts';
+import { ownLimit, RESOURCES } from './libc/limit.ts';
+import { mkfifo, setPipeSize } from './libc/pipe.ts';
 
 export interface OutputPipeOptions {
   /** The unit's user, so that the child may open /dev/stdout; null: the daemon's own. */

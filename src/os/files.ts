@@ -19,7 +19,8 @@ import {
 import { open, rename, unlink, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { errnoName, lockFile } from './libc.ts';
+import { errnoName } from './errno.ts';
+import { lockFile } from './libc/file.ts';
 
 const UNFINISHED = '.tmp';
 

@@ -1,7 +1,7 @@
 // What any daemon needs of the place that it is started in, looked at before it touches anything.
 import { readlinkSync } from 'node:fs';
 import { LEAST_OPEN_FILES } from '../base/open-files.ts';
-import { ownLimit, RESOURCES } from './libc.ts';
+import { ownLimit, RESOURCES } from './libc/limit.ts';
 
 /** What keeps a daemon from working here; null: nothing known. */
 export function missingFooting(): string | null {

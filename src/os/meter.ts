@@ -15,7 +15,7 @@ import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import pidusage from 'pidusage';
 import history from 'pidusage/lib/history.js';
 import { keyOf } from '../model/process.ts';
-import { pageBytes } from './libc.ts';
+import { pageBytes } from './libc/memory.ts';
 import type { Figures, Member } from './ports.ts';
 import { processStat, TICK_MS } from './procfs.ts';
 import { spentBetween } from './spent-time.ts';

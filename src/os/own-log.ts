@@ -19,7 +19,8 @@ import {
 } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { codeOf, phraseOf } from '../base/fault.ts';
-import { errnoName, putInPlaceOf } from './libc.ts';
+import { errnoName } from './errno.ts';
+import { putInPlaceOf } from './libc/descriptor.ts';
 
 const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 const NEW_FILE = O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW;

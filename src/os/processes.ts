@@ -9,7 +9,10 @@ import type { ResourceSpec, SignalName } from '../model/unit.ts';
 import { flatValue, killCgroup, processesBelow, readControl, thawCgroup } from './cgroup.ts';
 import { removeInherited } from './fence.ts';
 import type { Fence } from './fence.ts';
-import { becomeSubreaper, errnoName, kill, SPAWNS_INTO_CGROUP } from './libc.ts';
+import { errnoName } from './errno.ts';
+import { kill } from './libc/signal.ts';
+import { SPAWNS_INTO_CGROUP } from './libc/spawn.ts';
+import { becomeSubreaper } from './libc/wait.ts';
 import { RUN_VARIABLE } from './ports.ts';
 import type { Expectation, Member, Processes, SignalResult, SpawnResult } from './ports.ts';
 import {

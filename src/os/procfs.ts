@@ -5,7 +5,7 @@
 import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { codeOf } from '../base/fault.ts';
 import type { ProcessId } from '../model/process.ts';
-import { sinceBootNs } from './libc.ts';
+import { sinceBootNs } from './libc/clock.ts';
 import { withSpare } from './spare-descriptor.ts';
 
 export interface ProcessStat {

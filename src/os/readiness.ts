@@ -5,7 +5,8 @@
 // the program cannot exit while that thread waits. One-shot: a pipe that is written to all the time wakes nobody until
 // its reader has found it empty and asks again.
 import { closeSync, writeSync } from 'node:fs';
-import { epollArm, epollForget, epollReady, errnoName, openEpoll, openEventFd } from './libc.ts';
+import { errnoName } from './errno.ts';
+import { epollArm, epollForget, epollReady, openEpoll, openEventFd } from './libc/poll.ts';
 import type { Readiness } from './ports.ts';
 
 /** The eventfd's; those who watch count from 1. */

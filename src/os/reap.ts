@@ -3,7 +3,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ExitStatus } from '../model/process.ts';
-import { type DeadChild, peekDeadChild, reapAnyChild, reapChild } from './libc.ts';
+import { peekDeadChild, reapAnyChild, reapChild, type DeadChild } from './libc/wait.ts';
 import { signalName } from './signal-names.ts';
 
 const CLD_EXITED = 1;

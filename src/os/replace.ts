@@ -1,7 +1,10 @@
 // Puts another program into this process: same pid, same parent, same children. What that means for units is none of
 // its business.
 import { closeSync, readFileSync, writeSync } from 'node:fs';
-import { errnoName, execute, inheritableFd, openMemoryFile, setCloseOnExec } from './libc.ts';
+import { errnoName } from './errno.ts';
+import { inheritableFd, setCloseOnExec } from './libc/descriptor.ts';
+import { execute } from './libc/exec.ts';
+import { openMemoryFile } from './libc/file.ts';
 
 /** Node marks even these close-on-exec when it starts (uv_disable_stdio_inheritance). */
 const STANDARD = [0, 1, 2];

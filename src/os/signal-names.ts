@@ -1,7 +1,7 @@
 // Signal names and numbers of this machine: `SIGTERM`, and `SIGRTMIN+3` or `SIGRTMAX-1` for real-time signals.
 import { constants } from 'node:os';
 import type { SignalName } from '../model/unit.ts';
-import { REALTIME_SIGNALS } from './libc.ts';
+import { REALTIME_SIGNALS } from './libc/signal.ts';
 
 const numbers = new Map<string, number>(Object.entries(constants.signals));
 // SIGIOT, SIGPOLL and SIGCLD are second names of numbers that have a first one already.

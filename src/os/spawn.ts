@@ -28,17 +28,12 @@ import type { FoundProgram } from './command-path.ts';
 import { withDirectoryFor } from './directory-for.ts';
 import { execChain, helperPath } from './exec-chain.ts';
 import { type Identity, resolveIdentity } from './identity.ts';
-import {
-  duplicateFd,
-  errnoName,
-  kill,
-  mayExecute,
-  ownLimit,
-  posixSpawn,
-  RESOURCES,
-  setOwnLimit,
-  SPAWNS_INTO_CGROUP,
-} from './libc.ts';
+import { errnoName } from './errno.ts';
+import { mayExecute } from './libc/access.ts';
+import { duplicateFd } from './libc/descriptor.ts';
+import { ownLimit, RESOURCES, setOwnLimit } from './libc/limit.ts';
+import { kill } from './libc/signal.ts';
+import { posixSpawn, SPAWNS_INTO_CGROUP } from './libc/spawn.ts';
 import { processStat } from './procfs.ts';
 import { withSpare } from './spare-descriptor.ts';
 

@@ -9,7 +9,7 @@
 // is looked for among all processes of the machine.
 import { constants } from 'node:os';
 import type { ProcessTree } from '../model/process.ts';
-import { kill } from './libc.ts';
+import { kill } from './libc/signal.ts';
 import {
   allProcesses,
   childrenOf,

@@ -4,7 +4,7 @@ import { lstat, readdir, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { Problem } from '../model/problem.ts';
-import { bytesAtHand, openAtHand } from './libc.ts';
+import { bytesAtHand, openAtHand } from './libc/file.ts';
 import { wayOf } from './link-way.ts';
 
 export interface UnitFile {

@@ -1,7 +1,8 @@
 // A listening Unix socket as a descriptor of our own: node:net would not tell its number, and would remove the file
 // when it closes. Speaks nothing.
 import { closeSync } from 'node:fs';
-import { bindUnixSocket, errnoName, listenOn, openUnixSocket } from './libc.ts';
+import { errnoName } from './errno.ts';
+import { bindUnixSocket, listenOn, openUnixSocket } from './libc/socket.ts';
 
 /** As node:net asks for; the kernel caps it by net.core.somaxconn. */
 const BACKLOG = 511;

@@ -12,7 +12,8 @@
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { keyOf } from '../model/process.ts';
 import type { ExitStatus, ProcessId } from '../model/process.ts';
-import { openEventFd, pidfdOpen, pidfdWaitStatus, pollFds } from './libc.ts';
+import { pidfdOpen, pidfdWaitStatus } from './libc/pidfd.ts';
+import { openEventFd, pollFds } from './libc/poll.ts';
 import { lifeOf, zombieWaitStatus } from './procfs.ts';
 import { signalName } from './signal-names.ts';
 

@@ -1,7 +1,7 @@
 // Where the C library can spawn into a cgroup, a child is never anywhere else.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SPAWNS_INTO_CGROUP } from '../../src/os/libc.ts';
+import { SPAWNS_INTO_CGROUP } from '../../src/os/libc/spawn.ts';
 import { cannotUseCgroups } from '../support/cgroups.ts';
 import { createRealProcesses } from './real-processes.ts';
 

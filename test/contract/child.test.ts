@@ -6,7 +6,7 @@ import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { ownLimit, RESOURCES } from '../../src/os/libc.ts';
+import { ownLimit, RESOURCES } from '../../src/os/libc/limit.ts';
 import { lookupUser } from '../../src/os/users.ts';
 import { temporaryDirectory } from '../support/child.ts';
 import { createRealProcesses } from './real-processes.ts';
@@ -128,12 +128,12 @@ test('a child has the group and the supplementary groups that are named', asRoot
 });
 
 test('a child of another user has no capability of a daemon that is not root and got some', asRoot, () => {
-  const [spawnModule, libcModule] = ['spawn', 'libc'].map(
+  const [spawnModule, descriptorModule] = ['spawn', 'libc/descriptor'].map(
     (name) => pathToFileURL(join(import.meta.dirname, `../../src/os/${name}.js`)).href,
   );
   const script = `
     const { createSpawner } = await import(${JSON.stringify(spawnModule)});
-    const { duplicateFd } = await import(${JSON.stringify(libcModule)});
+    const { duplicateFd } = await import(${JSON.stringify(descriptorModule)});
     const { fd } = duplicateFd(1, 10);
     const started = createSpawner().spawn({ ...JSON.parse(process.argv[1]), stdoutFd: fd, stderrFd: fd });
     if (!started.ok) throw new Error(started.failure.reason);`;

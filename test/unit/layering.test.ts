@@ -10,6 +10,9 @@ import { importsOf, type Import } from '../support/imports.ts';
 const LAYERS = ['base', 'model', 'wire', 'core', 'config', 'os', 'logs', 'daemon', 'api', 'cli', 'bin'];
 /** Layers that hold types, data and arithmetic: nothing of node. */
 const PURE = ['model', 'wire', 'core'];
+/** The door to libc, and who declares what is called through it: nobody else calls it. */
+const LIBC = 'os/libc.ts';
+const BINDINGS = /^os\/libc\//;
 const CLI_KNOWS = ['base', 'model', 'wire', 'cli'];
 const VERBS = /^cli\/verbs\//;
 /** The verbs that do their work in this process, and what they may know for it. Verbs are loaded by import(). */
@@ -53,6 +56,8 @@ function breachesOfImport(path: string, one: Import): string[] {
   const to = layerOf(target);
   if (!LAYERS.includes(from) || !LAYERS.includes(to)) return says('not in the table of layers');
   if (LAYERS.indexOf(to) > LAYERS.indexOf(from)) return says(`${from} comes before ${to}`);
+  if (target === LIBC && !BINDINGS.test(path))
+    return says('only the files of src/os/libc bind functions of libc');
   if (VERBS.test(target) && !VERBS.test(path) && !one.lazy) return says('verbs are loaded by import() alone');
   if (from !== 'cli' || CLI_KNOWS.includes(to)) return [];
   if (OFFLINE_VERBS.test(path) && OFFLINE_KNOWS.includes(to)) return [];
@@ -104,6 +109,8 @@ for (const [path, text, complaint] of [
   ['config/a.ts', `import { readFile } from 'node:fs/promises';`, 'does no I/O'],
   ['os/a.ts', `const b = await import('../logs/b.ts');`, 'os comes before logs'],
   ['os/spawn.ts', `import koffi from 'koffi';`, 'may'],
+  ['os/libc/spawn.ts', `import koffi from 'koffi';`, 'may'],
+  ['os/spawn.ts', `import { bound } from './libc.ts';`, 'bind functions of libc'],
   ['daemon/a.ts', `import usage from 'pidusage';`, 'may'],
   ['logs/format.ts', `import { createStream } from 'rotating-file-stream';`, 'may'],
   ['daemon/a.ts', `import { load } from 'js-yaml';`, 'may'],
@@ -133,6 +140,7 @@ for (const [path, text] of [
   ['cli/main.ts', `const { runStatus } = await import('./verbs/status.ts');`],
   ['cli/a.ts', `import type { StatusDocument } from '../wire/v1.ts';`],
   ['os/libc.ts', `import koffi from 'koffi';`],
+  ['os/libc/spawn.ts', `import { bound } from '../libc.ts';`],
   ['daemon/a.ts', `import { plan } from '../core/plan.ts';`],
   ['bin/unitd.ts', `import { main } from '../cli/main.ts';`],
 ] as const) {

@@ -27,7 +27,7 @@ async function listening(
     import { closeSync, openSync, writeSync } from 'node:fs';
     import { keepAcceptSpare } from ${built('src/os/accept-spare.js')};
     import { listen } from ${built('src/api/server.js')};
-    import { ownLimit, RESOURCES, setOwnLimit } from ${built('src/os/libc.js')};
+    import { ownLimit, RESOURCES, setOwnLimit } from ${built('src/os/libc/limit.js')};
     import { withSpare } from ${built('src/os/spare-descriptor.js')};
     import { fakeControl } from ${built('test/support/fake-control.js')};
     withSpare(() => undefined);

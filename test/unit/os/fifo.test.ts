@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeRoomForRaised, openOutputPipe, removeUnusedPipes } from '../../../src/os/fifo.ts';
-import { ownLimit, RESOURCES, setOwnLimit } from '../../../src/os/libc.ts';
+import { ownLimit, RESOURCES, setOwnLimit } from '../../../src/os/libc/limit.ts';
 import { temporaryDirectory } from '../../support/child.ts';
 import { cleanUp } from '../../support/cleanup.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
-import { ownLimit, RESOURCES, setOwnLimit } from '../../../src/os/libc.ts';
+import { ownLimit, RESOURCES, setOwnLimit } from '../../../src/os/libc/limit.ts';
 import { withSpare } from '../../../src/os/spare-descriptor.ts';
 
 const open = (): number => openSync('/dev/null', 'r');

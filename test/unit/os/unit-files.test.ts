@@ -13,7 +13,7 @@ import {
 import { release } from 'node:os';
 import { basename, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { openAtHand } from '../../../src/os/libc.ts';
+import { openAtHand } from '../../../src/os/libc/file.ts';
 import { readUnitDirectory, readUnitFile } from '../../../src/os/unit-files.ts';
 import { temporaryDirectory } from '../../support/child.ts';
 import { cleanUp } from '../../support/cleanup.ts';
