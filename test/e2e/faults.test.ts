@@ -51,6 +51,33 @@ for (const user of USERS) {
   );
 }
 
+for (const user of USERS) {
+  withFaults(
+    user,
+    'a lock and a signal whose error cannot be believed are tried again: the daemon starts, the signals come',
+    async (t, faults, options) => {
+      const channel = openChannel(t);
+      faults.fail({ call: 'flock', error: 'EACCES', times: 1 });
+      const unitd = await startUnitd(
+        t,
+        { 'web.yaml': `command: ${child.answerSignals} ${channel.path} USR1 USR2` },
+        options,
+      );
+      await channel.next('up');
+      faults.fail({ call: 'kill', error: 'EACCES', times: 1 });
+      assert.equal((await unitd.cli('signal', 'web', 'USR1')).code, 0);
+      await channel.next('USR1');
+      await unitd.kill('SIGKILL');
+      faults.mend();
+      await unitd.start();
+      // Not the new daemon's child.
+      faults.fail({ call: 'pidfd_send_signal', error: 'EACCES', times: 1 });
+      assert.equal((await unitd.cli('signal', 'web', 'USR2')).code, 0);
+      await channel.next('USR2');
+    },
+  );
+}
+
 for (const [user, how] of eachAs(REFUSALS, 'read-only')) {
   withFaults(
     user,

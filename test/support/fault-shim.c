@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -61,7 +62,7 @@ static struct control *control;
 #define CALLS(each)                                                                                                   \
   each(write) each(writev) each(pwrite64) each(pwritev64) each(splice) each(ftruncate64) each(fsync) each(fdatasync)   \
   each(rename) each(unlink) each(mkdir) each(mkfifo) each(kill) each(waitid) each(clock_gettime) each(gettimeofday)    \
-  each(posix_spawn) each(open) each(open64)
+  each(posix_spawn) each(open) each(open64) each(flock) each(syscall)
 #define DECLARE(name) static __typeof__(name) *next_##name;
 #define FIND(name) next_##name = (__typeof__(name) *)dlsym(RTLD_NEXT, #name);
 
@@ -155,6 +156,21 @@ int unlink(const char *path) { FAIL_OR(fault("unlink", path), NEXT(unlink)(path)
 int mkdir(const char *path, mode_t mode) { FAIL_OR(fault("mkdir", path), NEXT(mkdir)(path, mode)); }
 int mkfifo(const char *path, mode_t mode) { FAIL_OR(fault("mkfifo", path), NEXT(mkfifo)(path, mode)); }
 int kill(pid_t pid, int signal) { FAIL_OR(signal == 0 ? 0 : fault("kill", NULL), NEXT(kill)(pid, signal)); }
+
+/* Changes nothing that a kill could leave half done: it does not count. */
+int flock(int fd, int operation) { FAIL_OR(control == NULL ? 0 : ruled("flock", NULL), NEXT(flock)(fd, operation)); }
+
+/* Of what libc has no function for. */
+long syscall(long number, ...) {
+  va_list rest;
+  va_start(rest, number);
+  long words[6];
+  for (int index = 0; index < 6; index++) words[index] = va_arg(rest, long);
+  va_end(rest);
+  int asked = control != NULL && number == SYS_pidfd_send_signal;
+  FAIL_OR(asked ? ruled("pidfd_send_signal", NULL) : 0,
+          NEXT(syscall)(number, words[0], words[1], words[2], words[3], words[4], words[5]));
+}
 
 int waitid(idtype_t type, id_t id, siginfo_t *info, int options) {
   FAIL_OR(options & WNOWAIT ? 0 : fault("waitid", NULL), NEXT(waitid)(type, id, info, options));

@@ -34,6 +34,8 @@ export type FaultyCall =
   | 'fsync' // and fdatasync
   | 'posix_spawn'
   | 'kill'
+  | 'pidfd_send_signal'
+  | 'flock'
   | 'waitid';
 
 export interface Fault {

@@ -1,6 +1,7 @@
 // Files: the lock on one, one without a name, and what can be had of one without waiting for a disk.
 import { constants as fileConstants } from 'node:fs';
-import { addressOf, bound, boundIfOffered, errnoOf, fdResult } from '../libc.ts';
+import { constants } from 'node:os';
+import { addressOf, believed, bound, boundIfOffered, errnoOf, fdResult } from '../libc.ts';
 import type { FdResult } from '../libc.ts';
 
 const flock = bound<(fd: number, operation: number) => number>('int flock(int fd, int operation)');
@@ -23,7 +24,7 @@ const LOCK_EX_NB = 2 | 4;
 
 /** flock(2), exclusive, without waiting: EWOULDBLOCK when another open description holds it. */
 export function lockFile(fd: number): number {
-  return errnoOf(flock(fd, LOCK_EX_NB));
+  return believed(() => ({ errno: errnoOf(flock(fd, LOCK_EX_NB)) }), [constants.errno.EWOULDBLOCK]).errno;
 }
 
 /** memfd_create(2): a file without a name, which an exec leaves open. */

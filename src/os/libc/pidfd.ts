@@ -1,5 +1,6 @@
 // Processes by a descriptor that no other process can take over, as it can a pid: pidfd_open(2) and what goes with it.
-import { bound, errnoOf, fdResult } from '../libc.ts';
+import { constants } from 'node:os';
+import { believed, bound, errnoOf, fdResult } from '../libc.ts';
 import type { FdResult } from '../libc.ts';
 
 const syscall = bound<(number: number, a: number, b: number, c: number, d: number) => number | bigint>(
@@ -17,8 +18,11 @@ export function pidfdOpen(pid: number): FdResult {
   return fdResult(Number(syscall(SYS_PIDFD_OPEN, pid, 0, 0, 0)));
 }
 
+const REFUSALS = [constants.errno.ESRCH, constants.errno.EPERM];
+
 export function pidfdSendSignal(fd: number, signal: number): number {
-  return errnoOf(Number(syscall(SYS_PIDFD_SEND_SIGNAL, fd, signal, 0, 0)));
+  const send = (): number => Number(syscall(SYS_PIDFD_SEND_SIGNAL, fd, signal, 0, 0));
+  return believed(() => ({ errno: errnoOf(send()) }), REFUSALS).errno;
 }
 
 // include/uapi/linux/pidfd.h, Linux 6.13; PIDFD_INFO_EXIT since 6.15. _IOWR(0xFF, 11, struct pidfd_info).
