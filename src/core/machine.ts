@@ -47,7 +47,8 @@ import { activate, decideAnew } from './resting.ts';
 import { endingOf } from './restart.ts';
 import type { Ending } from './restart.ts';
 import { begin, stepStarting } from './starting.ts';
-import { beginStop, hurry, stepStopping } from './stopping.ts';
+import { beginStop, hurry } from './stop-steps.ts';
+import { stepStopping } from './stopping.ts';
 
 type Running = Extract<Phase, { at: 'running' }>;
 type AtRest = Exclude<Phase, Extract<Phase, { at: 'starting' }> | Running | Stopping>;

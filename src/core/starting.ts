@@ -7,7 +7,7 @@ import type { Helper, MachineEvent, Phase, StartCommands } from './machine-state
 import { rest } from './resting.ts';
 import { endingOf, statusText } from './restart.ts';
 import type { Ending } from './restart.ts';
-import { beginStop, hurry } from './stopping.ts';
+import { beginStop, hurry } from './stop-steps.ts';
 
 type Starting = Extract<Phase, { at: 'starting' }>;
 

@@ -1,119 +1,31 @@
-// The end of a run, from the first signal until nothing of it is left. machine.ts says the rules of it. Pure. What the
-// unit is then is finishing.ts's answer.
+// What comes of an event while a run is being ended, until nothing of it is left. machine.ts says the rules of it. Pure.
+// The steps are those of stop-steps.ts; what the unit is then is finishing.ts's answer.
 import { formatDuration } from '../base/duration.ts';
 import type { ExitStatus } from '../model/process.ts';
 import type { SignalName, UnitSpec } from '../model/unit.ts';
-import { bound, clearTally, enter, mainPid, spawnHelper } from './draft.ts';
+import { bound, clearTally, enter } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { Helper, MachineEvent, Stopping } from './machine-state.ts';
 import { FINAL_TIMEOUT_MS, finish } from './finishing.ts';
 import { endingOf, statusText } from './restart.ts';
 import type { Ending } from './restart.ts';
-import { resultVariables } from './result-variables.ts';
-
-type StopFacts = Pick<Stopping, 'main' | 'helper' | 'ending' | 'requested' | 'readyAt' | 'wasUp'>;
-
-export function beginStop(draft: Draft, from: StopFacts): void {
-  const { spec, facts } = draft;
-  const { main, helper, ending, requested, readyAt, wasUp } = from;
-  const since = facts.nowMs;
-  const deadline = bound(since, spec.stop.timeoutMs);
-  const flags = { signalled: false, cleared: false, killed: false, abandoned: false, trouble: null };
-  const base = { main, ending, requested, readyAt, wasUp, since, deadline, ...flags };
-  const { command } = spec.stop;
-  if (wasUp && command !== null) {
-    const stopHelper = spawnHelper(draft, 'stop', 0, command, mainPid(main));
-    enter(draft, { ...base, at: 'stopping', step: 'command', helper: stopHelper });
-  } else enterSignal(draft, { ...base, at: 'stopping', step: 'signal', helper });
-}
-
-function enterSignal(draft: Draft, from: Stopping): void {
-  const { spec, facts, effects } = draft;
-  const { signal, killMode, timeoutMs } = spec.stop;
-  const wholeTree = killMode === 'control-group';
-  const occupied = from.main !== null || from.helper !== null;
-  const since = facts.nowMs;
-  const deadline = bound(since, timeoutMs);
-  const phase: Stopping = { ...from, step: 'signal', since, deadline, signalled: occupied && wholeTree };
-  enter(draft, phase);
-  if (!occupied) settle(draft, phase);
-  else if (wholeTree) effects.push({ type: 'signal-tree', signal });
-  else if (killMode !== 'none') signalHeld(draft, phase, signal);
-}
-
-function enterFinal(draft: Draft, from: Stopping): void {
-  const { spec, facts, effects } = draft;
-  const { killMode, finalSignal, timeoutMs } = spec.stop;
-  if (killMode === 'none') return afterFinal(draft, { ...from, main: null, helper: null, abandoned: true });
-  const since = facts.nowMs;
-  const deadline = since + finalMs(timeoutMs);
-  const phase: Stopping = { ...from, step: 'final', since, deadline, signalled: true };
-  enter(draft, phase);
-  if (killMode === 'process') signalHeld(draft, phase, finalSignal);
-  else effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
-}
-
-/** However short the timeout: on a busy machine a tree that has been killed needs a while until it is gone. */
-const SHORTEST_FINAL_MS = 5000;
-
-function finalMs(timeoutMs: number | null): number {
-  return Math.max(timeoutMs ?? FINAL_TIMEOUT_MS, SHORTEST_FINAL_MS);
-}
-
-function isFinal({ step, signalled }: Stopping): boolean {
-  return step === 'final' || (step === 'sweep' && signalled);
-}
+import {
+  afterFinal,
+  coversTree,
+  enterFinal,
+  enterSignal,
+  finalMs,
+  hurry,
+  isFinal,
+  killHelper,
+  postNext,
+  settle,
+  sweep,
+} from './stop-steps.ts';
 
 /** What all of the tree had to get, and whoever is found of it yet; null: nothing that could be sent once more. */
 export function lastSignalOf(spec: UnitSpec, phase: Stopping): SignalName | null {
   return isFinal(phase) && coversTree(spec) ? spec.stop.finalSignal : null;
-}
-
-export function hurry(draft: Draft): void {
-  const { phase } = draft.state;
-  if (phase.at !== 'stopping') return;
-  if (phase.step === 'command' || phase.step === 'signal') enterFinal(draft, phase);
-  if (phase.step === 'post' && phase.helper?.process) {
-    killHelper(draft, phase.helper);
-    const trouble = `stopPost[${phase.helper.index}] was ended in a hurry`;
-    postNext(draft, { ...phase, trouble }, draft.spec.stopPost.length);
-  }
-}
-
-/** The held processes are gone: see to the rest of the tree, or go on. */
-function settle(draft: Draft, phase: Stopping): void {
-  if (phase.main !== null || phase.helper !== null) return;
-  if (coversTree(draft.spec)) draft.effects.push({ type: 'survey' });
-  else if (phase.step === 'sweep') finish(draft, phase);
-  else afterFinal(draft, phase);
-}
-
-function coversTree({ stop: { killMode } }: UnitSpec): boolean {
-  return killMode === 'control-group' || killMode === 'mixed';
-}
-
-/** Nothing is left that a signal should reach: stopPost. */
-function afterFinal(draft: Draft, phase: Stopping): void {
-  if (draft.spec.stopPost.length === 0) finish(draft, phase);
-  else postNext(draft, phase, 0);
-}
-
-function postNext(draft: Draft, from: Stopping, index: number): void {
-  const { spec, facts } = draft;
-  const since = facts.nowMs;
-  const deadline = bound(since, spec.stop.timeoutMs);
-  const phase: Stopping = { ...from, helper: null, since, deadline, signalled: false };
-  const command = spec.stopPost[index];
-  if (command === undefined) {
-    const last: Stopping = { ...phase, step: 'sweep' };
-    enter(draft, last);
-    settle(draft, last);
-  } else {
-    const completed = from.wasUp && spec.type === 'oneshot' ? (draft.state.history.at(-1) ?? null) : null;
-    const variables = resultVariables(from.ending, completed);
-    const helper = spawnHelper(draft, 'stopPost', index, command, variables);
-    enter(draft, { ...phase, step: 'post', helper });
-  }
 }
 
 export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent): void {
@@ -257,13 +169,6 @@ function surveyed(draft: Draft, phase: Stopping, survivors: boolean): void {
   }
 }
 
-function sweep(draft: Draft, phase: Stopping): void {
-  const { finalSignal, timeoutMs } = draft.spec.stop;
-  const since = draft.facts.nowMs;
-  enter(draft, { ...phase, since, deadline: since + finalMs(timeoutMs), signalled: true });
-  draft.effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
-}
-
 function stopTimedOut(draft: Draft, phase: Stopping): void {
   const { helper } = phase;
   switch (phase.step) {
@@ -290,16 +195,4 @@ function stopTimedOut(draft: Draft, phase: Stopping): void {
 
 function overdue(draft: Draft): string {
   return `did not end within ${formatDuration(draft.spec.stop.timeoutMs ?? FINAL_TIMEOUT_MS)}`;
-}
-
-function killHelper(draft: Draft, helper: Helper | null): void {
-  if (helper?.process) {
-    draft.effects.push({ type: 'signal', process: helper.process, signal: 'SIGKILL' });
-  }
-}
-
-function signalHeld(draft: Draft, phase: Stopping, signal: string): void {
-  for (const run of [phase.main, phase.helper]) {
-    if (run?.process) draft.effects.push({ type: 'signal', process: run.process, signal });
-  }
 }
