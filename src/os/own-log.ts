@@ -97,8 +97,11 @@ function moveIfThere(from: string, to: string): void {
 }
 
 function liesAt(path: string, file: Stats): boolean {
-  const there = lstatSync(path, { throwIfNoEntry: false });
-  return there !== undefined && isSameFile(there, file);
+  try {
+    return isSameFile(lstatSync(path), file);
+  } catch {
+    return false;
+  }
 }
 
 function isSameFile(a: Stats, b: Stats): boolean {

@@ -92,6 +92,12 @@ test('boundOwnLog() leaves alone what does not lie at its path', (t) => {
   assert.deepEqual(files(), { moved: 'a' });
 });
 
+test('boundOwnLog() leaves alone what it writes to where its path leads nowhere', (t) => {
+  const { fds, path } = place(t);
+  const own = boundOwnLog({ path: join(path, 'below/a-file'), fds, maxBytes: MAX_BYTES, maxFiles: 2 });
+  assert.equal(own.wrote(writeSync(fds[0], 'a'.repeat(MAX_BYTES))), null);
+});
+
 test('boundOwnLog() says why it cannot rotate, goes on in the file it has, and does not say so with every line', (t) => {
   const { directory, path, write } = place(t, 1);
   // A directory cannot be replaced by a file: rename(2).
