@@ -15,7 +15,7 @@ import {
   lstatSync,
   openSync,
   renameSync,
-  rmSync,
+  unlinkSync,
 } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { codeOf, phraseOf } from '../base/fault.ts';
@@ -52,7 +52,7 @@ export function boundOwnLog({ path, fds, maxBytes, maxFiles }: OwnLogOptions): O
     let freshFd: number | null = null;
     try {
       // First, so that nothing is moved where there can be no other.
-      rmSync(fresh, { force: true });
+      removeIfPossible(fresh);
       freshFd = openSync(fresh, NEW_FILE, old.mode);
       fchmodSync(freshFd, old.mode & 0o777);
       for (let age = maxFiles; age > 0; age -= 1) moveIfThere(nameOf(path, age - 1), nameOf(path, age));
@@ -64,7 +64,7 @@ export function boundOwnLog({ path, fds, maxBytes, maxFiles }: OwnLogOptions): O
       room = maxBytes;
       return null;
     } catch (error) {
-      rmSync(fresh, { force: true });
+      removeIfPossible(fresh);
       return `cannot rotate log "${path}": ${phraseOf(error)}`;
     } finally {
       if (freshFd !== null) closeSync(freshFd);
@@ -93,6 +93,15 @@ function moveIfThere(from: string, to: string): void {
     renameSync(from, to);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/** What is in the way is told by who meets it. */
+function removeIfPossible(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Mostly there is none.
   }
 }
 

@@ -98,15 +98,19 @@ test('boundOwnLog() leaves alone what it writes to where its path leads nowhere'
   assert.equal(own.wrote(writeSync(fds[0], 'a'.repeat(MAX_BYTES))), null);
 });
 
-test('boundOwnLog() says why it cannot rotate, goes on in the file it has, and does not say so with every line', (t) => {
-  const { directory, path, write } = place(t, 1);
-  // A directory cannot be replaced by a file: rename(2).
-  mkdirSync(join(directory, 'unitd.log.1'));
-  assert.match(
-    write('a', MAX_BYTES) ?? '',
-    /^cannot rotate log ".*\/unitd\.log": (EISDIR|ENOTEMPTY|EEXIST): [^,]+$/,
-  );
-  assert.equal(write('b', 10), null);
-  assert.match(readFileSync(path, 'utf8'), /^a+\nb+\n$/);
-  assert.deepEqual(readdirSync(directory), ['unitd.log', 'unitd.log.1'], 'nothing else is left');
-});
+// A directory cannot be replaced by a file (rename(2)), nor made in the place of another (open(2)).
+for (const [obstacle, errno] of [
+  ['unitd.log.1', /EISDIR|ENOTEMPTY|EEXIST/],
+  ['unitd.log.new', /EEXIST|EISDIR/],
+] as const) {
+  test(`boundOwnLog() says why it cannot rotate, with a directory at ${obstacle}, and goes on in the file it has`, (t) => {
+    const { directory, path, write } = place(t, 1);
+    mkdirSync(join(directory, obstacle));
+    const said = write('a', MAX_BYTES) ?? '';
+    assert.match(said, /^cannot rotate log ".*\/unitd\.log": [A-Z]+: [^,]+$/);
+    assert.match(said, errno);
+    assert.equal(write('b', 10), null, 'not with every line');
+    assert.match(readFileSync(path, 'utf8'), /^a+\nb+\n$/);
+    assert.deepEqual(readdirSync(directory), ['unitd.log', obstacle], 'nothing else is left');
+  });
+}
