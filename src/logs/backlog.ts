@@ -43,9 +43,9 @@ export class Backlog {
     });
   }
 
-  /** Resolves when nothing waits or is being written. */
+  /** Has what waits written, and resolves when nothing does any more. */
   async written(): Promise<void> {
-    while (this.#writing !== null) await this.#writing;
+    for (this.start(); this.#writing !== null; this.start()) await this.#writing;
   }
 
   /** Takes out the batches that wait, which are the caller's to release. */

@@ -7,25 +7,21 @@
 // At most one write is on its way and a bounded batch behind it (backlog.ts); then reading stops until the write has
 // ended. So a slow disk costs no memory (the service feels the full pipe as it would a slow file), what is unread stays
 // in the kernel and survives this process, and lines that came meanwhile are written together.
-import { newlinesIn } from '../core/lines.ts';
 import type { LogSpec } from '../model/unit.ts';
 import type { Clock, Readiness } from '../os/ports.ts';
 import { isAppended } from './append.ts';
 import { Backlog } from './backlog.ts';
-import { Batch } from './batch.ts';
-import { coverageOf } from './coverage.ts';
-import { encodeNotice, payloadOf } from './format.ts';
+import type { Batch } from './batch.ts';
+import { coverageOf, unwrittenOf } from './coverage.ts';
+import { Encoder } from './encoder.ts';
 import { Intake } from './intake.ts';
 import { Outage } from './outage.ts';
-import { sum } from './positions.ts';
-import type { Positions } from './positions.ts';
+import { moved, sum } from './positions.ts';
 import { LogWriter } from './rotate.ts';
 import type { AppendWitness } from './rotate.ts';
 import { Spool } from './spool.ts';
-import { Stamper } from './stamp.ts';
-import { OutputStream } from './stream.ts';
 import { STREAM_NAMES } from './stream-name.ts';
-import type { StreamName } from './stream-name.ts';
+import type { StreamIndex, StreamName } from './stream-name.ts';
 import { Turns } from './turns.ts';
 
 const FIRST_RETRY_MS = 1000;
@@ -96,11 +92,9 @@ class OutputCapture implements Capture {
   readonly #writer: LogWriter;
   readonly #spool: Spool;
   readonly #intake: Intake;
-  readonly #streams = [new OutputStream(0), new OutputStream(1)] as const;
   readonly #backlog = new Backlog((batch) => this.#write(batch));
-  readonly #stamper: Stamper;
+  readonly #encoder: Encoder;
   readonly #turns = new Turns();
-  #spec: LogSpec;
   #outage: Outage | null = null;
   #retryMs = FIRST_RETRY_MS;
   readonly #troubles = new Map<StreamName | 'log', string>();
@@ -116,7 +110,6 @@ class OutputCapture implements Capture {
     const { unit, directory, spec, clock, spoolPath, bootId } = options;
     this.#unit = unit;
     this.#directory = directory;
-    this.#spec = spec;
     this.#clock = clock;
     this.#onProblem = options.onProblem;
     this.#writer = new LogWriter({ directory, spec, clock });
@@ -125,7 +118,12 @@ class OutputCapture implements Capture {
         `cannot keep unwritten output in "${spoolPath}": ${reason}, a kill of the daemon loses it`,
       );
     this.#spool = new Spool({ path: spoolPath, bootId, clock, onFault });
-    this.#stamper = new Stamper(clock);
+    this.#encoder = new Encoder({
+      format: spec.format,
+      clock,
+      backlog: this.#backlog,
+      onLost: (lines, bytes) => this.#drop(lines, bytes),
+    });
     try {
       this.#intake = this.#openIntake(options);
     } catch (error) {
@@ -133,7 +131,7 @@ class OutputCapture implements Capture {
       throw error;
     }
     this.#spool.unread(this.#intake.unread());
-    for (const end of this.#spool.runEnds) this.#endRunAt(end);
+    for (const end of this.#spool.runEnds) this.#encoder.endRunAt(end);
     void this.#turns.take(async () => {
       await options.earlier;
       await this.#goOn();
@@ -141,7 +139,7 @@ class OutputCapture implements Capture {
   }
 
   update(spec: LogSpec): void {
-    this.#spec = spec;
+    this.#encoder.format = spec.format;
     this.#writer.update(spec);
   }
 
@@ -159,7 +157,7 @@ class OutputCapture implements Capture {
     // Before anybody else has the turn: the next run may speak before this one's rest is taken.
     const end = sum(this.#spool.taken, this.#intake.unread());
     this.#spool.endRun(end);
-    this.#endRunAt(end);
+    this.#encoder.endRunAt(end);
     // Nobody but the daemon has the pipes open now: a kill of it would end them with all that is unread.
     if (this.#goesOn && !this.#closed) this.#intake.secure();
     return this.#turns.take(() => this.#takeIn());
@@ -172,7 +170,7 @@ class OutputCapture implements Capture {
       this.#closed = true;
       await this.#takeIn();
       // From a spool that is kept the next capture has the beginning of the line, and ends it with the run.
-      if (!this.#spool.isKept) for (const stream of this.#streams) this.#takeRest(stream, false);
+      if (!this.#spool.isKept) this.#encoder.takeRests();
       await this.#backlog.written();
       // The last chance to leave word in the log of what is not in it.
       if (this.#outage !== null) await this.#retry(this.#outage);
@@ -188,16 +186,12 @@ class OutputCapture implements Capture {
       fds: [stdoutFd, stderrFd],
       readiness,
       spool: this.#spool,
-      onChunk: (stream, chunk) => this.#take(this.#streams[stream], chunk),
+      onChunk: (stream, chunk) => this.#take(stream, chunk),
       onFault: (stream, reason) => {
         const name = STREAM_NAMES[stream];
         this.#report(name, `cannot read ${name} of unit "${this.#unit}": ${reason}, output is not logged`);
       },
     });
-  }
-
-  #endRunAt(end: Positions): void {
-    for (const stream of this.#streams) stream.endRunAt(end[stream.index]);
   }
 
   /** Writes what an earlier daemon had read and not written, then begins to read. */
@@ -206,16 +200,16 @@ class OutputCapture implements Capture {
     // A log that cannot be looked at cannot be written either, and that is reported.
     const isDone = begun !== null && (await isAppended(begun).catch(() => false));
     const left = this.#spool.resume(isDone);
-    for (const stream of this.#streams) {
-      const ahead = left.flatMap((one) => (one.stream === stream.index ? [one.bytes.length] : []));
-      stream.startAt(this.#spool.taken[stream.index] - ahead.reduce((bytes, length) => bytes + length, 0));
-      // Those that are over: of their lines nothing is left.
-      this.#endRuns(stream);
-    }
+    let at = this.#spool.taken;
+    for (const { stream, bytes } of left) at = moved(at, stream, -bytes.length);
+    this.#encoder.startAt(at);
+    // Those that are over: of their lines nothing is left.
+    this.#encoder.endRuns();
     for (const { stream, bytes } of left) {
-      if (!this.#take(this.#streams[stream], bytes)) await this.#backlog.written();
+      if (!this.#take(stream, bytes)) await this.#backlog.written();
     }
-    for (const stream of this.#streams) this.#endRuns(stream);
+    this.#encoder.endRuns();
+    this.#backlog.start();
     this.#goesOn = true;
     this.#letGo();
   }
@@ -225,7 +219,7 @@ class OutputCapture implements Capture {
     this.#intake.hold();
     await this.#intake.drain(() => this.#backlog.written());
     // Behind all: in raw an unended line would run into what the other stream has to say yet.
-    for (const stream of this.#streams) this.#endRuns(stream);
+    this.#encoder.endRuns();
     await this.#backlog.written();
     this.#letGo();
   }
@@ -234,54 +228,13 @@ class OutputCapture implements Capture {
     if (!this.#closed) this.#intake.letGo();
   }
 
-  /** Up to where the streams have gone into batches, or been given up. */
-  get #encoded(): Positions {
-    const [stdout, stderr] = this.#streams;
-    return [stdout.encoded, stderr.encoded];
-  }
-
   /** Deals with a chunk that is borrowed; false: the writer is behind, read no more for now. */
-  #take(stream: OutputStream, chunk: Buffer): boolean {
-    let rest = chunk;
-    for (;;) {
-      const ofRun = stream.bytesToRunEnd;
-      if (ofRun >= rest.length) return this.#takePart(stream, rest);
-      if (ofRun > 0) this.#takePart(stream, rest.subarray(0, ofRun));
-      this.#endRuns(stream);
-      rest = rest.subarray(ofRun);
-    }
-  }
-
-  #endRuns(stream: OutputStream): void {
-    while (stream.takeRunEnd()) this.#takeRest(stream, true);
-  }
-
-  #takePart(stream: OutputStream, chunk: Buffer): boolean {
-    if (this.#outage !== null) {
-      this.#drop(this.#outage, newlinesIn(chunk), chunk.length);
-      stream.drop(chunk);
-      this.#spool.appended(this.#encoded);
-      return true;
-    }
-    const from = this.#encoded;
-    const lost = stream.dropTail(chunk);
-    this.#droppedBytes += lost;
-    if (lost < chunk.length) {
-      const batch = this.#backlog.batchOf(this.#spec.format, from);
-      stream.encode(lost === 0 ? chunk : chunk.subarray(lost), this.#stamper.next(), batch);
-    }
+  #take(stream: StreamIndex, chunk: Buffer): boolean {
+    const isLost = this.#encoder.take(stream, chunk);
     this.#backlog.start();
-    if (!this.#backlog.isWriting && (lost > 0 || this.#spool.isFull)) this.#spool.appended(this.#encoded);
-    return !this.#backlog.isLong && !this.#spool.isFull;
-  }
-
-  #takeRest(stream: OutputStream, ended: boolean): void {
-    if (this.#outage === null && stream.hasRest) {
-      const batch = this.#backlog.batchOf(this.#spec.format, this.#encoded);
-      stream.encodeRest(ended, this.#stamper.next(), batch);
-      this.#backlog.start();
-    }
-    if (ended && stream.endLine() && this.#outage !== null) this.#drop(this.#outage, 1, 0);
+    const isIdle = this.#outage !== null || !this.#backlog.isWriting;
+    if (isIdle && (isLost || this.#spool.isFull)) this.#spool.appended(this.#encoder.encoded);
+    return this.#outage !== null || (!this.#backlog.isLong && !this.#spool.isFull);
   }
 
   async #write(batch: Batch): Promise<void> {
@@ -308,18 +261,16 @@ class OutputCapture implements Capture {
   #beginOutage(failed: Batch, written: number, reason: string): void {
     const outage = new Outage(reason);
     this.#outage = outage;
-    const lost = payloadOf(failed.format, failed.bytes.subarray(written));
-    // An unended last line has a newline in the log that is not in the output.
-    const lostBytes = Math.min(lost.bytes, failed.payloadBytes);
-    this.#bytes += failed.payloadBytes - lostBytes;
+    const lost = unwrittenOf(failed, written);
+    this.#bytes += failed.payloadBytes - lost.bytes;
     this.#lines += failed.lines - lost.lines;
-    this.#drop(outage, lost.lines, lostBytes);
+    this.#drop(lost.lines, lost.bytes);
     for (const batch of this.#backlog.takeAll()) {
-      this.#drop(outage, batch.lines, batch.payloadBytes);
+      this.#drop(batch.lines, batch.payloadBytes);
       batch.release();
     }
-    for (const stream of this.#streams) this.#drop(outage, 0, stream.dropBegun());
-    this.#spool.appended(this.#encoded);
+    this.#encoder.beginLosing();
+    this.#spool.appended(this.#encoder.encoded);
     this.#report(
       'log',
       `cannot write log of unit "${this.#unit}": ${reason}, output is dropped until it can be written`,
@@ -327,8 +278,8 @@ class OutputCapture implements Capture {
     this.#armRetry(outage);
   }
 
-  #drop(outage: Outage, lines: number, bytes: number): void {
-    outage.drop(lines, bytes);
+  #drop(lines: number, bytes: number): void {
+    this.#outage?.drop(lines, bytes);
     this.#droppedLines += lines;
     this.#droppedBytes += bytes;
   }
@@ -346,16 +297,13 @@ class OutputCapture implements Capture {
     // Held, so that what the line says is all.
     this.#intake.hold();
     // A line that has lost its beginning is lost: counted here, dropped to its end when that comes.
-    const cut = this.#streams.filter(({ isHeadless }) => isHeadless).length;
-    const batch = new Batch(this.#spec.format, this.#encoded);
-    const stamp = this.#stamper.next();
-    for (const stream of this.#streams) stream.encodeBreak(stamp, batch);
-    encodeNotice(outage.notice(cut), stamp, batch);
+    const cut = this.#encoder.headlessLines;
+    const batch = this.#encoder.notice(outage.notice(cut));
     const result = await this.#writer.write(batch.bytes, batch.format);
     batch.release();
     if (result.ok) {
       this.#droppedLines += cut;
-      for (const stream of this.#streams) stream.breakWritten();
+      this.#encoder.recover();
       this.#outage = null;
       this.#report('log', null);
     } else if (!this.#closed) {

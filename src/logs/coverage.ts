@@ -1,4 +1,4 @@
-// How much of a unit's output the beginning of a batch stands for. Does no I/O.
+// How much of a unit's output the beginning of a batch stands for, and how much the rest. Does no I/O.
 import type { Batch } from './batch.ts';
 import { payloadOf } from './format.ts';
 import { moved } from './positions.ts';
@@ -18,4 +18,14 @@ export function coverageOf(batch: Batch, end: number): Positions {
     startsAt = mark.end;
   }
   return positions;
+}
+
+/** Lines and bytes of the output that are not in the log when only the first `written` bytes of the batch are. */
+export function unwrittenOf(
+  batch: Batch,
+  written: number,
+): { readonly lines: number; readonly bytes: number } {
+  const { lines, bytes } = payloadOf(batch.format, batch.bytes.subarray(written));
+  // An unended last line has a newline in the log that is not in the output.
+  return { lines, bytes: Math.min(bytes, batch.payloadBytes) };
 }
