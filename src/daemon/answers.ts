@@ -50,7 +50,7 @@ import type { Effects } from './effects.ts';
 import type { EventHub } from './event-hub.ts';
 import { goalOf } from './goals.ts';
 import type { HandedOperations } from './handed-operations.ts';
-import type { ReplaceFailure } from './handover.ts';
+import type { Origin } from './handover.ts';
 import { inTime } from './in-time.ts';
 import type { Intents } from './intents.ts';
 import { answerOf } from './operation-answer.ts';
@@ -65,11 +65,7 @@ import type { Supervisor } from './supervisor.ts';
 
 export interface AnswerParts {
   readonly paths: DaemonPaths;
-  readonly version: string;
-  readonly startedWall: number;
-  /** null: this version was started, and took over from no other. */
-  readonly replacedWall: number | null;
-  readonly replaceFailure: ReplaceFailure | null;
+  readonly origin: Origin;
   readonly clock: Clock;
   readonly processes: Processes;
   readonly supervisor: Supervisor;
@@ -92,16 +88,17 @@ export class Answers implements Control {
   }
 
   status(): StatusDocument {
-    const { paths, version, clock, replaceFailure } = this.#parts;
+    const { paths, origin, clock } = this.#parts;
+    const { replacedWall, replaceFailure } = origin;
     const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
     const units = [...this.#parts.supervisor.fleet.units.values()].map((unit) => this.#statusOf(unit, now));
     return {
       apiVersion: API_VERSION,
       daemon: {
         pid: process.pid,
-        version,
-        startedAt: timestamp(this.#parts.startedWall),
-        replacedAt: this.#parts.replacedWall === null ? null : timestamp(this.#parts.replacedWall),
+        version: origin.version,
+        startedAt: timestamp(origin.startedWall),
+        replacedAt: replacedWall === null ? null : timestamp(replacedWall),
         replaceFailure:
           replaceFailure === null
             ? null

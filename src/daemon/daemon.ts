@@ -14,7 +14,7 @@ import type { Answer, Control } from './control.ts';
 import { Effects } from './effects.ts';
 import { EventHub } from './event-hub.ts';
 import { HandedOperations } from './handed-operations.ts';
-import type { HandOver, ReplaceFailure } from './handover.ts';
+import type { HandOver, Origin } from './handover.ts';
 import { inTime } from './in-time.ts';
 import { MainSeeker } from './main-seeker.ts';
 import { Operations } from './operations.ts';
@@ -34,7 +34,7 @@ import type { ReexecDocument } from '../wire/v1.ts';
 const LEAVE_PATIENCE_MS = 10_000;
 
 export interface DaemonOptions extends RecordsOptions {
-  readonly version: string;
+  readonly origin: Origin;
   readonly clock: Clock;
   readonly processes: Processes;
   /** For the units' output; the caller closes it after the daemon. */
@@ -49,9 +49,6 @@ export interface DaemonOptions extends RecordsOptions {
   readonly onExitAction: (unit: string, code: number) => void;
   /** Of the version that this one took over from; null if it was started. */
   readonly handOver: HandOver | null;
-  /** When this version took over from another; null: it has not. */
-  readonly replacedWall: number | null;
-  readonly replaceFailure: ReplaceFailure | null;
   /** Gives back memory that a load, and what it starts, takes for a moment only; node never would. */
   readonly tidy: () => void;
   /** A client wants the version on disk to take over. */
@@ -59,7 +56,7 @@ export interface DaemonOptions extends RecordsOptions {
 }
 
 /** What only the daemon knows of all that is handed over. */
-export type Left = Pick<HandOver, 'startedWall' | 'pipeFds' | 'looks' | 'events' | 'operations' | 'standing'>;
+export type Left = Pick<HandOver, 'pipeFds' | 'looks' | 'events' | 'operations' | 'standing'>;
 
 export class Daemon {
   /** For the API. */
@@ -78,14 +75,10 @@ export class Daemon {
   readonly #outputs: Outputs;
   readonly #handed: HandedOperations;
   readonly #tidying: Tidying;
-  readonly #startedWall: number;
-  #hasTakenUp = false;
 
   constructor(options: DaemonOptions) {
-    const { clock, processes, log, paths } = options;
+    const { clock, processes, log, paths, handOver } = options;
     this.#options = options;
-    const { handOver } = options;
-    this.#startedWall = handOver?.startedWall ?? clock.wallMs();
     this.#handed = new HandedOperations(handOver?.operations ?? []);
     this.#hub = new EventHub(() => clock.wallMs(), handOver?.events);
     this.#announcer = new Announcer(this.#hub, log);
@@ -136,10 +129,7 @@ export class Daemon {
       inherited: options.inherited,
       outputFor: (spec) => this.#outputs.openFor(spec),
       send: (unit, event) => this.#supervisor.send(unit, event),
-      onSpawning: (name) => {
-        const unit = this.#supervisor.fleet.units.get(name);
-        if (unit !== undefined) this.#writeDown(unit);
-      },
+      onSpawning: (name) => this.#writeDown(this.#supervisor.fleet.units.get(name)),
       onSpawned: (unit, run, process) => this.#records.spawned(unit, { run, process }),
       seekMain: (spec, run) => this.#seeker.seek(spec, run),
       onTrouble: (unit, message) => log.write('warning', 'unit', message, { unit }),
@@ -181,10 +171,7 @@ export class Daemon {
     });
     this.control = new Answers({
       paths,
-      version: options.version,
-      startedWall: this.#startedWall,
-      replacedWall: options.replacedWall,
-      replaceFailure: options.replaceFailure,
+      origin: options.origin,
       clock,
       processes,
       supervisor: this.#supervisor,
@@ -202,22 +189,17 @@ export class Daemon {
 
   /**
    * Takes up what an earlier daemon left, loads the unit files and begins to start what they want. Never fails for the
-   * files' sake; throws when the journal cannot be read or written.
+   * files' sake; throws when the journal cannot be read or written. Says whether there was anything to take up.
    */
-  async boot(): Promise<void> {
+  async boot(): Promise<{ readonly hasTakenUp: boolean }> {
     const { lastGood, left } = this.#records.open();
     const trees = left === null ? [] : [...left.units.values()].map(({ tree }) => tree);
     for (const cgroup of this.#options.processes.sweep(trees)) {
       this.#options.log.write('warning', 'fence', `processes of nobody's are left in cgroup "${cgroup}"`);
     }
     await this.#reloader.boot({ lastGood, left, standing: this.#options.handOver?.standing ?? null });
-    this.#hasTakenUp = left !== null && left.units.size > 0;
     this.#tidying.later();
-  }
-
-  /** An earlier daemon had left units, and this one took them up. */
-  get hasTakenUp(): boolean {
-    return this.#hasTakenUp;
+    return { hasTakenUp: left !== null && left.units.size > 0 };
   }
 
   /** Why no other version could go on from what is written down; null: it could. */
@@ -260,7 +242,6 @@ export class Daemon {
     }
     processes.leave();
     const left = {
-      startedWall: this.#startedWall,
       pipeFds: this.#outputs.held(),
       looks: [...this.#supervisor.looks],
       events: this.#hub.soFar(),
@@ -296,7 +277,8 @@ export class Daemon {
     if (trouble !== null) this.#options.log.write('warning', 'unit', trouble, { unit: name });
   }
 
-  #writeDown(unit: Unit): void {
+  #writeDown(unit: Unit | undefined): void {
+    if (unit === undefined) return;
     this.#records.changed(unit, this.#supervisor.fleet.seq, this.#effects.treeOf(unit.spec.name));
   }
 
@@ -311,8 +293,7 @@ export class Daemon {
   #livingTrees(): ReadonlyMap<string, Measurable> {
     const trees = new Map<string, Measurable>();
     for (const [name, unit] of this.#supervisor.fleet.units) {
-      if (!needsStop(unit)) continue;
-      trees.set(name, this.#effects.treeOf(name));
+      if (needsStop(unit)) trees.set(name, this.#effects.treeOf(name));
     }
     return trees;
   }

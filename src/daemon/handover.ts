@@ -51,6 +51,16 @@ export interface ReplaceFailure {
   readonly detail: string;
 }
 
+/** How the daemon came to be what it is. */
+export interface Origin {
+  readonly version: string;
+  /** Its first version was started. */
+  readonly startedWall: number;
+  /** This version took over from another; null: it was started itself. */
+  readonly replacedWall: number | null;
+  readonly replaceFailure: ReplaceFailure | null;
+}
+
 export type Arrival =
   | { readonly kind: 'started' }
   /** Asked whether this version understands that format, and all that it would find. */

@@ -37,7 +37,7 @@ import { inheritedEnvironment } from './environment.ts';
 import { takeGround } from './ground.ts';
 import type { Ground, GroundOptions } from './ground.ts';
 import { arrivalFrom, HANDOVER_FORMAT, leaveTo } from './handover.ts';
-import type { HandOver, ReplaceFailure } from './handover.ts';
+import type { HandOver, Origin, ReplaceFailure } from './handover.ts';
 import { obstacleTo } from './obstacle.ts';
 import { reexecutor } from './reexec.ts';
 import { tryVersionOnDisk } from './trial.ts';
@@ -113,10 +113,11 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   const ground = taken.value;
   catchBugs(log);
   const spawnsSinceTicks = handOver?.spawnsSinceTicks ?? ticksSinceBoot();
+  const startedWall = handOver?.startedWall ?? clock.wallMs();
   // Once for all: a version that takes over from itself, since the exec failed, has replaced none.
   const replacedWall = handOver === null ? null : clock.wallMs();
   let replaceFailure: ReplaceFailure | null = null;
-  const surroundings = { options, clock, log, ground, spawnsSinceTicks, replacedWall };
+  const surroundings = { options, clock, log, ground, spawnsSinceTicks };
   let isUp = false;
   const onUp = (): void => {
     isUp = true;
@@ -125,7 +126,8 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     let end: number | Departure;
     isUp = false;
     try {
-      end = await lifeOf({ ...surroundings, replaceFailure, onUp }, handOver);
+      const origin = { version, startedWall, replacedWall, replaceFailure };
+      end = await lifeOf({ ...surroundings, origin, onUp }, handOver);
     } catch (error) {
       if (isUp) throw error;
       ground.fence?.close();
@@ -137,7 +139,8 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     if (typeof end === 'number') return end;
     const lockFd = heldThroughExec(ground.lock.fd);
     const { wishes } = end.ending;
-    handOver = { format: HANDOVER_FORMAT, version, spawnsSinceTicks, lockFd, wishes, ...end.left };
+    const here = { format: HANDOVER_FORMAT, version, startedWall, spawnsSinceTicks, lockFd };
+    handOver = { ...here, wishes, ...end.left };
     const errno = leaveTo(handOver);
     const failed = `cannot replace daemon: exec of "${process.execPath}" failed with ${errno}`;
     replaceFailure = { atWall: clock.wallMs(), detail: `${failed}; version ${version} goes on` };
@@ -160,16 +163,14 @@ interface Surroundings {
   readonly log: DaemonLog;
   readonly ground: Ground;
   readonly spawnsSinceTicks: number;
-  readonly replacedWall: number | null;
-  readonly replaceFailure: ReplaceFailure | null;
+  readonly origin: Origin;
   /** It has started: from now on an exception is a bug, not a reason for not starting. */
   readonly onUp: () => void;
 }
 
 /** Until the daemon has ended, with its exit code, or is to be replaced at once. */
 async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Promise<number | Departure> {
-  const { options, clock, log, ground, onUp } = surroundings;
-  const { spawnsSinceTicks, replacedWall, replaceFailure } = surroundings;
+  const { options, clock, log, ground, spawnsSinceTicks, origin, onUp } = surroundings;
   const { lock, fence, groupId, hasState } = ground;
   const { paths, version } = options;
   const ending = new Ending();
@@ -181,7 +182,7 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
     paths,
     holdsRuntime: () => lock.isInPlace(),
     hasState,
-    version,
+    origin,
     bootId: currentBootId(),
     clock,
     processes,
@@ -201,8 +202,6 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
       ending.end(code);
     },
     handOver,
-    replacedWall,
-    replaceFailure,
     tidy: trimMalloc,
     reexec: reexecutor({
       version,
@@ -220,8 +219,9 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
     log.close();
     lock.close();
   };
+  let hasTakenUp: boolean;
   try {
-    await daemon.boot();
+    ({ hasTakenUp } = await daemon.boot());
   } catch (error) {
     // Nothing was touched: what an earlier daemon left runs on.
     log.write('error', 'start', `cannot start daemon: ${messageOf(error)}`);
@@ -255,7 +255,7 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
     ending.end(NOT_STARTED);
   }
   const end = await ending.ended;
-  if (!served.ok && daemon.hasTakenUp) {
+  if (!served.ok && hasTakenUp) {
     // A next daemon, one that clients can reach, takes them back.
     log.write('warning', 'start', 'all units are left running');
     await daemon.close();

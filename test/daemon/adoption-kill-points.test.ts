@@ -95,7 +95,7 @@ class Life {
         state: join(home, 'state'),
         logs: join(home, 'logs'),
       },
-      version: '0',
+      origin: { version: '0', startedWall: clock.wallMs(), replacedWall: null, replaceFailure: null },
       bootId: 'this boot',
       clock,
       processes: this.#gated(),
@@ -112,8 +112,6 @@ class Life {
       usageIntervalMs: null,
       onExitAction: () => undefined,
       handOver: null,
-      replacedWall: null,
-      replaceFailure: null,
       tidy: () => undefined,
       reexec: () => Promise.reject(new Error('nobody asks for it')),
     });

@@ -160,10 +160,7 @@ export function createControlRig(t: TestContext, home?: string): ControlRig & { 
   const hub = new EventHub(() => clock.wallMs());
   const control = new Answers({
     paths,
-    version: '0.0.0',
-    startedWall: clock.wallMs(),
-    replacedWall: null,
-    replaceFailure: null,
+    origin: { version: '0.0.0', startedWall: clock.wallMs(), replacedWall: null, replaceFailure: null },
     clock,
     processes,
     supervisor,

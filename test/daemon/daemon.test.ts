@@ -74,7 +74,7 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
     holdsRuntime: () => true,
     hasState: true,
     paths,
-    version: '0.0.0',
+    origin: { version: '0.0.0', startedWall: clock.wallMs(), replacedWall: null, replaceFailure: null },
     bootId: 'this-boot',
     clock,
     processes,
@@ -95,8 +95,6 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
     usageIntervalMs: 5_000,
     onExitAction: (_unit, code) => exitActions.push(code),
     handOver: null,
-    replacedWall: null,
-    replaceFailure: null,
     tidy: () => tidied.push(clock.monotonicMs()),
     reexec: () => Promise.reject(new Error('nobody asks for it')),
   });
