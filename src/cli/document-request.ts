@@ -14,8 +14,8 @@ export type DocumentAnswer =
 export const PATIENCE_MS = 30_000;
 
 /**
- * `path` is already encoded for a request line; `signal` gives the answer up. Nothing heard for `patienceMs`: it is
- * unreachable by ETIMEDOUT.
+ * `path` is already encoded for a request line; `signal` gives the answer up. Where there is none, whoever says nothing
+ * for `patienceMs` is unreachable by ETIMEDOUT.
  */
 export async function requestDocument(
   socket: string,
@@ -30,9 +30,11 @@ export async function requestDocument(
     const giveUp = (): void => void connection.destroy(new Error('given up'));
     if (signal?.aborted === true) giveUp();
     else signal?.addEventListener('abort', giveUp);
-    connection.setTimeout(patienceMs, () => {
-      connection.destroy(Object.assign(new Error('silent'), { code: 'ETIMEDOUT' }));
-    });
+    if (signal === undefined) {
+      connection.setTimeout(patienceMs, () => {
+        connection.destroy(Object.assign(new Error('silent'), { code: 'ETIMEDOUT' }));
+      });
+    }
     connection.on('data', (chunk) => chunks.push(chunk));
     connection.on('error', (error: NodeJS.ErrnoException) => {
       resolve(

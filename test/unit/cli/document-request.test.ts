@@ -32,10 +32,14 @@ test('requestDocument: a signal that is for many requests keeps nothing of those
   assert.deepEqual(getEventListeners(signal, 'abort'), []);
 });
 
-test('requestDocument: the signal gives up whoever never answers, also where it came before', async (t) => {
+test('requestDocument: the signal alone gives up whoever never answers, also where it came before', async (t) => {
   const path = await answering(t, '', false);
   const controller = new AbortController();
-  const answer = requestDocument(path, '/', controller.signal);
+  const answer = requestDocument(path, '/', controller.signal, 1);
+  assert.deepEqual(await requestDocument(path, '/', undefined, 2), {
+    kind: 'unreachable',
+    errno: 'ETIMEDOUT',
+  });
   controller.abort();
   assert.deepEqual(await answer, { kind: 'unreachable', errno: undefined });
   assert.deepEqual(await requestDocument(path, '/', controller.signal), {
