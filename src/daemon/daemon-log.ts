@@ -1,7 +1,11 @@
 // The daemon's own log: one event a line on stderr. JSON when that is a file or a pipe, made for eyes on a terminal.
+import { join } from 'node:path';
+import { DAEMON_LOG } from '../base/paths.ts';
 import { problemLine } from '../model/problem.ts';
 import type { Problem } from '../model/problem.ts';
+import { openLogSink } from '../os/log-sink.ts';
 import type { LogSink } from '../os/log-sink.ts';
+import { boundOwnLog } from '../os/own-log.ts';
 import type { OwnLog } from '../os/own-log.ts';
 
 export type Level = 'info' | 'warning' | 'error';
@@ -19,6 +23,14 @@ const COLOURS: Readonly<Record<Level, string>> = { info: '2', warning: '33', err
 /** Quoted words of a unit's files are in JSON's form, which lets some of these pass. */
 // oxlint-disable-next-line no-control-regex
 const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+
+/** On stderr; `directory`: where the daemon's log file lies, if it is that which stderr leads to. */
+export function openDaemonLog(directory: string, wallMs: () => number): DaemonLog {
+  const path = join(directory, DAEMON_LOG);
+  // As much as a unit's log by default.
+  const own = boundOwnLog({ path, fds: [2, 1], maxBytes: 10_000_000, maxFiles: 5 });
+  return createDaemonLog({ sink: openLogSink(2), own, wallMs, env: process.env });
+}
 
 export interface DaemonLogOptions {
   readonly sink: LogSink;

@@ -9,18 +9,13 @@
 // takes over from itself in the same way. A wish that comes meanwhile is handed over; only a signal that comes while
 // the next version is being loaded finds nobody, and does what it does to any process.
 import { closeSync } from 'node:fs';
-import { join } from 'node:path';
 import { messageOf, stackOf } from '../base/fault.ts';
-import { DAEMON_LOG } from '../base/paths.ts';
 import { keepAcceptSpare } from '../os/accept-spare.ts';
 import { currentBootId } from '../os/boot-id.ts';
 import { createClock } from '../os/clock.ts';
 import { makeRoomForRaised } from '../os/fifo.ts';
 import { trimMalloc } from '../os/libc/memory.ts';
-import { openLogSink } from '../os/log-sink.ts';
 import { createPidMeter } from '../os/meter.ts';
-import { boundOwnLog } from '../os/own-log.ts';
-import type { OwnLog } from '../os/own-log.ts';
 import type { Clock } from '../os/ports.ts';
 import { createHeldProcesses } from '../os/processes.ts';
 import { ticksSinceBoot } from '../os/procfs.ts';
@@ -30,7 +25,7 @@ import { createMeter } from '../os/usage-meter.ts';
 import type { Control } from './control.ts';
 import { Daemon } from './daemon.ts';
 import type { Left } from './daemon.ts';
-import { createDaemonLog } from './daemon-log.ts';
+import { openDaemonLog } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import { Ending, listenToSignals, reloadQuietly } from './ending.ts';
 import { inheritedEnvironment } from './environment.ts';
@@ -76,11 +71,6 @@ export interface LifeOptions extends GroundOptions {
 /** Exit code of a daemon that could not start. */
 const NOT_STARTED = 1;
 
-/** As much as a unit's log by default. */
-function ownLogIn(directory: string): OwnLog {
-  return boundOwnLog({ path: join(directory, DAEMON_LOG), fds: [2, 1], maxBytes: 10_000_000, maxFiles: 5 });
-}
-
 /** Lives until it is told to end; the number is the exit code. */
 export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   // Until it has ended in a way that says another: what a bug leaves has not ended well.
@@ -96,12 +86,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
   }
   void makeRoomForRaised();
   const clock = createClock();
-  const log = createDaemonLog({
-    sink: openLogSink(2),
-    own: ownLogIn(options.paths.logs),
-    wallMs: () => clock.wallMs(),
-    env: process.env,
-  });
+  const log = openDaemonLog(options.paths.logs, () => clock.wallMs());
   const refuse = (message: string): number => {
     log.write('error', 'start', message);
     log.close();
