@@ -18,6 +18,7 @@ import { isSameExit } from '../model/state.ts';
 import type { ExitRecord } from '../model/state.ts';
 import { codeOf, phraseOf } from '../base/fault.ts';
 import { removeUnfinished, writeFileAtomic } from '../os/files.ts';
+import { isOutgrown } from './outgrown.ts';
 import { seal, unseal } from './sealed-line.ts';
 
 interface Line {
@@ -35,9 +36,6 @@ export interface HistoryOptions {
 }
 
 const MODE = 0o600;
-/** Below this size the file is never written anew. */
-const SMALL_BYTES = 1024 * 1024;
-const GROWTH = 4;
 
 export class History {
   readonly #path: string;
@@ -151,7 +149,7 @@ export class History {
       this.#isToBeWritten = false;
       const text = this.#pending.join('');
       this.#pending = [];
-      const isLarge = this.#bytes > SMALL_BYTES && this.#bytes > GROWTH * this.#compactedBytes;
+      const isLarge = isOutgrown(this.#bytes, this.#compactedBytes);
       try {
         if (this.#isBehind || isLarge) await this.#compact();
         else {

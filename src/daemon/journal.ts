@@ -23,6 +23,7 @@ import { codeOf, phraseOf } from '../base/fault.ts';
 import { isSameBoot } from '../os/boot-id.ts';
 import { JournalLines, ownerIn, recordsIn } from './journal-lines.ts';
 import type { Journalled, SpawnedRun, UnitRecord } from './journal-lines.ts';
+import { isOutgrown } from './outgrown.ts';
 import type { GoodFile } from './store.ts';
 
 export interface JournalOptions {
@@ -40,9 +41,6 @@ export interface JournalOptions {
 
 const VERSION = 1;
 const RETRY_MS = 1000;
-/** Below this size the file is never written anew. */
-const SMALL_BYTES = 1024 * 1024;
-const GROWTH = 4;
 
 export class Journal {
   readonly #path: string;
@@ -154,7 +152,7 @@ export class Journal {
       this.#makeGood();
       return;
     }
-    const isLarge = this.#bytes > SMALL_BYTES && this.#bytes > GROWTH * this.#compactedBytes;
+    const isLarge = isOutgrown(this.#bytes, this.#compactedBytes);
     try {
       if (isLarge) this.#compact();
       else this.#bytes += wholeWrite(this.#fd, news);
