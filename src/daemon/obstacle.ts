@@ -14,6 +14,7 @@ import type { GroundOptions } from './ground.ts';
 import { HANDOVER_FORMAT } from './handover.ts';
 import { Journal } from './journal.ts';
 import type { DaemonPaths } from './paths.ts';
+import { sourcesOf } from './set-files.ts';
 
 /** `format`: what the daemon leaves itself in. Null when nothing is in the way. */
 export function obstacleTo(
@@ -44,7 +45,7 @@ function obstacleInJournal(paths: DaemonPaths): string | null {
   });
   const left = journal.read();
   if (left === null || troubles.length > 0) return troubles[0] ?? 'it cannot read the journal of the daemon';
-  const sources = left.files.map(({ name, file, text }) => ({ name, file, bytes: Buffer.from(text) }));
+  const sources = [...sourcesOf(left.files).values()];
   // Each by itself: together they need not fit, since units whose files are gone may be on their way down.
   const { specs, problems } = loadSet(sources);
   const broken = sources.find(({ name }) => !specs.has(name));
