@@ -27,7 +27,7 @@ import { Daemon } from './daemon.ts';
 import type { Left } from './daemon.ts';
 import { openDaemonLog } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
-import { Ending, listenToSignals, reloadQuietly } from './ending.ts';
+import { Ending } from './ending.ts';
 import { inheritedEnvironment } from './environment.ts';
 import { takeGround } from './ground.ts';
 import type { Ground, GroundOptions } from './ground.ts';
@@ -35,6 +35,7 @@ import { arrivalFrom, HANDOVER_FORMAT, leaveTo } from './handover.ts';
 import type { HandOver, Origin, ReplaceFailure } from './handover.ts';
 import { obstacleTo } from './obstacle.ts';
 import { reexecutor } from './reexec.ts';
+import { listenToSignals, reloadQuietly } from './signals.ts';
 import { tryVersionOnDisk } from './trial.ts';
 
 export interface Served {
