@@ -143,9 +143,7 @@ export class Daemon {
     });
     this.#operations = new Operations(() => this.#supervisor.fleet, clock, this.#supervisor);
     this.#reloader = new Reloader({
-      directory: new UnitDirectory(paths.units, options.insecurePermissions, (controller) =>
-        processes.lacks(controller),
-      ),
+      directory: new UnitDirectory(paths.units, options.insecurePermissions, (name) => processes.lacks(name)),
       supervisor: this.#supervisor,
       records: this.#records,
       adopt: (earlier, fleet, ...turn) =>
