@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { codeOf, messageOf } from '../base/fault.ts';
 import { DAEMON_LOG, LOG_DIRECTORY_MODE } from '../base/paths.ts';
 import type { StatusDocument } from '../wire/v1.ts';
 import { clientOf } from './client.ts';
@@ -101,11 +102,10 @@ function openLog({ paths, note, err }: Context, file: string): number | { readon
     // Read too, for the reason: there may be no descriptor left to open it once more.
     return openSync(file, 'a+', 0o600);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
     note(
-      `${err.palette.red('unitd:')} cannot open log "${file}": ${reason}, expected a directory to write to\n`,
+      `${err.palette.red('unitd:')} cannot open log "${file}": ${messageOf(error)}, expected a directory to write to\n`,
     );
-    const errno = error instanceof Error && 'code' in error ? error.code : undefined;
+    const errno = codeOf(error);
     return { exitCode: errno === 'EACCES' || errno === 'EPERM' ? EXIT.notPermitted : EXIT.failed };
   }
 }

@@ -1,6 +1,6 @@
 // The order of loads: one goes after the other, and all that ask for the same and have not begun are one, since they
 // would read the same files.
-import { Turns } from '../logs/turns.ts';
+import { Turns } from '../base/turns.ts';
 
 export class LoadQueue<T> {
   readonly #turns = new Turns();

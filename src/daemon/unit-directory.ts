@@ -12,7 +12,7 @@ import { hasErrors } from '../model/problem.ts';
 import type { Problem } from '../model/problem.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import type { Steps } from '../core/steps.ts';
-import { Turns } from '../logs/turns.ts';
+import { Turns } from '../base/turns.ts';
 import { readUnitDirectory } from '../os/unit-files.ts';
 import type { UnitFile } from '../os/unit-files.ts';
 import { inSlices } from './slices.ts';

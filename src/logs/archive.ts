@@ -9,7 +9,7 @@ import type { LogFormat, LogSpec } from '../model/unit.ts';
 import { codeOf } from '../base/fault.ts';
 import { COMPRESSED, UNFINISHED, rotatedFiles, rotatedName, unfinishedFiles } from './names.ts';
 import type { RotatedFile } from './names.ts';
-import { Turns } from './turns.ts';
+import { Turns } from '../base/turns.ts';
 
 export const LOG_FILE_MODE = 0o640;
 

@@ -22,7 +22,7 @@ import type { AppendWitness } from './rotate.ts';
 import { Spool } from './spool.ts';
 import { STREAM_NAMES } from './stream-name.ts';
 import type { StreamIndex, StreamName } from './stream-name.ts';
-import { Turns } from './turns.ts';
+import { Turns } from '../base/turns.ts';
 
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 30_000;

@@ -14,7 +14,7 @@ import type { FileIdentity } from './inspect.ts';
 import { CURRENT } from './names.ts';
 import { RotatingFile } from './rotating-file.ts';
 import type { Appended } from './rotating-file.ts';
-import { Turns } from './turns.ts';
+import { Turns } from '../base/turns.ts';
 
 const DIRECTORY_MODE = 0o750;
 const NEWLINE = 10;

@@ -19,6 +19,7 @@ import {
 import { open, rename, unlink, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { messageOf } from '../base/fault.ts';
 import { errnoName } from './errno.ts';
 import { lockFile } from './libc/file.ts';
 
@@ -220,7 +221,7 @@ export function cannotHaveDirectory(path: string, mode: number): DirectoryTroubl
   try {
     ensureDirectory(path, mode);
   } catch (error) {
-    message = error instanceof Error ? error.message : String(error);
+    message = messageOf(error);
   }
   const barrier = barrierTo(path);
   if (barrier?.code === 'EROFS') return { isReadOnly: true, message: 'the file system is read-only' };
