@@ -193,7 +193,7 @@ for (const isNamed of [true, false]) {
     process.kill(master, 'SIGKILL');
     await unitd.until((look) => look('nginx')?.to === 'running' && look('nginx')?.pid !== master);
     const { lastExit } = (await unitd.unit('nginx')).unit;
-    assert.equal(lastExit?.signal, 'SIGKILL');
+    assert.equal(lastExit?.signal, 'SIGKILL', JSON.stringify(lastExit));
     await workers(4);
     assert.equal((await unitd.cli('stop', 'redis', 'nginx')).code, 0);
     assert.deepEqual(unitd.processes(), []);
