@@ -3,16 +3,9 @@
 // processes.
 import { closeSync, constants, openSync, readdirSync, rmdirSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { codeOf } from '../base/fault.ts';
+import { thrownErrno } from './errno.ts';
 import { attempted, procText } from './procfs.ts';
 import { withSpare } from './spare-descriptor.ts';
-
-/** The name of the errno, `EBUSY`; rethrows what is none. */
-export function errnoOf(error: unknown): string {
-  const code = codeOf(error);
-  if (code === null) throw error;
-  return code;
-}
 
 /** null, or the name of the errno that the kernel refused with. */
 export function writeControl(cgroup: string, file: string, value: string): string | null {
@@ -20,7 +13,7 @@ export function writeControl(cgroup: string, file: string, value: string): strin
     withSpare(() => write(join(cgroup, file), value));
     return null;
   } catch (error) {
-    return errnoOf(error);
+    return thrownErrno(error);
   }
 }
 
@@ -96,7 +89,7 @@ function removed(cgroup: string): boolean {
     rmdirSync(cgroup);
     return true;
   } catch (error) {
-    return errnoOf(error) === 'ENOENT';
+    return thrownErrno(error) === 'ENOENT';
   }
 }
 

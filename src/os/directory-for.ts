@@ -3,7 +3,7 @@
 // was looked at is held, and entered.
 import { closeSync, constants, openSync } from 'node:fs';
 import { firstForbidden, type Credentials } from './access.ts';
-import { errnoOf } from './cgroup.ts';
+import { thrownErrno } from './errno.ts';
 import { O_PATH } from './regular-file.ts';
 
 /**
@@ -20,7 +20,7 @@ export function withDirectoryFor<T>(
   try {
     fd = openSync(directory, O_PATH | constants.O_DIRECTORY);
   } catch (error) {
-    return errnoOf(error);
+    return thrownErrno(error);
   }
   try {
     const held = `/proc/self/fd/${fd}`;

@@ -27,11 +27,12 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { errnoOf, isPopulated, processesIn, removeCgroup, subgroups, writeControl } from './cgroup.ts';
+import { isPopulated, processesIn, removeCgroup, subgroups, writeControl } from './cgroup.ts';
 import { ownCgroup } from './cgroup-hierarchy.ts';
 import type { ProcessId } from '../model/process.ts';
 import { openControllers } from './controllers.ts';
 import type { Controllers } from './controllers.ts';
+import { thrownErrno } from './errno.ts';
 import { isAlive, processStat } from './procfs.ts';
 import type { ProcessStat } from './procfs.ts';
 import { readyMoves } from './ready-moves.ts';
@@ -116,7 +117,7 @@ function made(directory: string): string | null {
     mkdirSync(directory, { mode: 0o755 });
     return null;
   } catch (error) {
-    return errnoOf(error);
+    return thrownErrno(error);
   }
 }
 
@@ -278,7 +279,7 @@ function createFence({ base, home, directory, daemon, left }: Place): Fence {
         watchers.set(cgroup, watcher);
       } catch (error) {
         // It was removed, and so it is empty.
-        if (errnoOf(error) !== 'ENOENT') return false;
+        if (thrownErrno(error) !== 'ENOENT') return false;
         setImmediate(callback);
         return true;
       }

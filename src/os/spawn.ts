@@ -12,7 +12,6 @@ import { constants } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import type { ProcessId, SpawnFailure, SpawnRequest } from '../model/process.ts';
 import { firstForbidden } from './access.ts';
-import { errnoOf } from './cgroup.ts';
 import {
   DEFAULT_PATH,
   directoryFailure,
@@ -28,7 +27,7 @@ import type { FoundProgram } from './command-path.ts';
 import { withDirectoryFor } from './directory-for.ts';
 import { execChain, helperPath } from './exec-chain.ts';
 import { type Identity, resolveIdentity } from './identity.ts';
-import { errnoName } from './errno.ts';
+import { errnoName, thrownErrno } from './errno.ts';
 import { mayExecute } from './libc/access.ts';
 import { duplicateFd } from './libc/descriptor.ts';
 import { ownLimit, RESOURCES, setOwnLimit } from './libc/limit.ts';
@@ -198,7 +197,7 @@ function withOwnDescriptions<T>(
   try {
     return use(own(stdoutFd), own(stderrFd));
   } catch (error) {
-    return errnoOf(error);
+    return thrownErrno(error);
   } finally {
     for (const fd of opened) closeSync(fd);
   }
