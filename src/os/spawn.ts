@@ -1,46 +1,19 @@
 // Starts children: one posix_spawn(3) each, and for those that ask for more a chain of helpers in front of the
 // command. Waits for nobody and reaps nobody.
-//
-// The limit on open files. Node raises its soft limit to the hard one before any of our code runs, and the former
-// value is recorded nowhere; children get the conventional 1024 (or the hard limit, if lower), which programs that
-// use select(2) need, unless the unit sets `nofile`. The daemon lowers its own soft limit around posix_spawn, so
-// the child has the right one at its first instruction. Limits belong to all threads, but open descriptors are
-// never touched and new ones take the lowest free number, so libuv's threads notice nothing as long as the lowest
-// free number is well below the limit. Where it is not, prlimit(1) goes before the command instead.
 import { closeSync, constants as fileConstants, fstatSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
-import { isAbsolute, resolve } from 'node:path';
 import type { ProcessId, SpawnFailure, SpawnRequest } from '../model/process.ts';
-import { firstForbidden } from './access.ts';
-import {
-  DEFAULT_PATH,
-  directoryFailure,
-  explainSpawnError,
-  findProgram,
-  interpreterFailure,
-  notRunnable,
-  octal,
-  quote,
-  statOf,
-} from './command-path.ts';
-import type { FoundProgram } from './command-path.ts';
+import { explainSpawnError, quote } from './command-path.ts';
 import { withDirectoryFor } from './directory-for.ts';
-import { execChain, helperPath } from './exec-chain.ts';
-import { type Identity, resolveIdentity } from './identity.ts';
 import { errnoName, thrownErrno } from './errno.ts';
-import { mayExecute } from './libc/access.ts';
-import { duplicateFd } from './libc/descriptor.ts';
-import { ownLimit, RESOURCES, setOwnLimit } from './libc/limit.ts';
+import { execChain } from './exec-chain.ts';
+import { type Identity, resolveIdentity } from './identity.ts';
 import { kill } from './libc/signal.ts';
 import { posixSpawn, SPAWNS_INTO_CGROUP } from './libc/spawn.ts';
+import { createOpenFilesLimit } from './open-files-limit.ts';
+import { nulFailure, prerequisiteFailure, programOf } from './prerequisites.ts';
 import { processStat } from './procfs.ts';
 import { withSpare } from './spare-descriptor.ts';
-
-const CONVENTIONAL_OPEN_FILES = 1024;
-/** Descriptors that other threads can have opened before posix_spawn returns, with a wide margin. */
-const FREE_DESCRIPTORS = 64;
-
-export type PrerequisiteRequest = Omit<SpawnRequest, 'stdoutFd' | 'stderrFd'>;
 
 /** What is to be executed: `program` is the first link, `words` its arguments from argv[0] on. */
 interface Launch {
@@ -58,51 +31,7 @@ function wordsOf(environment: SpawnRequest['environment']): readonly string[] {
   return Object.keys(environment).map((name) => `${name}=${environment[name]}`);
 }
 
-function nulFailure(request: PrerequisiteRequest): SpawnFailure | null {
-  const { argv, environment, workingDirectory } = request;
-  const isBad = (word: string): boolean => word.includes('\0');
-  const isBadPair = (name: string): boolean => isBad(name) || isBad(environment[name] ?? '');
-  if (!argv.some(isBad) && !isBad(workingDirectory ?? '') && !Object.keys(environment).some(isBadPair))
-    return null;
-  return {
-    stage: 'command',
-    errno: 'EINVAL',
-    reason: 'a word of the command or its environment has a NUL byte',
-  };
-}
-
-function baseDirectory(request: PrerequisiteRequest): string {
-  return request.workingDirectory ?? process.cwd();
-}
-
-/** What is wrong with a program that another user, or a later link of the chain, will execute. */
-function programFailure(
-  program: string,
-  request: PrerequisiteRequest,
-  runsAs: Identity['runsAs'],
-): SpawnFailure | null {
-  const base = baseDirectory(request);
-  const path = resolve(base, program);
-  const stat = statOf(path);
-  if (typeof stat === 'string') return explainSpawnError(stat, program, request.workingDirectory);
-  if (!stat.isFile() || !mayExecute(path)) return notRunnable(path);
-  const barrier = runsAs === null ? null : firstForbidden(path, runsAs);
-  if (barrier !== null) return barredFailure('command', barrier, request);
-  return interpreterFailure(path, base);
-}
-
-function barredFailure(
-  stage: SpawnFailure['stage'],
-  barrier: string,
-  request: PrerequisiteRequest,
-): SpawnFailure {
-  const stat = statOf(barrier);
-  const mode = typeof stat === 'string' ? '' : ` (mode ${octal(stat.mode)}, owner ${stat.uid}:${stat.gid})`;
-  const who = request.user === null ? 'the group' : `user ${quote(request.user)}`;
-  return { stage, errno: 'EACCES', reason: `${who} may not execute or search ${quote(barrier)}${mode}` };
-}
-
-function prepareLaunch(request: PrerequisiteRequest): LaunchResult {
+function prepareLaunch(request: SpawnRequest): LaunchResult {
   const resolved = resolveIdentity(request);
   if (!resolved.ok) return resolved;
   const { runsAs, words: identityWords } = resolved.identity;
@@ -121,60 +50,6 @@ function prepareLaunch(request: PrerequisiteRequest): LaunchResult {
   if (failure !== null) return { ok: false, failure };
   const words = [...chain.words, found.path, ...request.argv.slice(1)];
   return { ok: true, launch: { program: first, words, environment, runsAs } };
-}
-
-function programOf(request: PrerequisiteRequest, runsAs: Identity['runsAs']): FoundProgram {
-  const runnable =
-    runsAs === null
-      ? mayExecute
-      : (path: string): boolean => mayExecute(path) && firstForbidden(path, runsAs) === null;
-  const path = request.environment['PATH'] ?? DEFAULT_PATH;
-  return findProgram(request.argv[0], path, baseDirectory(request), runnable);
-}
-
-/** What is wrong with the working directory, null when nothing is, or none is set. */
-function placeFailure(request: PrerequisiteRequest, runsAs: Identity['runsAs']): SpawnFailure | null {
-  const { workingDirectory } = request;
-  if (workingDirectory === null) return null;
-  const bad = directoryFailure(workingDirectory);
-  if (bad !== null) return bad;
-  const barrier = runsAs === null ? null : firstForbidden(workingDirectory, runsAs);
-  return barrier === null ? null : barredFailure('directory', barrier, request);
-}
-
-function prerequisiteFailure(
-  program: string,
-  request: PrerequisiteRequest,
-  runsAs: Identity['runsAs'],
-): SpawnFailure | null {
-  return placeFailure(request, runsAs) ?? programFailure(program, request, runsAs);
-}
-
-/** All that would make a start fail, found without starting anything: as far as one lack does not hide another. */
-export function checkPrerequisites(request: PrerequisiteRequest): readonly SpawnFailure[] {
-  const nul = nulFailure(request);
-  if (nul !== null) return [nul];
-  const resolved = resolveIdentity(request);
-  // What a user who is not there may do, nobody knows: the rest is looked at as by the daemon.
-  const { runsAs, words } = resolved.ok ? resolved.identity : { runsAs: null, words: [] };
-  const chain = execChain(request, words);
-  const place = placeFailure(request, runsAs);
-  const [command] = request.argv;
-  const isBelow = command.includes('/') && !isAbsolute(command);
-  const program = place !== null && isBelow ? null : absentOf({ ...request, ...(place && HERE) }, runsAs);
-  return [
-    ...(resolved.ok ? [] : [resolved.failure]),
-    ...(chain.ok ? [] : [chain.failure]),
-    ...[place, program].filter((failure) => failure !== null),
-  ];
-}
-
-/** Instead of a directory that is not there, which would be told again. */
-const HERE = { workingDirectory: null } as const;
-
-function absentOf(request: PrerequisiteRequest, runsAs: Identity['runsAs']): SpawnFailure | null {
-  const found = programOf(request, runsAs);
-  return found.ok ? programFailure(found.path, request, runsAs) : found.failure;
 }
 
 /**
@@ -231,24 +106,7 @@ export interface Spawner {
 
 export function createSpawner(): Spawner {
   const nullFd = openSync('/dev/null', 'r+');
-  const own = ownLimit(RESOURCES.nofile);
-  const childSoft = Math.min(CONVENTIONAL_OPEN_FILES, own.hard);
-
-  const hasFreeDescriptors = (): boolean => {
-    const lowest = duplicateFd(nullFd, 0);
-    if (lowest.errno !== 0) return false;
-    closeSync(lowest.fd);
-    return lowest.fd < childSoft - FREE_DESCRIPTORS;
-  };
-
-  const withChildLimit = (call: () => number): number => {
-    setOwnLimit(RESOURCES.nofile, { soft: childSoft, hard: own.hard });
-    try {
-      return call();
-    } finally {
-      setOwnLimit(RESOURCES.nofile, own);
-    }
-  };
+  const openFiles = createOpenFilesLimit(nullFd);
 
   const spawn = (request: SpawnRequest): Spawned => {
     const { stdoutFd, stderrFd } = request;
@@ -262,19 +120,19 @@ export function createSpawner(): Spawner {
     if (!prepared.ok) return prepared;
     let { program, words } = prepared.launch;
 
-    const lowers = own.soft > childSoft && request.limits.nofile === undefined;
-    const prlimit = lowers && !hasFreeDescriptors() ? helperPath('prlimit') : null;
-    if (prlimit !== null) {
+    const isLower = openFiles.isLowerWith(request.limits);
+    const link = isLower ? openFiles.link() : null;
+    if (link !== null) {
       // The program was only looked up so far: as the second link it must be known to be good.
       const failure = words === request.argv ? prerequisiteFailure(program, request, null) : null;
       if (failure !== null) return { ok: false, failure };
       const rest = words === request.argv ? [program, ...words.slice(1)] : words;
-      words = [prlimit, `--nofile=${childSoft}:`, '--', ...rest];
-      program = prlimit;
+      words = [...link, ...rest];
+      [program] = link;
     }
 
     const environment = wordsOf(prepared.launch.environment);
-    const around = lowers && prlimit === null ? withChildLimit : (call: () => number): number => call();
+    const around = isLower && link === null ? openFiles.lowered : (call: () => number): number => call();
     const { runsAs } = prepared.launch;
     const placed = withDirectoryFor(runsAs, request.workingDirectory, (directory) => ({
       spawned: withOwnDescriptions(stdoutFd, stderrFd, (stdout, stderr) => {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { test, type TestContext } from 'node:test';
 import type { SpawnFailure, SpawnRequest } from '../../src/model/process.ts';
-import { checkPrerequisites } from '../../src/os/spawn.ts';
+import { checkPrerequisites } from '../../src/os/prerequisites.ts';
 import { temporaryDirectory } from '../support/child.ts';
 import { createRealProcesses } from './real-processes.ts';
 import { refuseOpens } from '../support/refused-opens.ts';
@@ -241,7 +241,7 @@ test('checkPrerequisites() of an unprivileged daemon names what only root may do
     { nice: 19, umask: 0o077, noNewPrivileges: true },
   ];
   const script = `
-    const { checkPrerequisites } = await import(${JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../src/os/spawn.js')).href)});
+    const { checkPrerequisites } = await import(${JSON.stringify(pathToFileURL(join(import.meta.dirname, '../../src/os/prerequisites.js')).href)});
     process.setgroups([]); process.setgid('nogroup'); process.setuid('nobody');
     const answers = JSON.parse(process.argv[1]).map((request) => checkPrerequisites(request)[0]);
     process.stdout.write(JSON.stringify(answers.map((failure) => failure && [failure.stage, failure.errno, failure.reason])));`;

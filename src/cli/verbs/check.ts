@@ -10,7 +10,7 @@ import type { Problem } from '../../model/problem.ts';
 import type { Controller, UnitSpec } from '../../model/unit.ts';
 import { hierarchyTop } from '../../os/cgroup-hierarchy.ts';
 import { lackOf } from '../../os/controllers.ts';
-import { checkPrerequisites } from '../../os/spawn.ts';
+import { checkPrerequisites } from '../../os/prerequisites.ts';
 import { readUnitDirectory, readUnitFile } from '../../os/unit-files.ts';
 import type { UnitDirectory } from '../../os/unit-files.ts';
 import { API_VERSION } from '../../wire/v1.ts';
