@@ -266,19 +266,6 @@ test('Effects survey: answers at once, and again when an orphan ends, until the 
   assert.equal(facts.length, told);
 });
 
-test('Effects survey: many ends in one turn make one survey', async () => {
-  const { begin, spawn, facts, processes, effects } = createBench();
-  const web = unitSpec('web');
-  begin(web);
-  spawn(web, 1);
-  effects.perform(web, { type: 'survey' });
-  facts.length = 0;
-  for (let count = 0; count < 100; count += 1) processes.report(null, SUCCESS);
-  await nextTurn();
-  await nextTurn();
-  assert.deepEqual(facts, [['web', { type: 'surveyed', survivors: true }]]);
-});
-
 test('Effects signal: SIGCONT follows, so that a stopped process acts on it; not after SIGKILL', () => {
   const { begin, spawn, processes, effects } = createBench();
   processes.define('/bin/main', { ignores: ['SIGTERM'] });
@@ -381,38 +368,6 @@ test('Effects begin: a unit with resources that cannot be in force is not starte
     ['web', { type: 'spawn-failed', run: 1, failure: { stage: 'resources', errno: null, reason } }],
   ]);
   assert.equal(processes.livingCount, 0);
-});
-
-test('Effects limit: what has changed reaches the cgroup, once', () => {
-  const processes = createFakeProcesses({ fence: 'cgroup' });
-  const { begin, effects, troubles } = createBench({ processes });
-  const web = unitSpec('web');
-  begin(web);
-  effects.perform(web, { type: 'limit' });
-  assert.deepEqual(processes.limited, []);
-  const limited = unitSpec('web', { resources: LIMITED });
-  for (const _time of [1, 2]) effects.perform(limited, { type: 'limit' });
-  const cgroup = effects.treeOf('web').cgroup ?? null;
-  assert.deepEqual(processes.limited, [{ cgroup, from: NO_RESOURCES, to: LIMITED }]);
-  assert.deepEqual(troubles, []);
-});
-
-test('Effects limit: of a unit that was taken back, and after a refusal, nobody knows what holds', () => {
-  const processes = createFakeProcesses({ fence: 'cgroup' });
-  const refusing = { ...processes, limit: (): string => 'pids.max cannot be set to "5" (ENOENT)' };
-  const { effects, troubles } = createBench({ processes: refusing });
-  const tree = { invocationId: 'one', leaders: [], cgroup: '/fence/web.1' };
-  effects.restore('web', tree, new Map());
-  const web = unitSpec('web', { resources: LIMITED });
-  effects.perform(web, { type: 'limit' });
-  effects.perform(web, { type: 'limit' });
-  const trouble = 'web: its resources are not all in force: pids.max cannot be set to "5" (ENOENT)';
-  assert.deepEqual(troubles, [trouble, trouble]);
-  const willing = createFakeProcesses({ fence: 'cgroup' });
-  const other = createBench({ processes: willing });
-  other.effects.restore('web', tree, new Map());
-  other.effects.perform(web, { type: 'limit' });
-  assert.deepEqual(willing.limited, [{ cgroup: '/fence/web.1', from: null, to: LIMITED }]);
 });
 
 test('Effects: an unclean end tells how many of its activation the OOM killer has ended', async () => {
