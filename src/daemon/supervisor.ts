@@ -1,5 +1,5 @@
-// Owns the one mutable map: the fleet, and for each unit its timer, its output and what was last told of it. Takes
-// facts in one at a time, has core decide, has effects carried out, and tells what changed.
+// Owns the one mutable map: the fleet. Takes facts in one at a time, has core decide, has effects carried out, and tells
+// what changed.
 //
 // Telling. What a unit looks like is told when a slice of work is done, not at each step of its machine: a crash shows
 // as backoff, not as the instants of stopping in between. Exits are told one by one.
@@ -16,9 +16,12 @@ import type { Fleet, Unit } from '../core/fleet.ts';
 import { deadlineOf } from '../core/machine-state.ts';
 import type { MachineEffect, MachineEvent } from '../core/machine-state.ts';
 import type { ExitRecord } from '../model/state.ts';
-import type { Clock, Timer } from '../os/ports.ts';
-import { isSameLook, lookOf } from './look.ts';
+import type { Clock } from '../os/ports.ts';
+import { Backlog } from './backlog.ts';
+import { Deadlines } from './deadlines.ts';
+import { lookOf } from './look.ts';
 import type { Look } from './look.ts';
+import { ToldLooks } from './told-looks.ts';
 
 export interface SupervisorEvents {
   /** A unit's facts may have changed, whether it looks different or not; all that they ask for has been done. */
@@ -58,25 +61,19 @@ interface Work {
   readonly run: (fleet: Fleet, instant: Instant, outputs: CoreOutput[]) => void;
 }
 
-interface Armed {
-  readonly deadline: number;
-  readonly timer: Timer;
-}
-
 export class Supervisor {
   readonly #ports: SupervisorPorts;
   readonly #events: SupervisorEvents;
   readonly #fleet: Fleet = newFleet();
-  readonly #looks: Map<string, Look>;
-  readonly #armed = new Map<string, Armed>();
+  readonly #toldLooks: ToldLooks;
+  readonly #deadlines: Deadlines;
   readonly #touched = new Set<string>();
   /** Units that have changed in this slice. */
   readonly #changed = new Set<string>();
   /** Units to be shown when the slice is done, as far as there is time. */
   readonly #toShow = new Set<string>();
   #queue: Work[] = [];
-  /** By unit, what is still to be done. */
-  readonly #backlog = new Map<string, CoreOutput[]>();
+  readonly #backlog = new Backlog();
   #onDecided: (() => void)[] = [];
   #isWorking = false;
   #isScheduled = false;
@@ -89,12 +86,15 @@ export class Supervisor {
   ) {
     this.#ports = ports;
     this.#events = events;
-    this.#looks = new Map(looks);
+    this.#toldLooks = new ToldLooks(events.onLook, looks);
+    this.#deadlines = new Deadlines(ports.clock, (name, deadline) => {
+      this.send(name, { type: 'deadline-passed', deadline });
+    });
   }
 
   /** What was last told of each unit. */
   get looks(): ReadonlyMap<string, Look> {
-    return this.#looks;
+    return this.#toldLooks.last;
   }
 
   /** For reading; changes go through change() and send(). */
@@ -139,8 +139,7 @@ export class Supervisor {
 
   /** Disarms every timer; no fact is taken in after it. */
   close(): void {
-    for (const { timer } of this.#armed.values()) timer.close();
-    this.#armed.clear();
+    this.#deadlines.close();
     this.#queue = [];
     this.#backlog.clear();
     this.#onDecided = [];
@@ -197,7 +196,7 @@ export class Supervisor {
     this.#guard(work?.unit ?? null, () => {
       if (work !== undefined) work.run(this.#fleet, this.instant(), outputs);
       else if (this.#fleet.dirty.size > 0) converge(this.#fleet, this.instant(), outputs, ONE_ROUND);
-      else outputs.push(...this.#fromBacklog());
+      else outputs.push(...this.#backlog.shift());
     });
     this.#take(outputs, endMs);
     this.#tellDecided();
@@ -212,33 +211,24 @@ export class Supervisor {
     });
   }
 
-  #fromBacklog(): readonly CoreOutput[] {
-    for (const [unit, outputs] of this.#backlog) {
-      this.#backlog.delete(unit);
-      return outputs;
-    }
-    return [];
-  }
-
   #take(outputs: readonly CoreOutput[], endMs: number): void {
     for (const output of outputs) {
-      const waiting = this.#backlog.get(output.unit);
-      if (waiting !== undefined) waiting.push(output);
-      else if (output.type === 'effect' && this.#ports.clock.monotonicMs() >= endMs) {
-        this.#backlog.set(output.unit, [output]);
-      } else {
-        this.#guard(output.unit, () => {
-          this.#carryOut(output);
-        });
-      }
+      const isLate =
+        this.#backlog.has(output.unit) ||
+        (output.type === 'effect' && this.#ports.clock.monotonicMs() >= endMs);
+      if (isLate) this.#backlog.add(output);
+      else this.#guard(output.unit, () => this.#carryOut(output));
     }
   }
 
   #carryOut(output: CoreOutput): void {
     switch (output.type) {
       case 'effect': {
+        const { effect } = output;
         const unit = this.#fleet.units.get(output.unit);
-        if (unit !== undefined) this.#perform(unit, output.effect);
+        if (unit === undefined) return;
+        if (effect.type === 'record') this.#events.onExit(unit.spec.name, effect.exit);
+        this.#ports.perform(unit, effect);
         return;
       }
       case 'touched':
@@ -251,11 +241,6 @@ export class Supervisor {
         this.#events.onExitAction(output.unit, output.code);
         return;
     }
-  }
-
-  #perform(unit: Unit, effect: MachineEffect): void {
-    if (effect.type === 'record') this.#events.onExit(unit.spec.name, effect.exit);
-    this.#ports.perform(unit, effect);
   }
 
   /** A bug, ours or a listener's, costs the unit what was under way, and nobody else anything. */
@@ -272,7 +257,8 @@ export class Supervisor {
     for (const name of this.#changed) {
       this.#toShow.add(name);
       const unit = this.#fleet.units.get(name);
-      if (unit !== undefined) this.#guard(name, () => this.#arm(name, deadlineOf(unit.state.phase)));
+      if (unit !== undefined)
+        this.#guard(name, () => this.#deadlines.set(name, deadlineOf(unit.state.phase)));
     }
     this.#changed.clear();
     for (const name of this.#toShow) {
@@ -287,37 +273,15 @@ export class Supervisor {
     if (unit === undefined) return;
     this.#guard(name, () => {
       if (!this.#backlog.has(name)) this.#events.onChanged(unit);
-      this.#show(unit);
+      this.#touched.add(name);
+      this.#toldLooks.tell(unit);
     });
-  }
-
-  #show(unit: Unit): void {
-    const { name } = unit.spec;
-    this.#touched.add(name);
-    const before = this.#looks.get(name) ?? null;
-    const after = lookOf(unit);
-    if (before !== null && isSameLook(before, after)) return;
-    this.#looks.set(name, after);
-    this.#events.onLook(name, before, after);
-  }
-
-  #arm(name: string, deadline: number | null): void {
-    const armed = this.#armed.get(name);
-    if (armed?.deadline === deadline) return;
-    armed?.timer.close();
-    this.#armed.delete(name);
-    if (deadline === null) return;
-    const timer = this.#ports.clock.arm(deadline, () => {
-      if (this.#armed.get(name)?.timer === timer) this.#armed.delete(name);
-      this.send(name, { type: 'deadline-passed', deadline });
-    });
-    this.#armed.set(name, { deadline, timer });
   }
 
   #forget(name: string): void {
     if (this.#fleet.units.has(name)) return;
-    this.#arm(name, null);
-    this.#looks.delete(name);
+    this.#deadlines.set(name, null);
+    this.#toldLooks.forget(name);
     this.#touched.add(name);
     this.#events.onForgotten(name);
   }
