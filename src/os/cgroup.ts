@@ -1,11 +1,36 @@
-// One cgroup v2 directory: its processes, its controls, its removal. Plain file I/O (cgroup-v2.rst of the kernel);
+// One cgroup v2 directory: its making, its processes, its controls, its removal. Plain file I/O (cgroup-v2.rst of the kernel);
 // decides nothing and knows no units. A directory that is gone counts as empty: it can go only without living
 // processes.
-import { closeSync, constants, openSync, readdirSync, rmdirSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { thrownErrno } from './errno.ts';
 import { attempted, procText } from './procfs.ts';
 import { withSpare } from './spare-descriptor.ts';
+
+/** null, or the name of the errno of mkdir(2). */
+export function makeCgroup(cgroup: string): string | null {
+  try {
+    mkdirSync(cgroup, { mode: 0o755 });
+    return null;
+  } catch (error) {
+    return thrownErrno(error);
+  }
+}
+
+/** The same; null also where it is there. */
+export function ensureCgroup(cgroup: string): string | null {
+  const errno = makeCgroup(cgroup);
+  return errno === 'EEXIST' ? null : errno;
+}
 
 /** null, or the name of the errno that the kernel refused with. */
 export function writeControl(cgroup: string, file: string, value: string): string | null {
