@@ -1,5 +1,6 @@
-// The architecture, held by reading the imports of src: each folder knows only those before it in LAYERS, and each
-// third-party package has one door. A breach is a sentence; the seeded ones below show that the rules bite.
+// The architecture, held by reading the imports of src: each folder knows only those before it in LAYERS, no file is
+// imported by what it imports itself, and each third-party package has one door. A breach is a sentence; the seeded ones
+// below show that the rules bite.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename, join, posix } from 'node:path';
@@ -83,17 +84,40 @@ function packageOf(specifier: string): string {
     .join('/');
 }
 
+/** Each circle that a walk along the imports comes upon, from the first of its files back to it; types count too. */
+function circles(texts: ReadonlyMap<string, string>): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const walk = (path: string, way: readonly string[]): void => {
+    const from = way.indexOf(path);
+    if (from >= 0) found.push([...way.slice(from), path].join(' → '));
+    if (from >= 0 || done.has(path)) return;
+    for (const { specifier } of importsOf(texts.get(path) ?? '')) {
+      if (specifier.startsWith('.')) walk(posix.join(posix.dirname(path), specifier), [...way, path]);
+    }
+    done.add(path);
+  };
+  for (const path of texts.keys()) walk(path, []);
+  return found;
+}
+
 const source = join(packageRoot(), 'src');
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((path) =>
   path.endsWith('.ts'),
 );
 
+const texts = new Map(files.map((path) => [path, readFileSync(join(source, path), 'utf8')]));
+
 test('every import of src points upward in the table of layers', () => {
   assert(files.length > 30, `only ${files.length} modules were seen`);
   assert.deepEqual(
-    files.flatMap((path) => breaches(path, readFileSync(join(source, path), 'utf8'))),
+    [...texts].flatMap(([path, text]) => breaches(path, text)),
     [],
   );
+});
+
+test('no imports of src go in a circle', () => {
+  assert.deepEqual(circles(texts), []);
 });
 
 test('every folder of src is a layer, and every layer is a folder', () => {
@@ -146,5 +170,41 @@ for (const [path, text] of [
 ] as const) {
   test(`breaches: ${path} with ${text} is none`, () => {
     assert.deepEqual(breaches(path, text), []);
+  });
+}
+
+for (const [name, seeded, found] of [
+  [
+    'two files that import each other',
+    { 'os/a.ts': `import { b } from './b.ts';`, 'os/b.ts': `import { a } from './a.ts';` },
+    ['os/a.ts → os/b.ts → os/a.ts'],
+  ],
+  [
+    'a circle of types, with a way into it',
+    {
+      'os/a.ts': `import { b } from './libc/b.ts';`,
+      'os/libc/b.ts': `import type { C } from '../c.ts';`,
+      'os/c.ts': `export type { B } from './libc/b.ts';`,
+    },
+    ['os/libc/b.ts → os/c.ts → os/libc/b.ts'],
+  ],
+  [
+    'a circle through import()',
+    { 'cli/a.ts': `await import('./b.ts');`, 'cli/b.ts': `import { a } from './a.ts';` },
+    ['cli/a.ts → cli/b.ts → cli/a.ts'],
+  ],
+  ['a file that imports itself', { 'os/a.ts': `import { a } from './a.ts';` }, ['os/a.ts → os/a.ts']],
+  [
+    'two ways to one file',
+    {
+      'os/a.ts': `import { b } from './b.ts'; import { c } from './c.ts';`,
+      'os/b.ts': `import { c } from './c.ts';`,
+      'os/c.ts': `import { join } from 'node:path';`,
+    },
+    [],
+  ],
+] as const) {
+  test(`circles: ${name} ${found.length === 0 ? 'are none' : 'is one'}`, () => {
+    assert.deepEqual(circles(new Map(Object.entries<string>(seeded))), found);
   });
 }
