@@ -1,7 +1,7 @@
 // Finds the leader that an earlier daemon spawned for a run and could not write down any more, by what its environment
 // says. Signals nobody.
 import type { ProcessId } from '../model/process.ts';
-import { RUN_VARIABLE } from './ports.ts';
+import { INVOCATION_VARIABLE, RUN_VARIABLE } from './ports.ts';
 import { allProcesses, environmentOf, EXEC_PATIENCE_MS, isAlive, readsFailed, variableIn } from './procfs.ts';
 
 const EXEC_PAUSE_MS = 2;
@@ -27,7 +27,7 @@ function lookForLeader(invocationId: string, run: number): { oldest: ProcessId |
     if (oldest !== null && startTicks >= oldest.startTicks) continue;
     const environment = environmentOf(pid);
     isUnsure ||= environment.isNameless;
-    if (variableIn(environment, 'INVOCATION_ID') !== invocationId) continue;
+    if (variableIn(environment, INVOCATION_VARIABLE) !== invocationId) continue;
     if (variableIn(environment, RUN_VARIABLE) !== String(run)) continue;
     oldest = { pid, startTicks };
   }

@@ -31,6 +31,9 @@ export type SpawnResult =
 /** `unknown`: the machine is out of memory or of open files, and nobody can tell whose the pid is. */
 export type SignalResult = 'sent' | 'gone' | 'denied' | 'unknown';
 
+/** What every process spawned for an activation, and whatever it forks, carries in its environment. */
+export const INVOCATION_VARIABLE = 'INVOCATION_ID';
+
 /** Names the run in the environment of everything spawned for it, so that it can be found again. */
 export const RUN_VARIABLE = 'UNITD_RUN';
 

@@ -13,6 +13,7 @@ import { findLeader } from './leader-search.ts';
 import { kill } from './libc/signal.ts';
 import { becomeSubreaper } from './libc/wait.ts';
 import { createMembership } from './membership.ts';
+import { INVOCATION_VARIABLE } from './ports.ts';
 import type { Processes, SignalResult, SpawnResult } from './ports.ts';
 import { processStat } from './procfs.ts';
 import { createReaper, type Reaped, type Reaper } from './reap.ts';
@@ -99,7 +100,7 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
     const result = spawner.spawn(request);
     if (!result.ok) return result;
     // What comes after a signal to the tree was not meant by it.
-    const invocationId = request.environment['INVOCATION_ID'];
+    const invocationId = request.environment[INVOCATION_VARIABLE];
     treeSignals.callOff((tree) => tree.invocationId === invocationId);
     const { cgroup = null } = request;
     const isForeign = (pid: number): boolean => reaper?.isForeign(pid) ?? false;

@@ -10,6 +10,7 @@
 import { constants } from 'node:os';
 import type { ProcessTree } from '../model/process.ts';
 import { kill } from './libc/signal.ts';
+import { INVOCATION_VARIABLE } from './ports.ts';
 import {
   allProcesses,
   childrenOf,
@@ -25,9 +26,6 @@ import {
 } from './procfs.ts';
 
 const KTHREADD = 2;
-
-/** What every process spawned for an activation, and whatever it forks, carries in its environment. */
-const INVOCATION_VARIABLE = 'INVOCATION_ID';
 
 export interface TreeFinder {
   /** Living processes of the tree. Calls within one synchronous run may share one reading of the process list. */
