@@ -2,8 +2,9 @@
 //
 // restart    The unit is there (or in backoff) and a field changed that only a new process can have; or a unit that it
 //            requires, is bound to or is part of restarts; or it goes down for what it lacks, which is on its way.
-// start      It is wanted, and was not, or was not known; or it had failed and a field changed that may mend it; or it
-//            had ended, and one that starts or restarts would wait for it in vain; or it waited, and does so no more.
+// start      It is wanted, and was not, with nothing to keep it down in the end; or it is wanted and was not known; or it
+//            had failed and a field changed that may mend it; or it had ended, and one that starts or restarts would
+//            wait for it in vain; or it waited, and does so no more.
 // stop       Its file is gone, it is no longer wanted, or what the new set says keeps it down.
 // update     Anything else that changed: taken in without touching a process.
 // unchanged  The rest. So a second plan right after the first was carried out is empty.
@@ -53,7 +54,8 @@ export function knownRow(
       changes.some((change) => change.field === 'enabled') ? 'enabled is false' : 'no longer wanted',
     );
   }
-  if (isWanted && unit.verdict.wanted === 'down' && !isThere) return row('start', 'now wanted');
+  if (isWanted && down === null && unit.verdict.wanted === 'down' && !isThere)
+    return row('start', 'now wanted');
   const causes = causesOf(changes);
   if (causes !== '' && isThere && isWanted) return row('restart', `${causes} changed`);
   const isSpread = cycle !== null && unit.cycle === null && (needsStop(unit) || at === 'backoff');

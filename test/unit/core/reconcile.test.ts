@@ -198,6 +198,14 @@ describe('plan: actions and reasons', () => {
     ];
     assert.deepEqual(planned(before, after), ['update db: enabled changed', 'restart web: command changed']);
   });
+  test('a unit that is now wanted and needs what is held down is not said to start: it waits', () => {
+    const on = settled(unitSpec('db'), unitSpec('web', { requires: ['db'], ...OFF }));
+    operate(on, 'db', 'stop');
+    assert.deepEqual(load(on, unitSpec('db'), unitSpec('web', { requires: ['db'] })), [
+      'update web: enabled changed',
+    ]);
+    assert.equal(standing(on, 'web'), 'waiting: requires "db": stopped by the operator');
+  });
   test('a dependency that is held down stops who now needs it, and says why', () => {
     const on = settled(unitSpec('db'), unitSpec('web'));
     operate(on, 'db', 'stop');
