@@ -5,12 +5,10 @@ import { HISTORY_LENGTH, NEW_STATE } from '../../src/core/machine-state.ts';
 import { JournalLines, ownerIn, recordsIn } from '../../src/daemon/journal-lines.ts';
 import type { UnitRecord } from '../../src/daemon/journal-lines.ts';
 import { seal } from '../../src/daemon/sealed-line.ts';
-import type { GoodFile } from '../../src/daemon/store.ts';
 import type { ExitRecord } from '../../src/model/state.ts';
+import { FILE, LEADER, record } from './unit-record.ts';
 
 const OWNER = { bootId: 'boot one', version: 1, unitsDirectory: '/units' };
-const LEADER = { pid: 412, startTicks: 99 };
-const FILE: GoodFile = { name: 'web', file: '/units/web.yaml', text: 'command: /bin/web # ü\n' };
 const END: ExitRecord = {
   code: 1,
   signal: null,
@@ -22,18 +20,6 @@ const END: ExitRecord = {
   text: 'exited with code 1',
 };
 const NOTHING = { units: new Map(), spawned: new Map(), files: [], damaged: 0 };
-
-function record(change: Partial<UnitRecord> = {}): UnitRecord {
-  return {
-    state: NEW_STATE,
-    intent: null,
-    activation: null,
-    cycle: null,
-    removed: false,
-    tree: { invocationId: 'abc', leaders: [LEADER] },
-    ...change,
-  };
-}
 
 /** What is read of a file to which every change was appended, which has to be what is read of those that stand. */
 function readAfter(...changes: readonly ((lines: JournalLines) => string)[]): ReturnType<typeof recordsIn> {

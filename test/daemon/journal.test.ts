@@ -12,29 +12,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { NEW_STATE } from '../../src/core/machine-state.ts';
 import { Journal } from '../../src/daemon/journal.ts';
-import type { Journalled, UnitRecord } from '../../src/daemon/journal-lines.ts';
+import type { Journalled } from '../../src/daemon/journal-lines.ts';
 import { seal } from '../../src/daemon/sealed-line.ts';
-import type { GoodFile } from '../../src/daemon/store.ts';
 import { temporaryDirectory } from '../support/child.ts';
 import { smallDisk } from '../support/small-disk.ts';
+import { FILE, LEADER, record } from './unit-record.ts';
 
 const BOOT = 'boot one';
-const LEADER = { pid: 412, startTicks: 99 };
-const FILE: GoodFile = { name: 'web', file: '/units/web.yaml', text: 'command: /bin/web # ü\n' };
-
-function record(change: Partial<UnitRecord> = {}): UnitRecord {
-  return {
-    state: NEW_STATE,
-    intent: null,
-    activation: null,
-    cycle: null,
-    removed: false,
-    tree: { invocationId: 'abc', leaders: [LEADER] },
-    ...change,
-  };
-}
 
 interface Scratch {
   readonly directory: string;
