@@ -8,6 +8,7 @@ import { closeSync, fstatSync, readSync } from 'node:fs';
 import type { SpawnFailure } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { passesThroughShell } from '../os/exec-chain.ts';
+import { INVOCATION_VARIABLE } from '../os/ports.ts';
 import { openRegularFile } from '../os/regular-file.ts';
 import { lookupUser } from '../os/users.ts';
 import { readEnvironment } from './environment-file.ts';
@@ -67,7 +68,7 @@ export function environmentOf(sources: EnvironmentSources): EnvironmentResult {
     }
     Object.assign(environment, given.variables);
   }
-  Object.assign(environment, { UNITD_UNIT: spec.name, INVOCATION_ID: invocationId }, variables);
+  Object.assign(environment, { UNITD_UNIT: spec.name, [INVOCATION_VARIABLE]: invocationId }, variables);
   return { ok: true, environment };
 }
 

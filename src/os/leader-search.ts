@@ -2,7 +2,14 @@
 // says. Signals nobody.
 import type { ProcessId } from '../model/process.ts';
 import { INVOCATION_VARIABLE, RUN_VARIABLE } from './ports.ts';
-import { allProcesses, environmentOf, EXEC_PATIENCE_MS, isAlive, readsFailed, variableIn } from './procfs.ts';
+import {
+  allProcesses,
+  initialEnvironmentOf,
+  EXEC_PATIENCE_MS,
+  isAlive,
+  readsFailed,
+  variableIn,
+} from './procfs.ts';
 
 const EXEC_PAUSE_MS = 2;
 
@@ -25,7 +32,7 @@ function lookForLeader(invocationId: string, run: number): { oldest: ProcessId |
     if (pid !== session || !isAlive(stat)) continue;
     // What it forked may lead a session too, with the same environment, but is younger.
     if (oldest !== null && startTicks >= oldest.startTicks) continue;
-    const environment = environmentOf(pid);
+    const environment = initialEnvironmentOf(pid);
     isUnsure ||= environment.isNameless;
     if (variableIn(environment, INVOCATION_VARIABLE) !== invocationId) continue;
     if (variableIn(environment, RUN_VARIABLE) !== String(run)) continue;

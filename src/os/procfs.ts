@@ -201,7 +201,7 @@ const EXECS_IN_A_ROW = 10;
  * In the middle of execve(2) a process shows neither arguments nor environment: fs/binfmt_elf.c sets both once its new
  * memory is laid out, the arguments first. The exec may end between the two reads.
  */
-export function environmentOf(pid: number): Environment {
+export function initialEnvironmentOf(pid: number): Environment {
   for (let look = 0; look < EXECS_IN_A_ROW; look++) {
     const text = procText(`/proc/${pid}/environ`);
     if (text !== null && text !== '') return { text, isNameless: false };

@@ -15,7 +15,7 @@ import {
   allProcesses,
   childrenOf,
   childrenOfThread,
-  environmentOf,
+  initialEnvironmentOf,
   EXEC_PATIENCE_MS,
   isAlive,
   processStat,
@@ -118,7 +118,7 @@ export function createTreeFinder(
   };
 
   const readInvocation = (stat: ProcessStat): string | null => {
-    const environment = environmentOf(stat.pid);
+    const environment = initialEnvironmentOf(stat.pid);
     if (!environment.isNameless || stat.parentPid === KTHREADD) nameless.delete(stat.pid);
     else if (hasPatience(stat)) isUnsure = true;
     return variableIn(environment, INVOCATION_VARIABLE);

@@ -5,7 +5,7 @@ import { cleanUp } from '../../support/cleanup.ts';
 import { refuseOpens } from '../../support/refused-opens.ts';
 import {
   allProcesses,
-  environmentOf,
+  initialEnvironmentOf,
   isAlive,
   parseStat,
   processStat,
@@ -58,8 +58,8 @@ test('processStat() and allProcesses() find this process', () => {
   assert.equal(processStat(2 ** 22 + 1), null);
 });
 
-test('variableIn() finds in environmentOf() what a process was started with, by its whole name', () => {
-  const environment = environmentOf(process.pid);
+test('variableIn() finds in initialEnvironmentOf() what a process was started with, by its whole name', () => {
+  const environment = initialEnvironmentOf(process.pid);
   assert.equal(environment.isNameless, false);
   const [name, value] =
     Object.entries(process.env).find(([, text]) => text !== '' && /^[\x20-\x7e]*$/.test(text ?? '')) ?? [];
