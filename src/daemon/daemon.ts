@@ -258,6 +258,7 @@ export class Daemon {
   /** Writes down what is to be kept and lets go of everything; units that still run, run on. */
   async close(): Promise<void> {
     this.#tidying.close();
+    this.#effects.close();
     this.#seeker.close();
     this.#sampler.close();
     this.#operations.close();

@@ -140,6 +140,11 @@ export class Effects {
     return this.#activations.members(unit);
   }
 
+  /** Waits for no more ends; what it has begun, lives on. */
+  close(): void {
+    this.#surveys.close();
+  }
+
   forget(unit: string): void {
     this.#activations.forget(unit);
     this.#surveys.end(unit);

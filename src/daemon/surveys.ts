@@ -19,8 +19,8 @@ export class Surveys {
   readonly #answers: SurveyAnswers;
   /** Units that asked for a survey and may be waiting for the end of processes that are not ours to name. */
   readonly #surveying = new Set<string>();
-  #isScheduled = false;
-  #isSoon = false;
+  #nextTurn: NodeJS.Immediate | null = null;
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(processes: Processes, activations: Activations, answers: SurveyAnswers) {
     this.#processes = processes;
@@ -39,20 +39,24 @@ export class Surveys {
 
   /** In the next turn: something has ended. */
   again(): void {
-    if (this.#surveying.size === 0 || this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(() => {
-      this.#isScheduled = false;
+    if (this.#surveying.size === 0) return;
+    this.#nextTurn ??= setImmediate(() => {
+      this.#nextTurn = null;
       for (const unit of [...this.#surveying]) this.#survey(unit);
     });
   }
 
+  /** Looks no more, and answers nobody. */
+  close(): void {
+    this.#surveying.clear();
+    if (this.#nextTurn !== null) clearImmediate(this.#nextTurn);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
   /** Nobody says when an exec is over. */
   #soon(): void {
-    if (this.#isSoon) return;
-    this.#isSoon = true;
-    setTimeout(() => {
-      this.#isSoon = false;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
       this.again();
     }, UNSURE_MS);
   }

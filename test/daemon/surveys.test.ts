@@ -46,6 +46,22 @@ test('Surveys: many ends in one turn make one survey, and none after the end', a
   assert.deepEqual(told, []);
 });
 
+test('Surveys: nothing is told after close(), whatever was about to be looked at', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let isUnsure = true;
+  const unsure = rig({ members: () => [], isUnsure: () => isUnsure });
+  unsure.surveys.begin('web');
+  isUnsure = false;
+  const sure = rig({ members: () => [MEMBER] });
+  sure.surveys.begin('web');
+  sure.told.length = 0;
+  sure.surveys.again();
+  for (const { surveys } of [unsure, sure]) surveys.close();
+  t.mock.timers.tick(2);
+  await nextTurn();
+  assert.deepEqual([unsure.told, sure.told], [[], []]);
+});
+
 test('Surveys: nobody is not told as long as the look is unsure, and looked for again soon', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let isUnsure = true;
