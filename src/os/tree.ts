@@ -10,6 +10,7 @@
 import { constants } from 'node:os';
 import type { ProcessTree } from '../model/process.ts';
 import { kill } from './libc/signal.ts';
+import { markOf, markOfProcess } from './mark.ts';
 import { INVOCATION_VARIABLE } from './ports.ts';
 import {
   allProcesses,
@@ -41,13 +42,17 @@ export interface TreeFinder {
   forget(pid: number): void;
 }
 
+/** Where a process says it is from: the invocation id in its environment, or, where none can be read, its mark. */
+type Origin = string | number;
+
 /**
- * Whether a process that is no leader belongs to a tree in its own right. The invocation decides where it can be
- * read. Where not (environment cleared, or another user's), session and group do: as long as the kernel has a process
- * in session or group N it gives out no pid N.
+ * Whether a process that is no leader belongs to a tree in its own right. Its origin decides. Where it has none (its
+ * limits were set, and its environment was cleared or is another user's), session and group do: as long as the kernel
+ * has a process in session or group N it gives out no pid N.
  */
-function belongs(tree: ProcessTree, stat: ProcessStat, invocationId: string | null): boolean {
-  if (invocationId !== null) return invocationId === tree.invocationId;
+function belongs(tree: ProcessTree, stat: ProcessStat, origin: Origin | null): boolean {
+  if (typeof origin === 'string') return origin === tree.invocationId;
+  if (origin !== null) return origin === markOf(tree.invocationId);
   return tree.leaders.some(
     ({ pid, startTicks }) =>
       (stat.session === pid || stat.group === pid) && stat.pid !== pid && stat.startTicks >= startTicks,
@@ -89,12 +94,12 @@ export function createTreeFinder(
   isSpawned: (pid: number) => boolean,
   sinceTicks: number = ticksSinceBoot(),
 ): TreeFinder {
-  /** Kept while the process lives: an invocation, once read, is not swapped for another tree's. */
-  const invocations = new Map<number, { readonly startTicks: number; readonly id: string }>();
+  /** Kept while the process lives: an origin, once read, is not swapped for another tree's. */
+  const origins = new Map<number, { readonly startTicks: number; readonly origin: Origin }>();
   /** Who has shown nothing since when. */
   const nameless = new Map<number, { readonly startTicks: number; readonly sinceMs: number }>();
-  /** Processes read in this run that show no invocation; asked again next time, as in mid-exec they show none. */
-  const withoutInvocation = new Set<number>();
+  /** Processes read in this run that show no origin; asked again next time, as in mid-exec they show no environment. */
+  const withoutOrigin = new Set<number>();
   let isUnsure = false;
   let orphans: readonly ProcessStat[] | null = null;
   let everyone: readonly ProcessStat[] | null = null;
@@ -103,7 +108,7 @@ export function createTreeFinder(
   const refresh = (): void => {
     orphans = null;
     everyone = null;
-    withoutInvocation.clear();
+    withoutOrigin.clear();
     isUnsure = false;
   };
 
@@ -117,21 +122,22 @@ export function createTreeFinder(
     return true;
   };
 
-  const readInvocation = (stat: ProcessStat): string | null => {
+  const readOrigin = (stat: ProcessStat): Origin | null => {
     const environment = initialEnvironmentOf(stat.pid);
-    if (!environment.isNameless || stat.parentPid === KTHREADD) nameless.delete(stat.pid);
+    const origin = variableIn(environment, INVOCATION_VARIABLE) ?? markOfProcess(stat.pid);
+    if (origin !== null || !environment.isNameless || stat.parentPid === KTHREADD) nameless.delete(stat.pid);
     else if (hasPatience(stat)) isUnsure = true;
-    return variableIn(environment, INVOCATION_VARIABLE);
+    return origin;
   };
 
-  const invocationOf = (stat: ProcessStat): string | null => {
-    const known = invocations.get(stat.pid);
-    if (known !== undefined && known.startTicks === stat.startTicks) return known.id;
-    if (withoutInvocation.has(stat.pid)) return null;
-    const id = readInvocation(stat);
-    if (id === null) withoutInvocation.add(stat.pid);
-    else invocations.set(stat.pid, { startTicks: stat.startTicks, id });
-    return id;
+  const originOf = (stat: ProcessStat): Origin | null => {
+    const known = origins.get(stat.pid);
+    if (known !== undefined && known.startTicks === stat.startTicks) return known.origin;
+    if (withoutOrigin.has(stat.pid)) return null;
+    const origin = readOrigin(stat);
+    if (origin === null) withoutOrigin.add(stat.pid);
+    else origins.set(stat.pid, { startTicks: stat.startTicks, origin });
+    return origin;
   };
 
   // A child that dies after it was listed hands its own children to us, at the end of a list already read. The
@@ -159,7 +165,7 @@ export function createTreeFinder(
     if (everyone === null) {
       everyone = allProcesses();
       const living = new Set(everyone.map(({ pid }) => pid));
-      for (const known of [invocations, nameless]) {
+      for (const known of [origins, nameless]) {
         for (const pid of known.keys()) if (!living.has(pid)) known.delete(pid);
       }
       shareUntilRunEnds();
@@ -176,7 +182,7 @@ export function createTreeFinder(
       if (stat !== null && isLeader(tree, stat)) descend(stat, found);
     }
     // After the leaders: what a process below them leaves behind when it dies meanwhile has come to us by now.
-    for (const stat of ownOrphans()) if (belongs(tree, stat, invocationOf(stat))) descend(stat, found);
+    for (const stat of ownOrphans()) if (belongs(tree, stat, originOf(stat))) descend(stat, found);
     return [...found.values()];
   };
 
@@ -197,7 +203,7 @@ export function createTreeFinder(
       if (stat.startTicks < oldest || stat.pid === process.pid || members.has(stat.pid)) continue;
       // It shows nothing, as what is in the middle of exec does.
       if (!isAlive(stat)) continue;
-      if (isLeader(tree, stat) || belongs(provable, stat, invocationOf(stat))) add(stat);
+      if (isLeader(tree, stat) || belongs(provable, stat, originOf(stat))) add(stat);
     }
     return [...members.values()];
   };
@@ -214,7 +220,7 @@ export function createTreeFinder(
     isUnsure: () => isUnsure,
     refresh,
     forget: (pid) => {
-      invocations.delete(pid);
+      origins.delete(pid);
       nameless.delete(pid);
     },
   };

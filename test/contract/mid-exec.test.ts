@@ -1,4 +1,5 @@
-// In the middle of execve(2) a process shows the kernel's readers nothing: it is nobody's then, and never surely so.
+// In the middle of execve(2) a process shows the kernel's readers nothing but its mark: without one it is nobody's then,
+// and never surely so.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test, type TestContext } from 'node:test';
@@ -24,9 +25,27 @@ async function untilAgain(t: TestContext, channel: Channel): Promise<number> {
   return pid;
 }
 
-test('an orphan that execs without end is a member, or members are said to be unsure', async (t) => {
+test('a marked orphan that execs without end is a member, surely', async (t) => {
   const channel = openChannel(t);
   const { process: main, tree } = start(t, spawnRequest({ argv: [child.execAgain, channel.path] }));
+  const pid = await untilAgain(t, channel);
+  await ended(main);
+  const finder = createTreeFinder(() => false, 0);
+  for (let look = 0; look < LOOKS; look++) {
+    finder.refresh();
+    finder.forget(pid);
+    assert.deepEqual(
+      finder.members(tree).map((member) => member.pid),
+      [pid],
+    );
+    assert.equal(finder.isUnsure(), false);
+  }
+});
+
+test('an unmarked one is a member, or members are said to be unsure', async (t) => {
+  const channel = openChannel(t);
+  const limits = { locks: { soft: 'unlimited', hard: 'unlimited' } } as const;
+  const { process: main, tree } = start(t, spawnRequest({ argv: [child.execAgain, channel.path], limits }));
   const pid = await untilAgain(t, channel);
   await ended(main);
   const finder = createTreeFinder(() => false);

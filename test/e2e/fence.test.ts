@@ -71,6 +71,26 @@ for (const { fence, as, user, reason: skip } of HOLDINGS) {
   const by = `by ${fence}${as}`;
   const options = { args: ['--fence', fence], ...user };
 
+  test(
+    `${by}: what has forked twice, begun a session and forgotten its environment is stopped`,
+    { skip },
+    async (t) => {
+      const channel = openChannel(t);
+      const files = { 'web.yaml': `command: ${child.forget} ${channel.path}\nstop: { timeout: 1h }` };
+      const unitd = await startUnitd(t, files, options);
+      const main = await channel.next('main');
+      const escaped = await channel.next('escaped');
+      await unitd.until({ web: 'running' });
+      const both = new Set([main.pid, escaped.pid]);
+      assert.deepEqual(new Set((await unitd.unit('web')).processes.map(({ pid }) => pid)), both);
+      await unitd.kill('SIGKILL');
+      await unitd.start();
+      assert.deepEqual(new Set((await unitd.unit('web')).processes.map(({ pid }) => pid)), both);
+      assert.equal((await unitd.cli('stop', 'web')).code, 0);
+      assert.deepEqual([isAlive(main.pid), isAlive(escaped.pid)], [false, false]);
+    },
+  );
+
   test(`${by}: status names the fence of the daemon and of each unit`, { skip }, async (t) => {
     const channel = openChannel(t);
     const files = {
@@ -199,25 +219,6 @@ for (const { fence, as, user, reason: skip } of HOLDINGS) {
 }
 
 test(
-  'by cgroup: what has forked twice, begun a session and forgotten its environment is stopped',
-  { skip: withoutCgroups },
-  async (t) => {
-    const channel = openChannel(t);
-    const unitd = await startUnitd(t, {
-      'web.yaml': `command: ${child.forget} ${channel.path}\nstop: { timeout: 1h }`,
-    });
-    const [main, escaped] = await Promise.all([channel.next('main'), channel.next('escaped')]);
-    await unitd.until({ web: 'running' });
-    assert.deepEqual(
-      new Set((await unitd.unit('web')).processes.map(({ pid }) => pid)),
-      new Set([main.pid, escaped.pid]),
-    );
-    assert.equal((await unitd.cli('stop', 'web')).code, 0);
-    assert.deepEqual([isAlive(main.pid), isAlive(escaped.pid)], [false, false]);
-  },
-);
-
-test(
   'by cgroup: what a unit hides in a cgroup below its own, and what it froze, is stopped',
   { skip: withoutCgroups },
   async (t) => {
@@ -275,8 +276,7 @@ for (const next of ['cgroup', 'session'] as const) {
         'web.yaml': `command: ${child.forget} ${channel.path}\nstop: { timeout: 1h }`,
         'job.yaml': `type: oneshot\ncommand: 'true'`,
       };
-      // When it is started again, by session, it gets away.
-      const unitd = await startUnitd(t, files, { leavesProcesses: next === 'session' });
+      const unitd = await startUnitd(t, files);
       const [main, escaped] = await Promise.all([channel.next('main'), channel.next('escaped')]);
       await unitd.until({ web: 'running', job: 'completed' });
       const before = await unitd.unit('web');

@@ -151,9 +151,14 @@ test('a command that fails, and one that leaves nobody, fail the start', async (
 });
 
 const servers = locate('redis-server', 'redis-cli', 'nginx', 'curl');
-for (const isNamed of [true, false]) {
+const grounds = [true, false].flatMap((isNamed) => [
+  { isNamed, fence: 'cgroup', skip: servers.skip || cannotUseCgroups() },
+  { isNamed, fence: 'session', skip: servers.skip },
+]);
+for (const { isNamed, fence, skip } of grounds) {
   const how = isNamed ? 'with a pidFile' : 'without a pidFile';
-  test(`redis and nginx as daemons of their own, ${how}`, { skip: servers.skip }, async (t) => {
+  // Both lay their title over the environment that they were given.
+  test(`by ${fence}: redis and nginx as daemons of their own, ${how}`, { skip }, async (t) => {
     const [redisPort, nginxPort] = await freePorts(2);
     const directory = temporaryDirectory(t);
     const [redisPid, nginxPid] = [join(directory, 'redis.pid'), join(directory, 'nginx.pid')];
@@ -164,7 +169,7 @@ for (const isNamed of [true, false]) {
        http { access_log off; server { listen 127.0.0.1:${nginxPort}; return 200 "hello"; } }`,
     );
     const named = (path: string): string => (isNamed ? `pidFile: ${path}` : '');
-    const unitd = await startUnitd(t, {
+    const files = {
       'redis.yaml': `
         type: forking
         command: ${servers.path('redis-server')} --port ${redisPort} --bind 127.0.0.1 --dir ${directory} --save "" --daemonize yes --pidfile ${redisPid}
@@ -178,7 +183,8 @@ for (const isNamed of [true, false]) {
         ${named(nginxPid)}
         stop: { signal: QUIT }
         restart: { delay: 10ms }`,
-    });
+    };
+    const unitd = await startUnitd(t, files, { args: ['--fence', fence] });
     await unitd.until({ redis: 'running', nginx: 'running' });
     // A daemon's process is there before its command ends, but not all that it does: it goes on to fork its workers.
     const workers = async (count: number): Promise<string> =>
