@@ -1,6 +1,7 @@
 // Finds the leader that an earlier daemon spawned for a run and could not write down any more, by what its environment
-// says. Signals nobody.
+// says, or its mark. Signals nobody.
 import type { ProcessId } from '../model/process.ts';
+import { isOfRun, markOf } from './mark.ts';
 import { INVOCATION_VARIABLE, RUN_VARIABLE } from './ports.ts';
 import {
   allProcesses,
@@ -33,10 +34,14 @@ function lookForLeader(invocationId: string, run: number): { oldest: ProcessId |
     // What it forked may lead a session too, with the same environment, but is younger.
     if (oldest !== null && startTicks >= oldest.startTicks) continue;
     const environment = initialEnvironmentOf(pid);
-    isUnsure ||= environment.isNameless;
-    if (variableIn(environment, INVOCATION_VARIABLE) !== invocationId) continue;
-    if (variableIn(environment, RUN_VARIABLE) !== String(run)) continue;
-    oldest = { pid, startTicks };
+    const said = variableIn(environment, INVOCATION_VARIABLE);
+    const mark = said === null ? markOf(pid) : null;
+    isUnsure ||= environment.isNameless && mark === null;
+    const isIt =
+      mark === null
+        ? said === invocationId && variableIn(environment, RUN_VARIABLE) === String(run)
+        : isOfRun(mark, invocationId, run);
+    if (isIt) oldest = { pid, startTicks };
   }
   return { oldest, isUnsure: isUnsure || readsFailed() !== failed };
 }

@@ -12,7 +12,6 @@ import { kill } from './libc/signal.ts';
 import { posixSpawn, SPAWNS_INTO_CGROUP } from './libc/spawn.ts';
 import { marked } from './mark.ts';
 import { createOpenFilesLimit } from './open-files-limit.ts';
-import { INVOCATION_VARIABLE } from './ports.ts';
 import { nulFailure, prerequisiteFailure, programOf } from './prerequisites.ts';
 import { processStat } from './procfs.ts';
 import { withSpare } from './spare-descriptor.ts';
@@ -136,11 +135,10 @@ export function createSpawner(): Spawner {
     const environment = wordsOf(prepared.launch.environment);
     const limited = isLower && link === null ? openFiles.lowered : (call: () => number): number => call();
     // A cgroup knows better.
-    const invocationId = request.cgroup === undefined ? request.environment[INVOCATION_VARIABLE] : undefined;
     const around =
-      invocationId === undefined
-        ? limited
-        : (call: () => number): number => marked(invocationId, () => limited(call));
+      request.cgroup === undefined
+        ? (call: () => number): number => marked(request.environment, () => limited(call))
+        : limited;
     const { runsAs } = prepared.launch;
     const placed = withDirectoryFor(runsAs, request.workingDirectory, (directory) => ({
       spawned: withOwnDescriptions(stdoutFd, stderrFd, (stdout, stderr) => {

@@ -10,7 +10,7 @@
 import { constants } from 'node:os';
 import type { ProcessTree } from '../model/process.ts';
 import { kill } from './libc/signal.ts';
-import { markOf, markOfProcess } from './mark.ts';
+import { isOfInvocation, markOf, type Mark } from './mark.ts';
 import { INVOCATION_VARIABLE } from './ports.ts';
 import {
   allProcesses,
@@ -43,7 +43,7 @@ export interface TreeFinder {
 }
 
 /** Where a process says it is from: the invocation id in its environment, or, where none can be read, its mark. */
-type Origin = string | number;
+type Origin = string | Mark;
 
 /**
  * Whether a process that is no leader belongs to a tree in its own right. Its origin decides. Where it has none (its
@@ -52,7 +52,7 @@ type Origin = string | number;
  */
 function belongs(tree: ProcessTree, stat: ProcessStat, origin: Origin | null): boolean {
   if (typeof origin === 'string') return origin === tree.invocationId;
-  if (origin !== null) return origin === markOf(tree.invocationId);
+  if (origin !== null) return isOfInvocation(origin, tree.invocationId);
   return tree.leaders.some(
     ({ pid, startTicks }) =>
       (stat.session === pid || stat.group === pid) && stat.pid !== pid && stat.startTicks >= startTicks,
@@ -124,7 +124,7 @@ export function createTreeFinder(
 
   const readOrigin = (stat: ProcessStat): Origin | null => {
     const environment = initialEnvironmentOf(stat.pid);
-    const origin = variableIn(environment, INVOCATION_VARIABLE) ?? markOfProcess(stat.pid);
+    const origin = variableIn(environment, INVOCATION_VARIABLE) ?? markOf(stat.pid);
     if (origin !== null || !environment.isNameless || stat.parentPid === KTHREADD) nameless.delete(stat.pid);
     else if (hasPatience(stat)) isUnsure = true;
     return origin;

@@ -27,7 +27,9 @@ interface Subject {
   readonly tellsExits: boolean;
   /** A main process of run 7 whose daemon has been killed since; `exits` lets it exit with code 3. */
   plain(): Earlier & { readonly exits: () => void };
-  /** The same, with a grandchild in a session of its own. */
+  /** One that has nothing in its environment. */
+  wiped(): Earlier;
+  /** Of run 7 too, with a grandchild in a session of its own. */
   forked(): Earlier & { readonly grandchild: number };
 }
 
@@ -45,6 +47,7 @@ async function realSubject(t: TestContext): Promise<Subject> {
   const commands = [
     ...gates.map((gate) => [child.gate, channel.path, gate.path, '3']),
     ...Array.from({ length: FORKED }, () => [child.doubleFork, channel.path]),
+    ['/usr/bin/env', '-i', child.announce, channel.path],
   ];
   const program = join(import.meta.dirname, 'earlier-daemon.js');
   const words = commands.map((command) => JSON.stringify(command));
@@ -68,11 +71,13 @@ async function realSubject(t: TestContext): Promise<Subject> {
   await channel.next('waiting', PLAIN - 1);
   await channel.next('main', FORKED - 1);
   await channel.next('grandchild', FORKED - 1);
+  await channel.next('up');
   process.kill(told.pid, 'SIGKILL');
   await lines.first((line) => line === 'gone');
 
   const { processes, reports } = createRealProcesses();
-  const [plains, forks] = [earlier.slice(0, PLAIN), earlier.slice(PLAIN)];
+  const [plains, forks] = [earlier.slice(0, PLAIN), earlier.slice(PLAIN, PLAIN + FORKED)];
+  const wiped = earlier.slice(PLAIN + FORKED);
   const taken = <T>(pool: T[]): T => pool.shift() ?? assert.fail('the earlier daemon left no more of these');
   const [major = 0, minor = 0] = release().split('.').map(Number);
   return {
@@ -83,6 +88,7 @@ async function realSubject(t: TestContext): Promise<Subject> {
       const [left, gate] = [taken(plains), taken(gates)];
       return { ...left, exits: () => gate.open() };
     },
+    wiped: () => taken(wiped),
     forked: () => {
       const left = taken(forks);
       const grandchild = processes.members(left.tree).find(({ pid }) => pid !== left.main.pid);
@@ -116,6 +122,7 @@ async function fakeSubject(): Promise<Subject> {
       const status = { code: 3, signal: null, coreDumped: false };
       return { ...left, exits: () => processes.exit(left.main, status) };
     },
+    wiped: () => leftBy('plain'),
     forked: () => {
       const left = leftBy('forked');
       const grandchild = processes.members(left.tree).find(({ pid }) => pid !== left.main.pid)?.pid ?? 0;
@@ -131,7 +138,7 @@ const subjects: Readonly<Record<string, (t: TestContext) => Promise<Subject>>> =
 
 for (const [name, create] of Object.entries(subjects)) {
   test(`${name} of an earlier daemon`, async (t) => {
-    const { processes, reports, tellsExits, plain, forked } = await create(t);
+    const { processes, reports, tellsExits, plain, wiped, forked } = await create(t);
 
     const reportsOf = (pid: number): readonly Report[] =>
       reports.seen.filter((report) => report.process?.pid === pid);
@@ -187,6 +194,12 @@ for (const [name, create] of Object.entries(subjects)) {
     await t.test('findLeader() finds what was spawned for the run, not what that forked', async () => {
       const { main, tree } = forked();
       assert.deepEqual(processes.findLeader(tree.invocationId, RUN), main);
+    });
+
+    await t.test('findLeader() finds what has wiped its environment', async () => {
+      const { main, tree } = wiped();
+      assert.deepEqual(processes.findLeader(tree.invocationId, RUN), main);
+      assert.equal(processes.findLeader(tree.invocationId, RUN + 1), null);
     });
 
     await t.test(
