@@ -99,10 +99,12 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
   const spawn = (request: SpawnRequest): SpawnResult => {
     const result = spawner.spawn(request);
     if (!result.ok) return result;
-    // What comes after a signal to the tree was not meant by it.
+    // What comes after a signal to the tree was not meant by it; a cgroup may be the next tree's by now, of the same name.
     const invocationId = request.environment[INVOCATION_VARIABLE];
-    treeSignals.callOff((tree) => tree.invocationId === invocationId);
     const { cgroup = null } = request;
+    treeSignals.callOff(
+      (tree) => tree.invocationId === invocationId || (cgroup !== null && tree.cgroup === cgroup),
+    );
     const isForeign = (pid: number): boolean => reaper?.isForeign(pid) ?? false;
     const refused = result.isEnclosed ? null : (fence?.enter(cgroup, result.process, isForeign) ?? null);
     if (refused !== null) {
@@ -148,10 +150,7 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
     release: ({ cgroup, invocationId }) => {
       membership.forget(invocationId);
       if (cgroup === undefined) return true;
-      const isGone = (fence?.remove ?? removeInherited)(cgroup);
-      // The next activation's has the same name.
-      if (isGone) treeSignals.callOff((tree) => tree.cgroup === cgroup);
-      return isGone;
+      return (fence?.remove ?? removeInherited)(cgroup);
     },
     tellWhenEmpty: (tree) => {
       const inside = tree.cgroup === undefined ? [] : processesBelow(tree.cgroup);

@@ -258,4 +258,15 @@ function suite(fence: FenceKind, { processes, reports, spawn, start }: Subject):
     assert.equal(processes.signalTree(tree, 'SIGKILL'), 1);
     assert.equal((await statusOf(process)).signal, 'SIGKILL');
   });
+
+  test('signalTree() does not reach the tree that comes in the place of one that it ended', async (t) => {
+    const ended = await start(t, 'waits');
+    processes.signalTree(ended.tree, 'SIGTERM');
+    // Not a turn of the event loop lies between the end and the next start.
+    while (processes.members(ended.tree).length > 0);
+    const { process } = await start(t, 'waits');
+    await statusOf(ended.process);
+    processes.signal(process, 'SIGKILL');
+    assert.equal((await statusOf(process)).signal, 'SIGKILL');
+  });
 }
