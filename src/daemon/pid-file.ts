@@ -3,7 +3,10 @@ import { closeSync, readSync, rmSync } from 'node:fs';
 import { codeOf, phraseOf } from '../base/fault.ts';
 import { openRegularFile } from '../os/regular-file.ts';
 
-/** The pid that the file names, or why it names none, as a clause that begins with the file. */
+/**
+ * The pid in the first line of the file, or why there is none, as a clause that begins with the file. What follows is
+ * the daemon's own affair: PostgreSQL writes its directory, port and more below it.
+ */
 export function pidIn(pidFile: string): { readonly pid: number } | { readonly wanting: string } {
   let text: string;
   try {
@@ -12,7 +15,7 @@ export function pidIn(pidFile: string): { readonly pid: number } | { readonly wa
     const why = codeOf(error) === 'ENOENT' ? 'is not there yet' : `cannot be read: ${phraseOf(error)}`;
     return { wanting: `its pidFile "${pidFile}" ${why}` };
   }
-  const pid = /^\s*(\d+)\s*$/.exec(text)?.[1];
+  const pid = /^\s*(\d+)[ \t\r]*(?:\n|$)/.exec(text)?.[1];
   return pid === undefined ? { wanting: `its pidFile "${pidFile}" has no pid in it` } : { pid: Number(pid) };
 }
 

@@ -6,12 +6,14 @@ import { test } from 'node:test';
 import { pidIn, removePidFile } from '../../src/daemon/pid-file.ts';
 import { temporaryDirectory } from '../support/child.ts';
 
-test('pidIn: the number that stands alone in the file; anything else is wanting', (t) => {
+test('pidIn: the number that stands alone in the first line of the file; anything else is wanting', (t) => {
   const path = join(temporaryDirectory(t), 'pid');
   assert.deepEqual(pidIn(path), { wanting: `its pidFile "${path}" is not there yet` });
   for (const [text, expected] of [
     ['17', { pid: 17 }],
     [' 17\n', { pid: 17 }],
+    ['17\n/var/lib/postgresql/data\n1795938999\n5432\n', { pid: 17 }],
+    ['17\r\n18\n', { pid: 17 }],
     [`${' '.repeat(64)}17\n`, { wanting: `its pidFile "${path}" has no pid in it` }],
     ['', { wanting: `its pidFile "${path}" has no pid in it` }],
     ['-1\n', { wanting: `its pidFile "${path}" has no pid in it` }],
