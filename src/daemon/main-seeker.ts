@@ -5,7 +5,8 @@
 // With a pidFile: the process that the file names, as soon as it is one of the unit's. A file that is left over from
 // an earlier run names nobody's or a stranger's, and is waited out like one that is not there.
 // Without: the only process of the unit whose parent is none of its processes. A worker has its parent among them; of
-// two orphans one may yet end, as the child does that a daemon forks twice from.
+// two orphans one may yet end. It has to be the same one in two looks in a row: a daemon that forks twice, as gunicorn
+// does, forks the second time from a child that is such a process too, for some milliseconds.
 import type { MachineEvent } from '../core/machine-state.ts';
 import type { ProcessId } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
@@ -27,7 +28,14 @@ export interface SeekerPorts {
   readonly onFound: (unit: string, run: number, process: ProcessId) => void;
 }
 
-type Look = { readonly found: ProcessId } | { readonly wanting: string } | 'nobody';
+type Look =
+  { readonly found: ProcessId } | { readonly guessed: ProcessId } | { readonly wanting: string } | 'nobody';
+
+/** What the looks before came to: whom the last one guessed, and what was told of what is wanting. */
+interface Before {
+  readonly guessed: ProcessId | null;
+  readonly told: string | null;
+}
 
 export class MainSeeker {
   readonly #ports: SeekerPorts;
@@ -39,7 +47,7 @@ export class MainSeeker {
 
   /** Answers from the event loop's next turn on, so that the caller's work is done by then. */
   seek(spec: UnitSpec, run: number): void {
-    this.#lookAt(spec, run, null, this.#ports.clock.monotonicMs());
+    this.#lookAt(spec, run, { guessed: null, told: null }, this.#ports.clock.monotonicMs());
   }
 
   giveUp(unit: string): void {
@@ -51,26 +59,37 @@ export class MainSeeker {
     for (const unit of [...this.#timers.keys()]) this.giveUp(unit);
   }
 
-  #lookAt(spec: UnitSpec, run: number, told: string | null, atMs: number): void {
+  #lookAt(spec: UnitSpec, run: number, before: Before, atMs: number): void {
     const { name } = spec;
     const { clock, members, isUnsure, send, onFound } = this.#ports;
     this.giveUp(name);
     const timer = clock.arm(atMs, () => {
       this.#timers.delete(name);
+      const again = (next: Before): void =>
+        this.#lookAt(spec, run, next, clock.monotonicMs() + LOOK_EVERY_MS);
+      const found = (process: ProcessId): void => {
+        onFound(name, run, process);
+        send(name, { type: 'main-found', run, process });
+      };
       const look = lookFor(spec.pidFile, members(name));
       if (look === 'nobody') {
-        if (isUnsure()) this.#lookAt(spec, run, told, clock.monotonicMs() + LOOK_EVERY_MS);
+        if (isUnsure()) again(before);
         else send(name, { type: 'main-lost', run });
-      } else if ('found' in look) {
-        onFound(name, run, look.found);
-        send(name, { type: 'main-found', run, process: look.found });
+      } else if ('found' in look) found(look.found);
+      else if ('guessed' in look) {
+        if (isSame(look.guessed, before.guessed)) found(look.guessed);
+        else again({ ...before, guessed: look.guessed });
       } else {
-        if (look.wanting !== told) send(name, { type: 'main-unknown', run, text: look.wanting });
-        this.#lookAt(spec, run, look.wanting, clock.monotonicMs() + LOOK_EVERY_MS);
+        if (look.wanting !== before.told) send(name, { type: 'main-unknown', run, text: look.wanting });
+        again({ guessed: null, told: look.wanting });
       }
     });
     this.#timers.set(name, timer);
   }
+}
+
+function isSame(one: ProcessId, other: ProcessId | null): boolean {
+  return one.pid === other?.pid && one.startTicks === other.startTicks;
 }
 
 function lookFor(pidFile: string | null, members: readonly ProcessId[]): Look {
@@ -79,7 +98,7 @@ function lookFor(pidFile: string | null, members: readonly ProcessId[]): Look {
   const pids = new Set<number | null>(members.map(({ pid }) => pid));
   const orphans = members.filter((member) => !pids.has(parentOf(member)));
   const [first] = orphans;
-  if (first !== undefined && orphans.length === 1) return { found: first };
+  if (first !== undefined && orphans.length === 1) return { guessed: first };
   const wanting = `${orphans.length} of its processes could be the main one, expected one, or a pidFile`;
   return { wanting };
 }

@@ -32,7 +32,7 @@ function createBench(pidFile: string | null): Bench {
     found: [],
     members: [],
     isUnsure: false,
-    look: () => clock.advance(20),
+    look: () => clock.advance((clock.nextDueMs ?? clock.monotonicMs()) - clock.monotonicMs()),
     seeker: new MainSeeker({
       clock,
       members: () => bench.members,
@@ -67,6 +67,7 @@ test('MainSeeker without a pidFile: the only one whose parent is none of the uni
   const bench = createBench(null);
   bench.members = [worker, parent];
   bench.look();
+  bench.look();
   assert.deepEqual(bench.events, [{ type: 'main-found', run: 7, process: parent }]);
   assert.deepEqual(bench.found, [parent]);
   bench.look();
@@ -83,7 +84,20 @@ test('MainSeeker without a pidFile: of two it waits until one is left, and says 
   assert.deepEqual(bench.events, [{ type: 'main-unknown', run: 7, text }]);
   bench.members = [other.parent, other.worker];
   bench.look();
+  bench.look();
   assert.deepEqual(bench.events.at(-1), { type: 'main-found', run: 7, process: other.parent });
+});
+
+test('MainSeeker without a pidFile: not the one from which a daemon forks the second time', async (t) => {
+  const [middle, daemon] = [await family(t), await family(t)];
+  const bench = createBench(null);
+  bench.members = [middle.parent];
+  bench.look();
+  bench.members = [daemon.parent, daemon.worker];
+  bench.look();
+  assert.deepEqual(bench.events, []);
+  bench.look();
+  assert.deepEqual(bench.events, [{ type: 'main-found', run: 7, process: daemon.parent }]);
 });
 
 test('MainSeeker with a pidFile: waits for the file, for a pid in it, and for one of the unit', async (t) => {
@@ -136,6 +150,7 @@ test('MainSeeker: nobody is lost while some process cannot be told to be anybody
   assert.deepEqual(bench.events, []);
   const main = idOf(process.pid);
   bench.members = [main];
+  bench.look();
   bench.look();
   assert.deepEqual(bench.events, [{ type: 'main-found', run: 7, process: main }]);
 });
