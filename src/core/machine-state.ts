@@ -155,6 +155,8 @@ export type MachineEvent =
   | { readonly type: 'main-found'; readonly run: number; readonly process: ProcessId }
   | { readonly type: 'main-unknown'; readonly run: number; readonly text: string }
   | { readonly type: 'main-lost'; readonly run: number }
+  /** The process has ended, and has named another one of the unit that goes on in its place. */
+  | { readonly type: 'main-moved'; readonly run: number; readonly process: ProcessId }
   /** Answer to the effect `survey`, and news whenever something of the tree ended. */
   | { readonly type: 'surveyed'; readonly survivors: boolean }
   | { readonly type: 'deadline-passed'; readonly deadline: number };

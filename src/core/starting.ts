@@ -143,6 +143,7 @@ export function stepStarting(draft: Draft, phase: Starting, event: MachineEvent)
     case 'start-requested':
     case 'start-refused':
     case 'activated':
+    case 'main-moved':
     case 'surveyed':
       return;
   }

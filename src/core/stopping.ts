@@ -43,6 +43,7 @@ export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent)
       runGone(draft, phase, event.run, null, `could not be started: ${event.failure.reason}`);
       return;
     case 'spawned':
+    case 'main-moved':
       runThere(draft, phase, event);
       return;
     case 'surveyed':
@@ -128,8 +129,12 @@ function helperGone(draft: Draft, phase: Stopping, helper: Helper, failure: stri
   }
 }
 
-/** A process whose spawn was under way when the stop began: it missed the signal of this step. */
-function runThere(draft: Draft, phase: Stopping, event: Extract<MachineEvent, { type: 'spawned' }>): void {
+/** A process whose spawn, or move, was under way when the stop began: it missed the signal of this step. */
+function runThere(
+  draft: Draft,
+  phase: Stopping,
+  event: Extract<MachineEvent, { type: 'spawned' | 'main-moved' }>,
+): void {
   const { killMode, signal, finalSignal } = draft.spec.stop;
   const isMain = phase.main?.id === event.run;
   if (!isMain && phase.helper?.id !== event.run) return;

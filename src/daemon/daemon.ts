@@ -131,6 +131,7 @@ export class Daemon {
       send: (unit, event) => this.#supervisor.send(unit, event),
       onSpawning: (name) => this.#writeDown(this.#supervisor.fleet.units.get(name)),
       onSpawned: (unit, run, process) => this.#records.spawned(unit, { run, process }),
+      unitOf: (name) => this.#supervisor.fleet.units.get(name),
       seekMain: (spec, run) => this.#seeker.seek(spec, run),
       onTrouble: (unit, message) => log.write('warning', 'unit', message, { unit }),
     });

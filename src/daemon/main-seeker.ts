@@ -4,9 +4,12 @@
 //
 // With a pidFile: the process that the file names, as soon as it is one of the unit's. A file that is left over from
 // an earlier run names nobody's or a stranger's, and is waited out like one that is not there.
+// When that main process has ended, whom the file names by then is main in its place, as with systemd: so nginx and
+// others hand over to a new version of theirs.
 // Without: the only process of the unit whose parent is none of its processes. A worker has its parent among them; of
 // two orphans one may yet end. It has to be the same one in two looks in a row: a daemon that forks twice, as gunicorn
 // does, forks the second time from a child that is such a process too, for some milliseconds.
+import type { Unit } from '../core/fleet.ts';
 import type { MachineEvent } from '../core/machine-state.ts';
 import type { ProcessId } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
@@ -28,8 +31,8 @@ export interface SeekerPorts {
   readonly onFound: (unit: string, run: number, process: ProcessId) => void;
 }
 
-type Look =
-  { readonly found: ProcessId } | { readonly guessed: ProcessId } | { readonly wanting: string } | 'nobody';
+type Named = { readonly found: ProcessId } | { readonly wanting: string };
+type Look = Named | { readonly guessed: ProcessId } | 'nobody';
 
 /** What the looks before came to: whom the last one guessed, and what was told of what is wanting. */
 interface Before {
@@ -92,6 +95,19 @@ function isSame(one: ProcessId, other: ProcessId | null): boolean {
   return one.pid === other?.pid && one.startTicks === other.startTicks;
 }
 
+/** Whom the main process of this run, which has ended, has named in its place; null: nobody, so the run is over. */
+export function successorOf(
+  unit: Unit | undefined,
+  run: number,
+  members: () => readonly ProcessId[],
+): ProcessId | null {
+  if (unit === undefined || unit.spec.pidFile === null) return null;
+  const { phase } = unit.state;
+  if (phase.at !== 'running' || phase.main?.id !== run) return null;
+  const look = namedBy(unit.spec.pidFile, members());
+  return 'found' in look ? look.found : null;
+}
+
 function lookFor(pidFile: string | null, members: readonly ProcessId[]): Look {
   if (members.length === 0) return 'nobody';
   if (pidFile !== null) return namedBy(pidFile, members);
@@ -103,7 +119,7 @@ function lookFor(pidFile: string | null, members: readonly ProcessId[]): Look {
   return { wanting };
 }
 
-function namedBy(pidFile: string, members: readonly ProcessId[]): Look {
+function namedBy(pidFile: string, members: readonly ProcessId[]): Named {
   const named = pidIn(pidFile);
   if ('wanting' in named) return named;
   const found = members.find(({ pid }) => pid === named.pid);

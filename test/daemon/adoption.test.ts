@@ -67,6 +67,7 @@ function take(processes: FakeProcesses, left: Left): Taken {
     send: (unit, event) => sent.push([unit, event]),
     onSpawning: () => undefined,
     seekMain: () => undefined,
+    unitOf: () => undefined,
     onSpawned: () => undefined,
     onTrouble: () => undefined,
   });

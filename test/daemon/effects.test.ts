@@ -37,6 +37,7 @@ function createBench(ports: Partial<EffectPorts> = {}): Bench {
     send: (unit, event) => facts.push([unit, event]),
     onSpawning: () => undefined,
     seekMain: () => undefined,
+    unitOf: () => undefined,
     onSpawned: () => undefined,
     onTrouble: (unit, message) => troubles.push(`${unit}: ${message}`),
     ...ports,

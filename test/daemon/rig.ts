@@ -137,6 +137,7 @@ export function createRig(options: RigOptions = {}): Rig {
     send: (unit, event) => supervisor.send(unit, event),
     onSpawning: () => undefined,
     seekMain: () => undefined,
+    unitOf: () => undefined,
     onSpawned: () => undefined,
     onTrouble: (unit, message) => bugs.push([unit, message]),
   });

@@ -66,6 +66,48 @@ for (const { fence, skip, asUser } of fences) {
     });
   }
 
+  test(
+    `${by}: a main process that ends and has named another one in its pidFile is not the end`,
+    { skip },
+    async (t) => {
+      const channel = openChannel(t);
+      const state = join(temporaryDirectory(t), 'run');
+      mkdirSync(state);
+      chmodSync(state, 0o777);
+      const unitd = await startUnitd(
+        t,
+        {
+          'old.yaml': `
+          type: forking
+          command: [sh, -c, 'umask 0; exec "$@"', sh, ${child.daemonize}, ${channel.path}, ${state}/pid]
+          pidFile: ${state}/pid
+          restart: { delay: 10ms }
+          stop: { timeout: 1h }`,
+        },
+        options,
+      );
+      const first = await channel.next('daemon');
+      await unitd.until({ old: 'running' });
+      process.kill(first.pid, 'SIGUSR2');
+      const second = await channel.next('daemon', 1);
+      assert.equal((await unitd.unit('old')).unit.pid, first.pid, 'as long as it lives');
+      process.kill(first.pid, 'SIGUSR1');
+      await unitd.until((look) => look('old')?.pid === second.pid);
+      const { unit } = await unitd.unitWith('old', 2);
+      assert.deepEqual([unit.state, unit.restarts, unit.lastExit], ['running', 0, null]);
+
+      await unitd.kill('SIGKILL');
+      await unitd.start();
+      assert.equal((await unitd.unit('old')).unit.pid, second.pid, 'the next daemon knows');
+      process.kill(second.pid, 'SIGUSR1');
+      const third = await channel.next('daemon', 2);
+      await unitd.until((look) => look('old')?.to === 'running' && look('old')?.pid === third.pid);
+      assert.equal((await unitd.unit('old')).unit.restarts, 1);
+      assert.equal((await unitd.cli('stop', 'old')).code, 0);
+      assert.deepEqual(unitd.processes(), []);
+    },
+  );
+
   test(`${by}: the next daemon takes a forking unit back`, { skip }, async (t) => {
     const channel = openChannel(t);
     const unitd = await startUnitd(

@@ -47,6 +47,11 @@ function eventsFor(state: MachineState, status: number): readonly MachineEvent[]
     })),
     ...runs.map((run): MachineEvent => ({ type: 'main-unknown', run, text: 'its pidFile is not there yet' })),
     ...runs.map((run): MachineEvent => ({ type: 'main-lost', run })),
+    ...runs.map((run): MachineEvent => ({
+      type: 'main-moved',
+      run,
+      process: { pid: run + 200, startTicks: run },
+    })),
   ];
 }
 
@@ -72,7 +77,10 @@ function checkStep(spec: UnitSpec, before: MachineState, event: MachineEvent, no
   assert.equal(state.runs, before.runs + spawns.length, what);
 
   const isStale =
-    (event.type === 'spawned' || event.type === 'spawn-failed' || event.type === 'exited') &&
+    (event.type === 'spawned' ||
+      event.type === 'spawn-failed' ||
+      event.type === 'exited' ||
+      event.type === 'main-moved') &&
     !heldRuns(before).includes(event.run);
   const isUnsought =
     (event.type === 'main-found' || event.type === 'main-unknown' || event.type === 'main-lost') &&
