@@ -8,7 +8,8 @@
 // - A unit whose earlier file is not valid for this version is taken up by its present one, and what runs of it restarts.
 //   Where that is not valid either, its processes are left alone.
 // - What an earlier daemon spawned and had not moved to its unit's cgroup yet is moved there now.
-// - One that ended meanwhile ended nobody knows how: its unit hears of an end with status unknown, which restart
+// - A main process that ended meanwhile and named another one in its pidFile has handed over to that.
+// - Any other that ended meanwhile ended nobody knows how: its unit hears of an end with status unknown, which restart
 //   policies take as an unclean exit code. One that ends from now on is reported with its status where the kernel
 //   tells it (a child of ours after reexec; else Linux 6.15 or newer).
 // - Deadlines stand: they are on the monotonic clock, which runs on within the boot.
@@ -23,6 +24,7 @@ import type { Processes } from '../os/ports.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import { withOomKills } from './effects.ts';
 import type { Effects } from './effects.ts';
+import { successorOf } from './main-seeker.ts';
 import type { SpawnedRun, UnitRecord } from './journal-lines.ts';
 import type { Outputs } from './outputs.ts';
 import type { Earlier } from './reload.ts';
@@ -115,7 +117,9 @@ export function adopt(earlier: Earlier, fleet: Fleet, ports: Ports): Adoption {
     amend(fleet, name, { state, intent, activation, cycle, removed });
     // Words to come count from the last one on that is known of.
     fleet.seq = Math.max(fleet.seq, seq ?? 0, intent?.seq ?? 0, activation?.seq ?? 0);
-    adopted.push(adoptProcesses(name, record, earlier.spawned.get(name) ?? null, ports));
+    adopted.push(
+      adoptProcesses(name, fleet.units.get(name), record, earlier.spawned.get(name) ?? null, ports),
+    );
   }
   regraph(fleet);
   return { adopted, unreadable };
@@ -123,6 +127,7 @@ export function adopt(earlier: Earlier, fleet: Fleet, ports: Ports): Adoption {
 
 function adoptProcesses(
   name: string,
+  unit: Unit | undefined,
   { state, tree }: UnitRecord,
   spawned: SpawnedRun | null,
   { processes, effects }: Ports,
@@ -141,8 +146,16 @@ function adoptProcesses(
       }
     }
     if (run.process === null && written === null) processes.encloseLeft(tree, process);
-    if (process !== null && processes.adopt(process)) living.set(run.id, process);
-    else {
+    if (process !== null && processes.adopt(process)) {
+      living.set(run.id, process);
+      continue;
+    }
+    const successor = successorOf(unit, run.id, () => processes.members({ ...tree, leaders }));
+    if (successor !== null && processes.adopt(successor)) {
+      living.set(run.id, successor);
+      leaders.push(successor);
+      facts.push({ type: 'main-moved', run: run.id, process: successor });
+    } else {
       const unknown = { code: null, signal: null, coreDumped: false };
       facts.push({ type: 'exited', run: run.id, status: withOomKills(unknown, tree, processes) });
     }

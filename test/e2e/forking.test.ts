@@ -97,11 +97,19 @@ for (const { fence, skip, asUser } of fences) {
       assert.deepEqual([unit.state, unit.restarts, unit.lastExit], ['running', 0, null]);
 
       await unitd.kill('SIGKILL');
-      await unitd.start();
-      assert.equal((await unitd.unit('old')).unit.pid, second.pid, 'the next daemon knows');
-      process.kill(second.pid, 'SIGUSR1');
+      process.kill(second.pid, 'SIGUSR2');
       const third = await channel.next('daemon', 2);
-      await unitd.until((look) => look('old')?.to === 'running' && look('old')?.pid === third.pid);
+      process.kill(second.pid, 'SIGUSR1');
+      await unitd.start();
+      await unitd.until((look) => look('old')?.pid === third.pid);
+      assert.equal((await unitd.unit('old')).unit.restarts, 0, 'also while no daemon was there');
+
+      await unitd.kill('SIGKILL');
+      await unitd.start();
+      assert.equal((await unitd.unit('old')).unit.pid, third.pid, 'the next daemon knows');
+      process.kill(third.pid, 'SIGUSR1');
+      const fourth = await channel.next('daemon', 3);
+      await unitd.until((look) => look('old')?.to === 'running' && look('old')?.pid === fourth.pid);
       assert.equal((await unitd.unit('old')).unit.restarts, 1);
       assert.equal((await unitd.cli('stop', 'old')).code, 0);
       assert.deepEqual(unitd.processes(), []);
