@@ -25,6 +25,14 @@ export function begin(draft: Draft): void {
   startNext(draft, { at: 'starting', ...nobody, deadline, startedAt: facts.nowMs, commands }, 0);
 }
 
+/** What a start that is late was at, as a clause; null where nothing can be said but that it is late. */
+function outstanding({ helper, seeking }: Starting): string | null {
+  if (helper === null) return seeking?.text ?? null;
+  // As a rule a program that stays in the foreground, which is a service and not a forking unit.
+  if (helper.role === 'start') return 'its command has not ended, expected it to leave a daemon and end';
+  return `${helper.role}[${helper.index}] has not ended`;
+}
+
 function commandsOf(draft: Draft, phase: Starting): StartCommands {
   return phase.commands ?? draft.spec;
 }
@@ -103,7 +111,7 @@ export function stepStarting(draft: Draft, phase: Starting, event: MachineEvent)
       return;
     case 'deadline-passed':
       if (phase.deadline === event.deadline) {
-        const why = phase.seeking?.text ?? null;
+        const why = outstanding(phase);
         const late = `did not start within ${formatDuration(spec.startTimeoutMs ?? 0)}`;
         const text = why === null ? late : `${late}: ${why}`;
         failStart(draft, phase, { ...ended('start-timeout', text), kind: 'timeout' });

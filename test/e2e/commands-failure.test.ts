@@ -116,10 +116,13 @@ test('startPre and startPost that hang are ended by startTimeout, with the main 
       restart: { policy: no }`,
   });
   await unitd.until({ pre: 'failed', post: 'failed' });
-  for (const name of ['pre', 'post']) {
+  for (const [name, command] of [
+    ['pre', 'startPre[0]'],
+    ['post', 'startPost[0]'],
+  ] as const) {
     const { unit } = await unitd.unit(name);
     assert.equal(unit.lastExit?.cause, 'start-timeout');
-    assert.equal(unit.reason, 'did not start within 500ms');
+    assert.equal(unit.reason, `did not start within 500ms: ${command} has not ended`);
   }
   assert.deepEqual(unitd.processes(), []);
   assert.equal(

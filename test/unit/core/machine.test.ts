@@ -188,6 +188,13 @@ table('the start of a forking unit', [
     phase: 'backoff 1s: did not start within 5s: its pidFile is not there yet',
   },
   {
+    name: 'ends at startTimeout where its command stays in the foreground, and says so',
+    given: { ...FORKING, startTimeoutMs: 5_000 },
+    events: ['start', 'there 1', 'deadline', 'exit 1 SIGTERM', 'tree empty'],
+    phase:
+      'backoff 1s: did not start within 5s: its command has not ended, expected it to leave a daemon and end',
+  },
+  {
     name: 'a stop in the search ends what the command left',
     given: FORKING,
     events: [...FORKED, 'stop', 'tree alive'],
@@ -214,8 +221,8 @@ table('startTimeout', [
     name: 'is an abnormal end',
     given: { startPre: [command('/bin/a')], startTimeoutMs: 5_000, restart: { policy: 'on-abnormal' } },
     events: ['start', 'there 1', 'deadline', 'exit 1 0', 'tree empty'],
-    phase: 'backoff 1s: did not start within 5s',
-    effects: ['record start-timeout: did not start within 5s', 'end'],
+    phase: 'backoff 1s: did not start within 5s: startPre[0] has not ended',
+    effects: ['record start-timeout: did not start within 5s: startPre[0] has not ended', 'end'],
   },
   {
     name: 'bounds all of the start together',
