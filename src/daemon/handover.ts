@@ -8,6 +8,7 @@
 //
 // With the same variable a version on disk is asked, in a process of its own, whether it could take over.
 import { closeSync } from 'node:fs';
+import { messageOf } from '../base/fault.ts';
 import type { EventsSoFar } from './event-hub.ts';
 import type { HandedOperation } from './handed-operations.ts';
 import type { Look } from './look.ts';
@@ -84,13 +85,18 @@ export function askingWith(format: number): string {
 }
 
 /**
- * Has the program on disk take this process over. Comes back, with the name of the errno, only if the system refuses:
- * then all that is to be left is there as before.
+ * Has the program on disk take this process over. Comes back, with what failed, only if the system refuses: then all
+ * that is to be left is there as before.
  */
 export function leaveTo(handOver: HandOver): string {
-  const letterFd = letterTo(JSON.stringify(handOver));
+  let letterFd: number;
+  try {
+    letterFd = letterTo(JSON.stringify(handOver));
+  } catch (error) {
+    return messageOf(error);
+  }
   const taking = `take:${process.pid}:${letterFd}`;
   const errno = replaceProcess({ ...process.env, [HANDOVER_VARIABLE]: taking });
   closeSync(letterFd);
-  return errno;
+  return `exec of "${process.execPath}" failed with ${errno}`;
 }

@@ -127,8 +127,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     const { wishes } = end.ending;
     const here = { format: HANDOVER_FORMAT, version, startedWall, spawnsSinceTicks, lockFd };
     handOver = { ...here, wishes, ...end.left };
-    const errno = leaveTo(handOver);
-    const failed = `cannot replace daemon: exec of "${process.execPath}" failed with ${errno}`;
+    const failed = `cannot replace daemon: ${leaveTo(handOver)}`;
     replaceFailure = { atWall: clock.wallMs(), detail: `${failed}; version ${version} goes on` };
     log.write('error', 'reexec', replaceFailure.detail);
     end.signals.close();

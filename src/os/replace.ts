@@ -1,6 +1,7 @@
 // Puts another program into this process: same pid, same parent, same children. What that means for units is none of
 // its business.
 import { closeSync, readFileSync, writeSync } from 'node:fs';
+import { phraseOf } from '../base/fault.ts';
 import { errnoName } from './errno.ts';
 import { inheritableFd, setCloseOnExec } from './libc/descriptor.ts';
 import { execute } from './libc/exec.ts';
@@ -25,12 +26,20 @@ export function holdNoLonger(fd: number): void {
   setCloseOnExec(fd, true);
 }
 
-/** A descriptor, open through an exec, of which the next program can read `text`. It takes no room on any disk. */
+/**
+ * A descriptor, open through an exec, of which the next program can read `text`. It takes no room on any disk. Throws
+ * when the system refuses, as a seccomp filter or a limit on memory or on the size of files can make it.
+ */
 export function letterTo(text: string): number {
   const { fd, errno } = openMemoryFile('unitd-handover');
   if (errno !== 0) throw new Error(`cannot write to the next program: ${errnoName(errno)}`);
-  const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, at);
+  try {
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, at);
+  } catch (error) {
+    closeSync(fd);
+    throw new Error(`cannot write to the next program: ${phraseOf(error)}`, { cause: error });
+  }
   return fd;
 }
 

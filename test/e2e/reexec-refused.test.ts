@@ -13,6 +13,7 @@ import {
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
+import { withFaults } from '../support/faults.ts';
 import { processFact } from '../support/processes.ts';
 import { startUnitd, type Unitd } from '../support/unitd.ts';
 import { USERS } from '../support/users.ts';
@@ -189,6 +190,30 @@ test('a node that is gone is refused; one that goes between trial and exec leave
   assert.equal((await unitd.unit('web')).unit.lastExit?.signal, 'SIGKILL');
   assert.match(await refusal(unitd), /^cannot run ".*\/node": spawn .* ENOENT$/);
 });
+
+for (const user of USERS) {
+  withFaults(
+    user,
+    'a system that lets the old version tell the new one nothing leaves the old one going on',
+    async (t, faults, options) => {
+      const unitd = await startUnitd(t, { 'web.yaml': WEB }, options);
+      await unitd.until({ web: 'running' });
+      const { pid } = (await unitd.unit('web')).unit;
+      faults.fail({ call: 'write', below: '/memfd:', error: 'ENOMEM' });
+      const ran = await unitd.cli('reexec');
+      assert.equal(ran.code, 1, ran.stderr);
+      assert.match(
+        ran.stderr,
+        /cannot replace daemon: cannot write to the next program: ENOMEM: .*; version .* goes on/,
+      );
+      assert.equal((await unitd.unit('web')).unit.pid, pid);
+      faults.mend();
+      await unitd.followAnew();
+      assert.equal((await unitd.cli('reexec')).code, 0);
+      assert.equal((await unitd.unit('web')).unit.pid, pid);
+    },
+  );
+}
 
 test('a version that fails after its trial leaves the units to the next daemon', async (t) => {
   const versions = versionsOf(t);
