@@ -9,7 +9,7 @@ import type { SignalResult } from './ports.ts';
 import { lifeOf } from './procfs.ts';
 import { signalNumber } from './signal-names.ts';
 
-const { EPERM, ESRCH } = constants.errno;
+const { ENOSYS, EPERM, ESRCH } = constants.errno;
 
 function resultOf(errno: number): SignalResult {
   if (errno === 0) return 'sent';
@@ -28,7 +28,8 @@ export function knownSignalNumber(signal: SignalName): number {
 
 /**
  * Holds the process by a pidfd first and compares its start time then: the pid cannot change hands in between.
- * Where pidfd_open(2) is missing or forbidden (a seccomp filter), the check goes directly before kill(2).
+ * Where pidfd_open(2) or pidfd_send_signal(2) is missing or forbidden (a seccomp filter), the check goes directly before
+ * kill(2), which has the kernel's own word of who may signal whom.
  */
 export function signalProcess(process: ProcessId, signal: SignalName): SignalResult {
   const number = knownSignalNumber(signal);
@@ -37,7 +38,9 @@ export function signalProcess(process: ProcessId, signal: SignalName): SignalRes
   try {
     const life = lifeOf(process);
     if (life !== 'alive') return life === 'over' ? 'gone' : 'unknown';
-    return resultOf(errno === 0 ? pidfdSendSignal(fd, number) : kill(process.pid, number));
+    const byPidfd = errno === 0 ? pidfdSendSignal(fd, number) : ENOSYS;
+    const isRefused = byPidfd === ENOSYS || byPidfd === EPERM;
+    return resultOf(isRefused ? kill(process.pid, number) : byPidfd);
   } finally {
     if (errno === 0) closeSync(fd);
   }

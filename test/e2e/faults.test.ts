@@ -74,6 +74,10 @@ for (const user of USERS) {
       faults.fail({ call: 'pidfd_send_signal', error: 'EACCES', times: 1 });
       assert.equal((await unitd.cli('signal', 'web', 'USR2')).code, 0);
       await channel.next('USR2');
+      // As a seccomp filter does.
+      faults.fail({ call: 'pidfd_send_signal', error: 'EPERM' });
+      assert.equal((await unitd.cli('signal', 'web', 'USR1')).code, 0);
+      await channel.next('USR1', 1);
     },
   );
 }

@@ -43,7 +43,7 @@ export interface Fault {
   /** The paths that it holds for begin with this; calls without a path take no notice. */
   readonly below?: string;
   /** hangs: the call takes until the fault is mended, and then goes well. */
-  readonly error: 'ENOSPC' | 'EIO' | 'EROFS' | 'EMFILE' | 'EAGAIN' | 'ENOMEM' | 'EACCES' | 'hangs';
+  readonly error: 'ENOSPC' | 'EIO' | 'EROFS' | 'EMFILE' | 'EAGAIN' | 'ENOMEM' | 'EACCES' | 'EPERM' | 'hangs';
   /** How often; for ever if it is left out. */
   readonly times?: number;
 }
