@@ -26,7 +26,7 @@ import { withOomKills } from './effects.ts';
 import type { Effects } from './effects.ts';
 import { successorOf } from './main-seeker.ts';
 import type { SpawnedRun, UnitRecord } from './journal-lines.ts';
-import type { Outputs } from './outputs.ts';
+import type { Outputs, Writer } from './outputs.ts';
 import type { Earlier } from './reload.ts';
 
 export interface AdoptedUnit {
@@ -68,7 +68,10 @@ export function takeUp(
     if (unit === undefined) continue;
     const { spec, state } = unit;
     outputs.push({ type: 'touched', unit: name });
-    if (state.activation > 0) readOn(unit, ports);
+    // Its pipes may hold what was written meanwhile, or was not read any more when its last process ended.
+    if (state.activation > 0 && spec.command !== null) {
+      ports.outputs.readOn(name, () => writerOf(fleet.units.get(name)));
+    }
     for (const fact of facts) deliver(fleet, name, fact, instant, outputs);
     const pids = processes.map(({ pid }) => pid).join(', ');
     if (pids !== '') ports.log.write('info', 'adopted', `adopted, pid ${pids}`, { unit: name });
@@ -85,17 +88,8 @@ export function takeUp(
   }
 }
 
-/** Its pipes may hold what was written meanwhile, or was not read any more when its last process ended. */
-function readOn(unit: Unit, ports: { readonly outputs: Outputs; readonly log: DaemonLog }): void {
-  const { spec } = unit;
-  if (spec.command === null) return;
-  try {
-    ports.outputs.openFor(spec);
-    if (!needsStop(unit)) ports.outputs.settle(spec.name);
-  } catch (error) {
-    const message = `cannot read output of unit "${spec.name}": ${String(error)}`;
-    ports.log.write('error', 'log', message, { unit: spec.name });
-  }
+function writerOf(unit: Unit | undefined): Writer | null {
+  return unit === undefined ? null : { spec: unit.spec, isOver: !needsStop(unit) };
 }
 
 /** Puts the journalled units into the fleet; their facts are still to be delivered. */

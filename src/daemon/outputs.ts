@@ -2,18 +2,31 @@
 // ended, closed when the unit is forgotten or the daemon ends.
 import type { CaptureStats } from '../logs/capture.ts';
 import type { UnitSpec } from '../model/unit.ts';
+import { phraseOf } from '../base/fault.ts';
 import { removeUnusedPipes } from '../os/fifo.ts';
+import type { Timer } from '../os/ports.ts';
 import { heldThroughExec } from '../os/replace.ts';
 import { openOutput } from './output.ts';
 import type { Output, OutputOptions } from './output.ts';
 
 const NOTHING: CaptureStats = { bytes: 0, lines: 0, droppedLines: 0, droppedBytes: 0, problem: null };
 
+/** As long as nobody reads, a writer that has filled its pipe stands still. */
+const RETRY_MS = 1000;
+
+/** A unit whose output is to be read on: its spec, and whether none of its processes is left. */
+export interface Writer {
+  readonly spec: UnitSpec;
+  readonly isOver: boolean;
+}
+
 export class Outputs {
   readonly #options: OutputOptions;
   readonly #open = new Map<string, Output>();
   /** Of forgotten units, as long as they write what they hold: one that comes back under its name waits for that. */
   readonly #closing = new Map<string, Promise<void>>();
+  /** Of units that write and whose pipes could not be had. */
+  readonly #retries = new Map<string, Timer>();
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -28,8 +41,37 @@ export class Outputs {
       return known;
     }
     const output = openOutput(spec, this.#options, this.#closing.get(spec.name) ?? null);
+    this.#giveUp(spec.name);
     this.#open.set(spec.name, output);
     return output;
+  }
+
+  /**
+   * Reads on what processes of an earlier daemon write. Where that cannot be, it is told, and tried again as long as
+   * `writer` says that the unit is there.
+   */
+  readOn(unit: string, writer: () => Writer | null): void {
+    this.#tryToReadOn(unit, writer, this.#report(unit, 'read output'));
+  }
+
+  #tryToReadOn(unit: string, writer: () => Writer | null, onFault: (error: unknown) => void): void {
+    this.#giveUp(unit);
+    const now = writer();
+    if (now === null) return;
+    try {
+      this.openFor(now.spec);
+      if (now.isOver) this.settle(unit);
+    } catch (error) {
+      onFault(error);
+      const { clock } = this.#options;
+      const again = (): void => this.#tryToReadOn(unit, writer, () => undefined);
+      this.#retries.set(unit, clock.arm(clock.monotonicMs() + RETRY_MS, again));
+    }
+  }
+
+  #giveUp(unit: string): void {
+    this.#retries.get(unit)?.close();
+    this.#retries.delete(unit);
   }
 
   /** Takes changed log settings in, if anything is open for the unit. */
@@ -42,14 +84,15 @@ export class Outputs {
   }
 
   settle(unit: string): void {
-    this.#open.get(unit)?.settle().catch(this.#report(unit, 'complete'));
+    this.#open.get(unit)?.settle().catch(this.#report(unit, 'complete log'));
   }
 
   forget(unit: string): void {
+    this.#giveUp(unit);
     const output = this.#open.get(unit);
     if (output === undefined) return;
     this.#open.delete(unit);
-    const closing = output.close(true).catch(this.#report(unit, 'close'));
+    const closing = output.close(true).catch(this.#report(unit, 'close log'));
     this.#closing.set(unit, closing);
     void closing.then(() => {
       if (this.#closing.get(unit) === closing) this.#closing.delete(unit);
@@ -65,26 +108,27 @@ export class Outputs {
       }
     } catch (error) {
       // Of the pipes that are not held, those whose unit lives are held by that.
-      this.#options.onTrouble('', String(error));
+      this.#options.onTrouble('', phraseOf(error));
     }
     return held;
   }
 
   /** `forget`: nothing runs any more, so the pipes go too. */
   async close(forget: boolean): Promise<void> {
+    for (const unit of [...this.#retries.keys()]) this.#giveUp(unit);
     const open = [...this.#open];
     this.#open.clear();
     await Promise.all(
-      open.map(async ([unit, output]) => await output.close(forget).catch(this.#report(unit, 'close'))),
+      open.map(async ([unit, output]) => await output.close(forget).catch(this.#report(unit, 'close log'))),
     );
     await Promise.all(this.#closing.values());
     // An earlier daemon may have been killed between making some and writing down for whom.
     if (forget) removeUnusedPipes(this.#options.fifoDirectory);
   }
 
-  #report(unit: string, verb: string): (error: unknown) => void {
+  #report(unit: string, what: string): (error: unknown) => void {
     return (error) => {
-      this.#options.onTrouble(unit, `cannot ${verb} log of unit "${unit}": ${String(error)}`);
+      this.#options.onTrouble(unit, `cannot ${what} of unit "${unit}": ${phraseOf(error)}`);
     };
   }
 }

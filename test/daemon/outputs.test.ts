@@ -16,14 +16,17 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { Outputs } from '../../src/daemon/outputs.ts';
+import type { Writer } from '../../src/daemon/outputs.ts';
 import { createReadiness } from '../../src/os/readiness.ts';
 import { lookupUser } from '../../src/os/users.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { createFakeClock } from '../support/fakes/clock.ts';
+import type { FakeClock } from '../support/fakes/clock.ts';
 import { unitSpec } from '../unit/core/unit-spec.ts';
 
 interface Scratch {
   readonly outputs: Outputs;
+  readonly clock: FakeClock;
   readonly troubles: string[];
   pipe(name: string): string;
   /** What the unit's log holds, in format raw. */
@@ -43,13 +46,14 @@ function scratch(t: TestContext): Scratch {
   cleanUp(t, () => rmSync(path, { recursive: true, force: true }));
   for (const name of ['fifo', 'log']) mkdirSync(join(path, name));
   const troubles: string[] = [];
+  const clock = createFakeClock();
   const readiness = createReadiness();
   cleanUp(t, () => readiness.close());
   const outputs = new Outputs({
     fifoDirectory: join(path, 'fifo'),
     logDirectory: join(path, 'log'),
     bootId: 'this boot',
-    clock: createFakeClock(),
+    clock,
     readiness,
     onProblem: (unit, problem) => problem !== null && troubles.push(`${unit}: ${problem}`),
     onTrouble: (unit, message) => troubles.push(`${unit}: ${message}`),
@@ -57,6 +61,7 @@ function scratch(t: TestContext): Scratch {
   cleanUp(t, async () => await outputs.close(true));
   return {
     outputs,
+    clock,
     troubles,
     pipe: (name) => join(path, 'fifo', name),
     log: (unit) => readFileSync(join(path, 'log', unit, 'current'), 'utf8'),
@@ -87,6 +92,42 @@ test('openFor: pipes that cannot be made throw with the path, and leave no descr
   const before = openDescriptors();
   for (let count = 0; count < 20; count += 1) assert.throws(() => outputs.openFor(web));
   assert.equal(openDescriptors(), before);
+});
+
+test('readOn: pipes that cannot be had are told of once, and tried again until they can', async (t) => {
+  const { outputs, clock, log, pipe, troubles } = scratch(t);
+  const spec = unitSpec('web', { logs: LOGS });
+  mkdirSync(pipe('web.stdout'));
+  outputs.readOn('web', () => ({ spec, isOver: true }));
+  clock.advance(1000);
+  assert.equal(troubles.length, 1);
+  assert.match(troubles[0] ?? '', /^web: cannot read output of unit "web": /);
+  rmSync(pipe('web.stdout'), { recursive: true });
+  clock.advance(1000);
+  writeSync(outputs.openFor(spec).stdoutFd, 'still there\n');
+  await outputs.close(false);
+  assert.equal(log('web'), 'still there\n');
+  assert.equal(clock.nextDueMs, null);
+});
+
+test('readOn: is given up for a unit that is forgotten, one that is not there any more, and at the end', async (t) => {
+  const { outputs, clock, pipe, troubles } = scratch(t);
+  const spec = unitSpec('web', { logs: LOGS });
+  mkdirSync(pipe('web.stdout'));
+  let writer: Writer | null = { spec, isOver: false };
+  const readOn = (): void => outputs.readOn('web', () => writer);
+  readOn();
+  outputs.forget('web');
+  assert.equal(clock.nextDueMs, null);
+  readOn();
+  writer = null;
+  clock.advance(1000);
+  assert.equal(clock.nextDueMs, null);
+  writer = { spec, isOver: false };
+  readOn();
+  await outputs.close(false);
+  assert.equal(clock.nextDueMs, null);
+  assert.equal(troubles.length, 3);
 });
 
 test('forget: descriptors are closed, pipes removed, and what was written is kept', async (t) => {
