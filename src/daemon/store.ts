@@ -95,14 +95,20 @@ export class Store {
       }
       return null;
     }
-    const parsed = parse(jsonOf(text));
+    const value = jsonOf(text);
+    const parsed = parse(value);
     if (parsed !== null) return parsed;
-    const aside = `${path}.corrupt`;
+    const other = otherVersion(value);
+    const [what, ending] =
+      other === null
+        ? ['damaged', 'corrupt']
+        : [`of version ${other}, expected ${VERSION}`, `version-${other}`];
+    const aside = `${path}.${ending}`;
     try {
       renameSync(path, aside);
-      warnings.push(`cannot read state file "${path}": it is damaged, set aside as "${aside}"`);
+      warnings.push(`cannot read state file "${path}": it is ${what}, set aside as "${aside}"`);
     } catch (error) {
-      warnings.push(`cannot set aside damaged state file "${path}": ${phraseOf(error)}`);
+      warnings.push(`cannot set aside state file "${path}", which is ${what}: ${phraseOf(error)}`);
     }
     return null;
   }
@@ -172,6 +178,12 @@ function jsonOf(text: string): unknown {
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Of a daemon that wrote another version than this one; null: it says none. */
+function otherVersion(value: unknown): number | null {
+  const version = isRecord(value) ? value['version'] : null;
+  return Number.isInteger(version) && version !== VERSION ? Number(version) : null;
 }
 
 function intentsOf(value: unknown): ReadonlyMap<string, Intent> | null {

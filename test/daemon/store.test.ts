@@ -96,7 +96,6 @@ const DAMAGED: Readonly<Record<string, string>> = {
   'cut short': '{"version":1,"units":{"web":{"wanted":"do',
   empty: '',
   'of another shape': '[]',
-  'of an unknown version': '{"version":2,"units":{}}',
   'with a wish that is none': '{"version":1,"units":{"web":{"wanted":"sideways","seq":1}}}',
   'with a place that is no number': '{"version":1,"units":{"web":{"wanted":"up","seq":"1"}}}',
 };
@@ -117,6 +116,17 @@ for (const [what, text] of Object.entries(DAMAGED)) {
     assert.deepEqual(reread().warnings, []);
   });
 }
+
+test('Store: a file of another version is set aside under that, for the daemon that wrote it', (t) => {
+  const { path, reread } = scratch(t);
+  const file = join(path, 'intents.json');
+  const text = '{"version":7,"units":{}}';
+  writeFileSync(file, text);
+  assert.deepEqual(reread().warnings, [
+    `cannot read state file "${file}": it is of version 7, expected 1, set aside as "${file}.version-7"`,
+  ]);
+  assert.equal(readFileSync(`${file}.version-7`, 'utf8'), text);
+});
 
 for (const text of [
   '{"version":1,"files":[{"name":"web"}]}',
