@@ -3,10 +3,12 @@ import { setFlagsFromString } from 'node:v8';
 import { listen } from '../api/server.ts';
 import { liveAsDaemon } from '../daemon/lifecycle.ts';
 import type { LifeOptions } from '../daemon/lifecycle.ts';
+import { endWithoutSync } from '../os/last-sync.ts';
 
 /** Resolves with the exit code when the daemon has ended. */
 export async function runDaemon(options: Omit<LifeOptions, 'serve'>): Promise<number> {
   keepYoungHeapSmall();
+  endWithoutSync();
   return await liveAsDaemon({
     ...options,
     serve: async (socket) => {
