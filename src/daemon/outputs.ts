@@ -1,5 +1,5 @@
-// Owns every unit's output: opened at the unit's first start, told of spec changes, settled when its processes have
-// ended, closed when the unit is forgotten or the daemon ends.
+// Owns every unit's output: opened at the unit's first start or as it is taken back, told of spec changes, settled when
+// its processes have ended, closed when the unit is forgotten or the daemon ends.
 import type { CaptureStats } from '../logs/capture.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { phraseOf } from '../base/fault.ts';
@@ -54,26 +54,6 @@ export class Outputs {
     this.#tryToReadOn(unit, writer, this.#report(unit, 'read output'));
   }
 
-  #tryToReadOn(unit: string, writer: () => Writer | null, onFault: (error: unknown) => void): void {
-    this.#giveUp(unit);
-    const now = writer();
-    if (now === null) return;
-    try {
-      this.openFor(now.spec);
-      if (now.isOver) this.settle(unit);
-    } catch (error) {
-      onFault(error);
-      const { clock } = this.#options;
-      const again = (): void => this.#tryToReadOn(unit, writer, () => undefined);
-      this.#retries.set(unit, clock.arm(clock.monotonicMs() + RETRY_MS, again));
-    }
-  }
-
-  #giveUp(unit: string): void {
-    this.#retries.get(unit)?.close();
-    this.#retries.delete(unit);
-  }
-
   /** Takes changed log settings in, if anything is open for the unit. */
   update(spec: UnitSpec): void {
     this.#open.get(spec.name)?.update(spec.logs);
@@ -102,13 +82,14 @@ export class Outputs {
   /** Copies of the pipes' descriptors that stay open when this program is replaced: with them, what is in the pipes. */
   held(): readonly number[] {
     const held: number[] = [];
-    try {
-      for (const output of this.#open.values()) {
+    for (const [unit, output] of this.#open) {
+      try {
         held.push(heldThroughExec(output.stdoutFd), heldThroughExec(output.stderrFd));
+      } catch (error) {
+        // Of the pipes that are not held, those whose unit lives are held by that.
+        this.#report(unit, 'hold output')(error);
+        break;
       }
-    } catch (error) {
-      // Of the pipes that are not held, those whose unit lives are held by that.
-      this.#options.onTrouble('', phraseOf(error));
     }
     return held;
   }
@@ -124,6 +105,26 @@ export class Outputs {
     await Promise.all(this.#closing.values());
     // An earlier daemon may have been killed between making some and writing down for whom.
     if (forget) removeUnusedPipes(this.#options.fifoDirectory);
+  }
+
+  #tryToReadOn(unit: string, writer: () => Writer | null, onFault: (error: unknown) => void): void {
+    this.#giveUp(unit);
+    const now = writer();
+    if (now === null) return;
+    try {
+      this.openFor(now.spec);
+      if (now.isOver) this.settle(unit);
+    } catch (error) {
+      onFault(error);
+      const { clock } = this.#options;
+      const again = (): void => this.#tryToReadOn(unit, writer, () => undefined);
+      this.#retries.set(unit, clock.arm(clock.monotonicMs() + RETRY_MS, again));
+    }
+  }
+
+  #giveUp(unit: string): void {
+    this.#retries.get(unit)?.close();
+    this.#retries.delete(unit);
   }
 
   #report(unit: string, what: string): (error: unknown) => void {
