@@ -11,6 +11,7 @@
 // does, forks the second time from a child that is such a process too, for some milliseconds.
 import type { Unit } from '../core/fleet.ts';
 import type { MachineEvent } from '../core/machine-state.ts';
+import { keyOf } from '../model/process.ts';
 import type { ProcessId } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import type { Clock, Timer } from '../os/ports.ts';
@@ -34,9 +35,9 @@ export interface SeekerPorts {
 type Named = { readonly found: ProcessId } | { readonly wanting: string };
 type Look = Named | { readonly guessed: ProcessId } | 'nobody';
 
-/** What the looks before came to: whom the last one guessed, and what was told of what is wanting. */
+/** What the looks before came to: whom the last one guessed (see keyOf), and what was told of what is wanting. */
 interface Before {
-  readonly guessed: ProcessId | null;
+  readonly guessed: string | null;
   readonly told: string | null;
 }
 
@@ -80,8 +81,9 @@ export class MainSeeker {
         else send(name, { type: 'main-lost', run });
       } else if ('found' in look) found(look.found);
       else if ('guessed' in look) {
-        if (isSame(look.guessed, before.guessed)) found(look.guessed);
-        else again({ ...before, guessed: look.guessed });
+        const guessed = keyOf(look.guessed);
+        if (guessed === before.guessed) found(look.guessed);
+        else again({ ...before, guessed });
       } else {
         if (look.wanting !== before.told) send(name, { type: 'main-unknown', run, text: look.wanting });
         again({ guessed: null, told: look.wanting });
@@ -89,10 +91,6 @@ export class MainSeeker {
     });
     this.#timers.set(name, timer);
   }
-}
-
-function isSame(one: ProcessId, other: ProcessId | null): boolean {
-  return one.pid === other?.pid && one.startTicks === other.startTicks;
 }
 
 /** Whom the main process of this run, which has ended, has named in its place; null: nobody, so the run is over. */
