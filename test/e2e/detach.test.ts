@@ -18,7 +18,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { StatusDocument } from '../../src/wire/v1.ts';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
-import { NO_COMPILER, openFaults } from '../support/faults.ts';
 import { cannotRunAs, idsOf, PROGRAM, run } from '../support/launch.ts';
 import { processFact } from '../support/processes.ts';
 import { startUnitd, Unitd } from '../support/unitd.ts';
@@ -78,23 +77,6 @@ test('the log of a daemon in the background is rotated when it has grown large, 
   for (const fd of [1, 2]) assert.equal(readlinkSync(`/proc/${daemon.pid}/fd/${fd}`), log);
   await end(daemon.pid);
   assert.match(readFileSync(log, 'utf8'), /"event":"stopped"/);
-});
-
-test('a daemon ends where the file that it writes to cannot be synced', async (t) => {
-  const faults = openFaults(t);
-  if (faults === null) {
-    t.skip(NO_COMPILER);
-    return;
-  }
-  const channel = openChannel(t);
-  const unitd = new Unitd(t, { env: faults.env });
-  unitd.write('web.yaml', `command: ${child.announce} ${channel.path}`);
-  const within = ['sh', '-c', 'exec "$@" >"$0" 2>&1', join(unitd.root, 'output')];
-  const running = run({ args: ['daemon'], env: unitd.env, cwd: unitd.root, asUser: undefined, within });
-  await channel.next('up');
-  faults.fail({ call: 'fsync', below: join(unitd.root, 'output'), error: 'EIO' });
-  process.kill(Number(readFileSync(join(unitd.runtime, 'unitd.pid'), 'utf8')), 'SIGTERM');
-  assert.equal((await running).code, 0);
 });
 
 test('--detach exits non-zero with the reason if the daemon does not come up, and no unit was started', async (t) => {

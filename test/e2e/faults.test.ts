@@ -11,9 +11,9 @@ import { cannotUseCgroups } from '../support/cgroups.ts';
 import { child, openChannel, openGate } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { refusalsOf, REFUSALS, withFaults } from '../support/faults.ts';
-import { commandAs } from '../support/launch.ts';
+import { commandAs, run } from '../support/launch.ts';
 import { isAlive } from '../support/processes.ts';
-import { startUnitd } from '../support/unitd.ts';
+import { startUnitd, Unitd } from '../support/unitd.ts';
 import { formsFor, USERS, type UserCase } from '../support/users.ts';
 
 const eachAs = <T>(all: readonly T[], one: T): readonly (readonly [UserCase, T])[] =>
@@ -78,6 +78,26 @@ for (const user of USERS) {
       faults.fail({ call: 'pidfd_send_signal', error: 'EPERM' });
       assert.equal((await unitd.cli('signal', 'web', 'USR1')).code, 0);
       await channel.next('USR1', 1);
+    },
+  );
+}
+
+for (const user of USERS) {
+  withFaults(
+    user,
+    'a file with the output of the daemon that cannot be synced: the daemon ends all the same',
+    async (t, faults, options) => {
+      const channel = openChannel(t);
+      const unitd = new Unitd(t, options);
+      unitd.write('web.yaml', `command: ${child.announce} ${channel.path}`);
+      const output = join(unitd.root, 'output');
+      const within = ['sh', '-c', 'exec "$@" >"$0" 2>&1', output];
+      const { asUser } = options;
+      const running = run({ args: ['daemon'], env: unitd.env, cwd: unitd.root, asUser, within });
+      await channel.next('up');
+      faults.fail({ call: 'fsync', below: output, error: 'EIO' });
+      process.kill(Number(readFileSync(join(unitd.runtime, 'unitd.pid'), 'utf8')), 'SIGTERM');
+      assert.equal((await running).code, 0);
     },
   );
 }
