@@ -7,7 +7,6 @@ import type { StatusDocument, UnitStatus } from '../wire/v1.ts';
 import type { Paint } from './palette.ts';
 import { shortBytes, shortPercent } from './quantities.ts';
 import type { Screen } from './screen.ts';
-import { inStateSince } from './since.ts';
 import { isWell, statePaint, stateSymbol } from './state-look.ts';
 import { tableText } from './table.ts';
 import type { Column, Table } from './table.ts';
@@ -95,13 +94,12 @@ export function stateWords({ state, ready, held }: Pick<UnitStatus, 'state' | 'r
   return held ? `${word} (held)` : word;
 }
 
-function sinceText(unit: UnitStatus, nowMs: number): string | null {
+function sinceText(unit: UnitStatus, nowMs: number): string {
   if (unit.state === 'backoff' && unit.nextStartAt !== null) {
     const leftMs = Date.parse(unit.nextStartAt) - nowMs;
     return leftMs > 0 ? `in ${shortSpan(leftMs)}` : 'now';
   }
-  const ms = inStateSince(unit);
-  return ms === null ? null : shortSpan(nowMs - ms);
+  return shortSpan(nowMs - Date.parse(unit.stateSince));
 }
 
 function needsNoAttention(unit: UnitStatus): boolean {

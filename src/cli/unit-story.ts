@@ -8,7 +8,6 @@ import { inTurns } from './in-turns.ts';
 import { logText } from './log-text.ts';
 import { counted, shortBytes, shortPercent, sparkline } from './quantities.ts';
 import type { Screen } from './screen.ts';
-import { inStateSince } from './since.ts';
 import { statePaint, stateSymbol } from './state-look.ts';
 import { stateWords } from './status-table.ts';
 import { measureFor, printable, truncated, wrapped } from './text-width.ts';
@@ -139,8 +138,7 @@ function sinceText({ unit }: UnitDocument, nowMs: number): string {
   if (unit.state === 'backoff' && unit.nextStartAt !== null) {
     return `, next start ${relativeTo(nowMs, Date.parse(unit.nextStartAt))}`;
   }
-  const ms = inStateSince(unit);
-  if (ms === null) return '';
+  const ms = Date.parse(unit.stateSince);
   return ` for ${shortSpan(nowMs - ms)}, since ${dateAndTime(ms)}`;
 }
 

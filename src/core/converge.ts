@@ -7,7 +7,7 @@
 //
 // The cost of an event is that of the units that name, or are named by, those whose verdict it changes.
 import { claimOf, inheritedCycle, isKeptDown, wantedOf } from './down-reason.ts';
-import { amend, conflictsOf, isUp, needsStop } from './fleet.ts';
+import { amend, conflictsOf, isUp, needsStop, NEW_VERDICT } from './fleet.ts';
 import type { Fleet, Unit } from './fleet.ts';
 import { PULLING_FIELDS } from './graph.ts';
 import { step } from './machine.ts';
@@ -52,9 +52,10 @@ export function deliver(
   const { state, effects } = step(unit.spec, unit.state, event, facts);
   for (const effect of effects) outputs.push({ type: 'effect', unit: name, effect });
   if (state === unit.state) return;
-  amend(fleet, name, { state });
+  const isMoved = state.phase.at !== unit.state.phase.at;
+  amend(fleet, name, { state, sinceWall: isMoved ? instant.wallMs : unit.sinceWall });
   outputs.push({ type: 'touched', unit: name });
-  if (state.phase.at === unit.state.phase.at) return;
+  if (!isMoved) return;
   doubtNeighbours(fleet, unit);
   if (state.phase.at === 'failed') ended(fleet, unit, 'onFailure', event.type === 'start-refused', outputs);
   if (state.phase.at === 'completed') ended(fleet, unit, 'onSuccess', false, outputs);
@@ -115,7 +116,7 @@ function bringUp(fleet: Fleet, name: string, by: string, field: 'onFailure' | 'o
 export function converge(fleet: Fleet, instant: Instant, outputs: Outputs, budget = Infinity): boolean {
   let left = budget;
   while (fleet.dirty.size > 0) {
-    const acting = settleVerdicts(fleet, outputs);
+    const acting = settleVerdicts(fleet, instant, outputs);
     for (const name of acting) {
       act(fleet, name, instant, outputs);
       left -= 1;
@@ -126,22 +127,26 @@ export function converge(fleet: Fleet, instant: Instant, outputs: Outputs, budge
 }
 
 /** Phase one. Returns the units that were doubtful, in the order in which they became so. */
-export function settleVerdicts(fleet: Fleet, outputs: Outputs): ReadonlySet<string> {
+export function settleVerdicts(
+  fleet: Fleet,
+  { wallMs }: Pick<Instant, 'wallMs'>,
+  outputs: Outputs,
+): ReadonlySet<string> {
   const seen = new Set<string>();
-  for (const name of fleet.dirty) if (settle(fleet, name, outputs)) seen.add(name);
+  for (const name of fleet.dirty) if (settle(fleet, name, wallMs, outputs)) seen.add(name);
   return seen;
 }
 
-/** The same in steps, for a fleet that nobody else changes meanwhile. */
+/** The same in steps, for a fleet that nobody else changes meanwhile, and in which no time passes. */
 export function* settlingVerdicts(fleet: Fleet): Steps<void> {
   for (const name of fleet.dirty) {
-    settle(fleet, name, []);
+    settle(fleet, name, null, []);
     yield;
   }
 }
 
 /** Brings one doubtful unit's verdict up to date; false when it is gone. */
-function settle(fleet: Fleet, name: string, outputs: Outputs): boolean {
+function settle(fleet: Fleet, name: string, wallMs: number | null, outputs: Outputs): boolean {
   fleet.dirty.delete(name);
   const unit = fleet.units.get(name);
   if (unit === undefined) return false;
@@ -150,7 +155,10 @@ function settle(fleet: Fleet, name: string, outputs: Outputs): boolean {
   const verdict = verdictOf(fleet, known);
   const isNew = cycle !== null || !sameForOthers(verdict, unit.verdict);
   const isTold = !sameVerdict(verdict, unit.verdict);
-  const next = isNew || isTold ? { ...known, verdict } : unit;
+  // At rest it is its verdict that makes it `stopped` or `waiting`.
+  const isOther = unit.state.phase.at === 'stopped' && verdict.wanted !== unit.verdict.wanted;
+  const sinceWall = isOther && unit.verdict !== NEW_VERDICT ? wallMs : (unit.sinceWall ?? wallMs);
+  const next = isNew || isTold ? { ...known, verdict, sinceWall } : unit;
   fleet.units.set(name, next);
   if (isTold) outputs.push({ type: 'touched', unit: name });
   if (isNew) {

@@ -47,6 +47,8 @@ export interface Verdict {
 export interface Unit {
   readonly spec: UnitSpec;
   readonly state: MachineState;
+  /** When it came to its public state: milliseconds since the epoch; null until it is looked at for the first time. */
+  readonly sinceWall: number | null;
   /** Its file is gone: it is forgotten once it is at rest. */
   readonly removed: boolean;
   readonly intent: Intent | null;
@@ -70,7 +72,7 @@ export interface Fleet {
   retiredRuns: number;
 }
 
-const NEW_VERDICT: Verdict = {
+export const NEW_VERDICT: Verdict = {
   root: null,
   claim: 0,
   wanted: 'down',
@@ -84,6 +86,7 @@ export function newUnit(spec: UnitSpec, intent: Intent | null = null): Unit {
   return {
     spec,
     state: NEW_STATE,
+    sinceWall: null,
     removed: false,
     intent,
     activation: null,

@@ -104,11 +104,11 @@ export function adopt(earlier: Earlier, fleet: Fleet, ports: Ports): Adoption {
       if (pids.length > 0) unreadable.push({ name, pids });
       continue;
     }
-    const { state, intent, seq, activation, removed } = record;
+    const { state, sinceWall, intent, seq, activation, removed } = record;
     const isThere = isMoving(state.phase) || state.phase.at === 'running';
     const cycle = readable === undefined && isThere ? FOREIGN : record.cycle;
     fleet.units.set(name, newUnit(spec));
-    amend(fleet, name, { state, intent, activation, cycle, removed });
+    amend(fleet, name, { state, sinceWall, intent, activation, cycle, removed });
     // Words to come count from the last one on that is known of.
     fleet.seq = Math.max(fleet.seq, seq ?? 0, intent?.seq ?? 0, activation?.seq ?? 0);
     adopted.push(

@@ -45,6 +45,7 @@ export function unitStatus(
     description: spec.description,
     type: spec.type,
     state: publicState(unit),
+    stateSince: timestamp(unit.sinceWall ?? now.wallMs),
     ready: isUp(unit),
     wanted: verdict.wanted,
     held: isHeld(fleet, unit),

@@ -19,6 +19,7 @@ import type { GoodFile } from './store.ts';
 /** What is written of a unit. */
 export interface UnitRecord {
   readonly state: MachineState;
+  readonly sinceWall: number | null;
   /** Also in the state directory, which may be one that takes no writes. */
   readonly intent: Intent | null;
   /** How many words there had been when it was written (Fleet.seq). A record of an earlier version does not say. */

@@ -103,8 +103,9 @@ export class Records {
   }
 
   /** `seq`: how many words there have been (Fleet.seq). */
-  changed({ spec, state, intent, activation, cycle, removed }: Unit, seq: number, tree: ProcessTree): void {
-    const record = { state, intent, seq, activation, cycle, removed, tree };
+  changed(unit: Unit, seq: number, tree: ProcessTree): void {
+    const { spec, state, sinceWall, intent, activation, cycle, removed } = unit;
+    const record = { state, sinceWall, intent, seq, activation, cycle, removed, tree };
     this.#journal.unit(spec.name, record, this.#sources.get(spec) ?? null);
   }
 

@@ -159,7 +159,7 @@ export class Reloader {
         adopt(earlier, fleet, instant, outputs);
         records.entered(fleet, false);
         // The plan compares with what holds of them now; what follows from that is still to be done.
-        for (const name of settleVerdicts(fleet, outputs)) fleet.dirty.add(name);
+        for (const name of settleVerdicts(fleet, instant, outputs)) fleet.dirty.add(name);
       },
       planId: null,
       isSilent: standing !== null,

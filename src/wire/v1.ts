@@ -29,6 +29,8 @@ export interface UnitStatus {
   readonly description: string;
   readonly type: UnitType;
   readonly state: State;
+  /** When it came to that state. */
+  readonly stateSince: string;
   readonly ready: boolean;
   readonly wanted: Wanted;
   /** An operator's stop or start that differs from the file holds it. */

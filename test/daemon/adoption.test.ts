@@ -73,6 +73,7 @@ function take(processes: FakeProcesses, left: Left): Taken {
   });
   const record: UnitRecord = {
     state: { ...NEW_STATE, phase: left.phase, runs: 7, activation: 3 },
+    sinceWall: 1,
     intent: null,
     activation: null,
     cycle: null,

@@ -29,8 +29,9 @@ function leaveJournal({ paths }: Pick<GroundOptions, 'paths'>, text: string): vo
     onTrouble: assert.fail,
   });
   journal.open();
-  const { state, intent, activation, cycle, removed } = newUnit(unitSpec('web'));
-  const record = { state, intent, activation, cycle, removed, tree: { invocationId: 'web1', leaders: [] } };
+  const { state, sinceWall, intent, activation, cycle, removed } = newUnit(unitSpec('web'));
+  const tree = { invocationId: 'web1', leaders: [] };
+  const record = { state, sinceWall, intent, activation, cycle, removed, tree };
   journal.unit('web', record, { name: 'web', file: join(paths.units, 'web.yaml'), text });
   journal.close(false);
 }

@@ -9,6 +9,7 @@ export const FILE: GoodFile = { name: 'web', file: '/units/web.yaml', text: 'com
 export function record(change: Partial<UnitRecord> = {}): UnitRecord {
   return {
     state: NEW_STATE,
+    sinceWall: null,
     intent: null,
     activation: null,
     cycle: null,

@@ -29,10 +29,10 @@ test('statusScreen() at 120 columns shows every column and the units that need a
   UNIT        STATE           SINCE  RESTARTS  PID   CPU  MEMORY  TASKS  NOTE
 ✓ migrate     completed         59m         0    -     -       -      -  Schema migration
 ● web         running           59m         2  412  1.5%    7.0M      3  Front end
-○ mailer      stopped (held)      -         0    -     -       -      -  stopped by an operator
-◌ api         waiting             -         0    -     -       -      -  waiting for requirement "db", which is backing
+○ mailer      stopped (held)     2h         0    -     -       -      -  stopped by an operator
+◌ api         waiting            3s         0    -     -       -      -  waiting for requirement "db", which is backing
                                                                          off
-◌ everything  waiting             -         0    -     -       -      -  waiting for requirement "api", which is waiting
+◌ everything  waiting            3s         0    -     -       -      -  waiting for requirement "api", which is waiting
 ↻ db          backoff         in 8s         3    -     -       -      -  exited with code 1; restart 4 in 8 s
 ✗ reports     failed            30m         5    -     -       -      -  killed by SIGKILL; gave up after 5 restarts in
                                                                          10 min
@@ -66,10 +66,10 @@ test('statusScreen() at 80 columns gives up figures before it gives up reasons',
   UNIT        STATE           SINCE  RESTARTS  NOTE
 ✓ migrate     completed         59m         0  Schema migration
 ● web         running           59m         2  Front end
-○ mailer      stopped (held)      -         0  stopped by an operator
-◌ api         waiting             -         0  waiting for requirement "db",
+○ mailer      stopped (held)     2h         0  stopped by an operator
+◌ api         waiting            3s         0  waiting for requirement "db",
                                                which is backing off
-◌ everything  waiting             -         0  waiting for requirement "api",
+◌ everything  waiting            3s         0  waiting for requirement "api",
                                                which is waiting
 ↻ db          backoff         in 8s         3  exited with code 1; restart 4 in
                                                8 s
@@ -117,8 +117,8 @@ test('statusScreen() into a pipe cuts nothing short and keeps every column', asy
     ),
     `\
   UNIT                                            STATE    SINCE  RESTARTS  PID  CPU  MEMORY  TASKS  NOTE
-○ b                                               stopped      -         0    -    -       -      -
-✗ a-unit-with-a-name-that-would-not-fit-anywhere  failed       -         0    -    -       -      -  ${'a reason '.repeat(30).trim()}
+○ b                                               stopped     2h         0    -    -       -      -
+✗ a-unit-with-a-name-that-would-not-fit-anywhere  failed      2h         0    -    -       -      -  ${'a reason '.repeat(30).trim()}
 
 2 units: 1 stopped, 1 failed
 `,
@@ -130,7 +130,7 @@ test('statusScreen() aligns notes of wide characters by their columns', async ()
     [sampleUnit('a', { description: '注文サービス'.repeat(8), state: 'running', ready: true, restarts: 1 })],
     screen(60),
   );
-  assert.equal(text.split('\n')[1], '● a     running         1  注文サービス注文サービス注文サー…');
+  assert.equal(text.split('\n')[1], '● a     running     2h         1  注文サービス注文サービス…');
 });
 
 test('statusScreen() shortens a name in its middle when even the bare table is too wide', async () => {

@@ -29,6 +29,7 @@ function longStory(): Parameters<typeof storyText>[0] {
   const unit = sampleUnit('orders', {
     description: '注文サービス: takes orders from the shop and passes them on to the warehouse',
     state: 'running',
+    stateSince: '2026-11-22T09:00:05.000Z',
     wanted: 'up',
     held: true,
     reason: 'up again: was killed by SIGSEGV and dumped core',
