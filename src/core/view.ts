@@ -67,10 +67,11 @@ function stoppingReason(unit: Unit): string {
   switch (phase.step) {
     case 'command':
       return `${why}; running stop.command`;
-    case 'signal':
-      return unit.spec.stop.killMode === 'none'
-        ? `${why}; waiting for it to end`
-        : `${why}; sent ${unit.spec.stop.signal}`;
+    case 'signal': {
+      const { killMode, signal } = unit.spec.stop;
+      const isSent = phase.signalled || (killMode !== 'none' && (phase.main ?? phase.helper) !== null);
+      return isSent ? `${why}; sent ${signal}` : `${why}; waiting for it to end`;
+    }
     case 'final':
       return `${why}; sent ${unit.spec.stop.finalSignal}`;
     case 'post':

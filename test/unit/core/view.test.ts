@@ -99,6 +99,12 @@ describe('reasonOf: on the way', () => {
     world.command(on, 'web', 'stop');
     assert.equal(standing(on, 'web'), 'stopping: stopped by the operator; waiting for it to end');
   });
+  test('that nobody was there to send it to, while it is looked who is left', () => {
+    const on = settled(unitSpec('web', { stop: { killMode: 'mixed' } }));
+    world.endMain(on, 'web', { code: 7, signal: null, coreDumped: false });
+    world.tellNews(on, 0);
+    assert.equal(standing(on, 'web'), 'stopping: exited with code 7; waiting for it to end');
+  });
   test('a restart', () => {
     const on = settled(unitSpec('db'), unitSpec('web', { requires: ['db'] }));
     world.command(on, 'db', 'restart');
