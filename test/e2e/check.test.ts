@@ -105,6 +105,20 @@ test('check takes a file under any name, as a deploy tool hands it over, and war
   assert.equal((await unitd.cli('check', join(copies, 'none.yaml'))).code, 78);
 });
 
+test('check looks once at a file that was named twice, and still tells two files of one unit', async (t) => {
+  const unitd = new Unitd(t, {});
+  unitd.write('web.yaml', 'command: sleep infinity');
+  const file = join(unitd.units, 'web.yaml');
+  const twice = await unitd.cli('check', '--json', file, unitd.units, `${unitd.units}/../units.d/web.yaml`);
+  assert.equal(twice.code, 0, twice.stdout);
+  assert.equal(JSON.parse(twice.stdout).files, 1);
+  const copy = join(unitd.root, 'web.yaml');
+  writeFileSync(copy, 'command: sleep infinity', { mode: 0o644 });
+  const two = await unitd.cli('check', file, copy);
+  assert.equal(two.code, 78);
+  assert.match(two.stderr, /web\.yaml: cannot load unit "web": .*web\.yaml defines it too/);
+});
+
 test('show prints the effective unit as a unit file: put in its place, it changes nothing', async (t) => {
   const unitd = await startUnitd(t, {
     'web.yaml': `

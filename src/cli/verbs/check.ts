@@ -1,7 +1,7 @@
 // unitd check: validates unit files where they lie, without a daemon and without running anything.
 import { existsSync, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { NO_CONTROLLER } from '../../config/check-resources.ts';
 import { loadSet } from '../../config/load-set.ts';
 import { unitNameOf } from '../../config/unit-name.ts';
@@ -30,7 +30,10 @@ export async function runCheck(context: Context): Promise<ExitCode> {
     standing === null
       ? await Promise.all(operands.map((path) => readPath(path, insecure)))
       : [await readDirectory(standing, insecure)];
-  const files = parts.flatMap((part) => part.files);
+  // A file that was named twice, by itself and with its directory for one, is one file.
+  const files = [
+    ...new Map(parts.flatMap((part) => part.files).map((it) => [resolve(it.file), it])).values(),
+  ];
   const sources = files.map(({ name, file, bytes }) => ({ name: unitName(name), file, bytes }));
   const set = loadSet(sources, new Map(), lackHere);
   const whole = parts.some(({ isDirectory }) => isDirectory);
