@@ -42,9 +42,10 @@ function timeOf(line: LogLine, times: 'clock' | 'full'): string {
 }
 
 // oxlint-disable-next-line no-control-regex
-const STEERING = /\u001b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f\x80-\x9f]/g;
+const STEERING = /\u001b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f\x80-\x9f\u202a-\u202e\u2066-\u2069]/g;
 
-// Colours pass, with an end put to them; what would move the cursor or talk to the terminal is shown instead.
+// Colours pass, with an end put to them; what would move the cursor, turn text round or talk to the terminal is
+// shown instead.
 function tamed(text: string): string {
   const shown = text.replace(STEERING, (character) =>
     character === '\u001b'

@@ -34,13 +34,15 @@ export function nameColumns(units: readonly { readonly name: string }[]): number
   return Math.max(0, ...units.map(({ name }) => name.length).filter((length) => length <= NAME_COLUMNS));
 }
 
-/** Control characters made visible: what a unit wrote must not steer the terminal of the one who looks. */
+// oxlint-disable-next-line no-control-regex
+const STEERING = /[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
+
+/**
+ * Control characters made visible, and those that turn text round: what a unit wrote must not steer the terminal of the
+ * one who looks.
+ */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return /[\x00-\x1f\x7f-\x9f]/.test(text)
-    ? // oxlint-disable-next-line no-control-regex
-      text.replace(/[\x00-\x1f\x7f-\x9f]/g, (character) => CONTROL[character] ?? '\ufffd')
-    : text;
+  return text.replace(STEERING, (character) => CONTROL[character] ?? '\ufffd');
 }
 
 const CONTROL: Readonly<Record<string, string>> = { '\t': ' ', '\n': ' ', '\r': ' ' };

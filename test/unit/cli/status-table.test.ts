@@ -183,7 +183,7 @@ test('statusScreen() tells a running unit that is not ready from one that is up'
 });
 
 test('statusScreen() lets no control character of a reason reach the terminal', async () => {
-  const reason = 'killed\u001b[2J\u0007 by\tmagic';
+  const reason = 'killed\u001b[2J\u0007 by\t\u202emagic';
   const text = await shown([sampleUnit('a', { state: 'failed', reason })], screen(80));
-  assert.match(text, /killed\ufffd\[2J\ufffd by magic$/m);
+  assert.match(text, /killed\ufffd\[2J\ufffd by \ufffdmagic$/m);
 });

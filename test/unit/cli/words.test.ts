@@ -125,7 +125,7 @@ const LINE = {
   unit: 'web',
   time: '2026-11-22T10:00:00.500000000Z',
   stream: 'stdout',
-  text: 'a\u001b[31mred\u001b[2Jb',
+  text: 'a\u001b[31mred\u001b[2Jb\u202ec',
 } as const;
 
 test('logText() into a pipe is the bare text, to the byte', () => {
@@ -133,7 +133,10 @@ test('logText() into a pipe is the bare text, to the byte', () => {
 });
 
 test('logText() on a terminal lets colours pass and nothing else that steers it', () => {
-  assert.equal(logText(LINE, { times: 'none', names: [] }, TERMINAL), 'a\u001b[31mred\u241b[2Jb\u001b[0m');
+  assert.equal(
+    logText(LINE, { times: 'none', names: [] }, TERMINAL),
+    'a\u001b[31mred\u241b[2Jb\ufffdc\u001b[0m',
+  );
 });
 
 test('logText() of several units begins with the unit, in columns', () => {
