@@ -71,40 +71,40 @@ function phaseAs({ type }: UnitSpec, unit: Unit): Phase {
 
 /**
  * A unit that goes down for a lack alone, as of one that it is bound to from now on, lacks nothing once it is down: it is
- * wanted, brings what it needs with it, and comes back as soon as that is up. Where that will not be by itself, it stays
- * down. Gives the whole set, and who comes back, with what was lacking.
+ * wanted, brings what it needs with it, which nobody may have wanted for a moment, and comes back as soon as that is up.
+ * Where that will not be by itself, it stays down. Gives the whole set, and who comes back, with why it goes down.
  */
 function* withoutLacks(
   trial: Fleet,
   fleet: Fleet,
 ): Steps<{ readonly lasting: Map<string, Unit>; readonly returning: ReadonlyMap<string, string> }> {
   const settled = new Map(trial.units);
-  const leaving: string[] = [];
-  const lacks = new Map<string, string>();
+  const leaving = new Map<string, string>();
+  const lacking = new Set<string>();
   for (const [name, unit] of settled) {
     yield;
     const before = fleet.units.get(name);
     const isThere = before !== undefined && (needsStop(before) || before.state.phase.at === 'backoff');
     const reason = isThere && unit.verdict.down !== null ? downReason(trial, unit) : null;
     if (!isThere || reason === null) continue;
-    leaving.push(name);
-    if (reason.lack && before.verdict.down === null) lacks.set(name, reason.text);
+    leaving.set(name, reason.text);
+    if (reason.lack && before.verdict.down === null) lacking.add(name);
   }
   const returning = new Map<string, string>();
-  if (lacks.size === 0) return { lasting: settled, returning };
-  for (const name of leaving) rested(trial, name);
+  if (lacking.size === 0) return { lasting: settled, returning };
+  for (const name of leaving.keys()) rested(trial, name);
   yield* settlingVerdicts(trial);
   const lasting = new Map(trial.units);
-  for (const { name } of yield* endedRequirements(lacks.keys(), lasting)) rested(trial, name);
+  for (const { name } of yield* endedRequirements(lacking, lasting)) rested(trial, name);
   yield* settlingVerdicts(trial);
   const stuck = yield* stuckIn(trial.units);
-  for (const name of leaving) {
+  for (const [name, why] of leaving) {
     yield;
     const [unit, before] = [trial.units.get(name), settled.get(name)];
     if (unit === undefined || before === undefined) continue;
-    const text = lacks.get(name);
+    const hasStood = needsStop(before) && fleet.units.get(name)?.verdict.down === null;
     if (unit.verdict.down !== null || stuck.has(name)) lasting.set(name, before);
-    else if (text !== undefined && needsStop(before)) returning.set(name, text);
+    else if (hasStood) returning.set(name, why);
   }
   return { lasting, returning };
 }

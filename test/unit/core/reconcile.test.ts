@@ -583,6 +583,19 @@ describe('commit', () => {
     ]);
     assert.deepEqual([standing(on, 'db'), on.fleet.units.get('db')?.state.activation], ['running', 2]);
   });
+  test('a requisite that nobody wants, until who goes down for that brings it in again, restarts too', () => {
+    const db = unitSpec('db', { enabled: false });
+    const web = unitSpec('web', { requires: ['db'], requisite: ['db'] });
+    const on = settled(db, unitSpec('api', { bindsTo: ['db'] }));
+    load(on, db, unitSpec('api', { bindsTo: ['db'] }), web);
+    assert.deepEqual(load(on, db, web), [
+      'stop api: file removed',
+      'restart db: not enabled',
+      'restart web: requires "db": not enabled',
+    ]);
+    assert.deepEqual([standing(on, 'db'), on.fleet.units.get('db')?.state.activation], ['running', 2]);
+    assert.equal(standing(on, 'web'), 'running');
+  });
   test('a unit whose file goes and comes back before it is down is held no more', () => {
     const web = unitSpec('web');
     const job = unitSpec('job', { enabled: false });
