@@ -105,6 +105,8 @@ function* withoutLacks(
     const hasStood = needsStop(before) && fleet.units.get(name)?.verdict.down === null;
     if (unit.verdict.down !== null || stuck.has(name)) lasting.set(name, before);
     else if (hasStood) returning.set(name, why);
+    // As it is on its way down, a restart spreads to it and through it.
+    amend(trial, name, { state: before.state });
   }
   return { lasting, returning };
 }

@@ -596,6 +596,29 @@ describe('commit', () => {
     assert.deepEqual([standing(on, 'db'), on.fleet.units.get('db')?.state.activation], ['running', 2]);
     assert.equal(standing(on, 'web'), 'running');
   });
+  test('a restart spreads through a unit that is on its way down for what it lacks', () => {
+    const db = unitSpec('db', { restart: { policy: 'no' } });
+    const set = (key: SpecChange, cache: SpecChange): readonly UnitSpec[] => [
+      db,
+      unitSpec('api', { bindsTo: ['db'], requires: ['key'] }),
+      unitSpec('api-page', { partOf: ['api'] }),
+      unitSpec('cache', cache),
+      unitSpec('disk', { enabled: false }),
+      unitSpec('key', key),
+    ];
+    const on = settled(...set({}, {}));
+    world.endMain(on, 'db', { code: 1, signal: null, coreDumped: false });
+    world.tellNews(on, 0);
+    assert.equal(standing(on, 'api'), 'stopping: bound to "db", which is not up; sent SIGTERM');
+    assert.deepEqual(load(on, ...set(OTHER, { bindsTo: ['disk'] })), [
+      'restart api: requires "key", which restarts',
+      'restart api-page: part of "api", which restarts',
+      'restart cache: bound to "disk", which is not up',
+      'start disk: now wanted',
+      'restart key: command changed',
+    ]);
+    assert.equal(on.fleet.units.get('api-page')?.state.activation, 2);
+  });
   test('a unit whose file goes and comes back before it is down is held no more', () => {
     const web = unitSpec('web');
     const job = unitSpec('job', { enabled: false });
