@@ -231,7 +231,7 @@ export type EventLine = {
   | {
       readonly type: 'state';
       readonly unit: string;
-      /** null in the opening snapshot that `snapshot=1` asks for. */
+      /** null in the opening snapshot that `snapshot=1` asks for, and of a unit that is new. */
       readonly from: State | null;
       readonly to: State;
       readonly ready: boolean;

@@ -7,12 +7,23 @@ import { UNIT_VERBS } from '../../../src/wire/v1.ts';
 import { documentList, schemaNamed } from '../../support/manual-parts.ts';
 import { assertParts, literalsIn, readManual, sectionOf } from '../../support/manual.ts';
 
+const DOCUMENTS = ['status', 'unit-document', 'graph', 'plan', 'operation', 'reexec', 'problem'];
+
 test('unitd-api(7) has every field of every document', () => {
-  const names = ['status', 'unit-document', 'graph', 'plan', 'operation', 'reexec', 'problem'];
   assertParts(
     'unitd-api.7',
-    new Map(names.map((name) => [`document ${name}`, documentList(schemaNamed(name))])),
+    new Map(DOCUMENTS.map((name) => [`document ${name}`, documentList(schemaNamed(name))])),
   );
+});
+
+test('unitd-api(7) describes what it sends the reader to another document for', () => {
+  for (const name of DOCUMENTS)
+    for (const [, field = '', other = ''] of documentList(schemaNamed(name)).matchAll(
+      /^As (\S+) of the (\w+) document\.$/gm,
+    )) {
+      const there = documentList(schemaNamed(other === 'unit' ? 'unit-document' : other));
+      assert(there.includes(`.It Li ${field}.`), `${name}: "${field}" stands not in ${other}`);
+    }
 });
 
 test('unitd-api(7) describes every route, and no other', () => {
