@@ -58,7 +58,7 @@ export interface DaemonStatus {
   readonly replaceFailure: { readonly at: string; readonly detail: string } | null;
   /** The directory of the unit files. */
   readonly units: string;
-  /** Some unit runs an earlier form, because its file is not valid now. */
+  /** Some unit runs an earlier form, or is not there, because its file is not valid now. */
   readonly degraded: boolean;
   readonly problems: readonly Problem[];
   /** What holds the processes of units that start now: how a stop finds them all. */

@@ -9,6 +9,7 @@ import {
   SAMPLE_REEXEC,
 } from '../../support/sample-documents.ts';
 import { fakeControl, refused } from '../../support/fake-control.ts';
+import { schemaComplaints } from '../../support/wire-schemas.ts';
 import { NOW, all, askDocument, askLines } from './ask.ts';
 
 const NDJSON = 'application/x-ndjson';
@@ -370,6 +371,7 @@ test('a POST that is handed over: 303 and where to look, or as a line; the rest 
   });
   const answer = await askDocument(control, 'POST /v1/units/web/start');
   assert.deepEqual([answer.status, answer.value], [303, error]);
+  assert.deepEqual(schemaComplaints('problem', error), []);
   const lines = await all(askLines(control, 'POST /v1/units/web/start', { accept: NDJSON }));
   assert.deepEqual(lines, [{ type: 'handed-over', operation: id }]);
   const rest = await all(askLines(control, `GET /v1/operations/${id}`, { accept: NDJSON }));
