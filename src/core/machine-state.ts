@@ -43,6 +43,8 @@ export interface Stopping {
   readonly helper: Helper | null;
   /** The tree was told to end in this step, beyond being looked at. */
   readonly signalled: boolean;
+  /** The latest signal of this stop; null: none was sent. A record of an earlier version has no such field. */
+  readonly sent?: SignalName | null;
   /** When this step's wait began, from which `deadline` counts: monotonic milliseconds. */
   readonly since: number;
   readonly deadline: Deadline;

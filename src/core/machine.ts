@@ -34,8 +34,8 @@
 //            is just that followed by a start. Otherwise core/restart decides between backoff, completed and failed,
 //            unless it is cleared meanwhile: then it ends in stopped too. hurried goes on to final, or ends the
 //            stopPost that runs and leaves out those after it. respecified has the new stop settings hold for this
-//            stop: its deadlines, and who has to be gone. What outlives finalSignal, in final or in sweep, is
-//            abandoned, and the unit is failed and says so.
+//            stop: its deadlines, who has to be gone, and a signal that is another now is sent. What outlives
+//            finalSignal, in final or in sweep, is abandoned, and the unit is failed and says so.
 //
 // A failed spawn is an end like any other, not a special case. An uptime long enough to begin the count of restarts
 // again is found by arithmetic at the end of the run, not by a timer.

@@ -14,8 +14,19 @@ export function beginStop(draft: Draft, from: StopFacts): void {
   const { main, helper, ending, requested, readyAt, wasUp } = from;
   const since = facts.nowMs;
   const deadline = bound(since, spec.stop.timeoutMs);
-  const flags = { signalled: false, cleared: false, killed: false, abandoned: false, trouble: null };
-  const base = { main, ending, requested, readyAt, wasUp, since, deadline, ...flags };
+  const flags = { signalled: false, cleared: false, killed: false, abandoned: false };
+  const base = {
+    main,
+    ending,
+    requested,
+    readyAt,
+    wasUp,
+    since,
+    deadline,
+    sent: null,
+    trouble: null,
+    ...flags,
+  };
   const { command } = spec.stop;
   if (wasUp && command !== null) {
     const stopHelper = spawnHelper(draft, 'stop', 0, command, mainPid(main));
@@ -24,17 +35,32 @@ export function beginStop(draft: Draft, from: StopFacts): void {
 }
 
 export function enterSignal(draft: Draft, from: Stopping): void {
-  const { spec, facts, effects } = draft;
-  const { signal, killMode, timeoutMs } = spec.stop;
-  const wholeTree = killMode === 'control-group';
-  const occupied = from.main !== null || from.helper !== null;
-  const since = facts.nowMs;
-  const deadline = bound(since, timeoutMs);
-  const phase: Stopping = { ...from, step: 'signal', since, deadline, signalled: occupied && wholeTree };
-  enter(draft, phase);
-  if (!occupied) settle(draft, phase);
-  else if (wholeTree) effects.push({ type: 'signal-tree', signal });
-  else if (killMode !== 'none') signalHeld(draft, phase, signal);
+  const since = draft.facts.nowMs;
+  const deadline = bound(since, draft.spec.stop.timeoutMs);
+  const phase: Stopping = { ...from, step: 'signal', since, deadline, signalled: false };
+  if (phase.main !== null || phase.helper !== null) enter(draft, withSignal(draft, phase));
+  else {
+    enter(draft, phase);
+    settle(draft, phase);
+  }
+}
+
+function withSignal(draft: Draft, phase: Stopping): Stopping {
+  const { signal, killMode } = draft.spec.stop;
+  if (killMode === 'none') return phase;
+  const signalled = killMode === 'control-group';
+  if (signalled) draft.effects.push({ type: 'signal-tree', signal });
+  else signalHeld(draft, phase, signal);
+  return { ...phase, signalled, sent: signal };
+}
+
+/** What is sent in this step is another signal by now: those who got the earlier one get it too. */
+export function resend(draft: Draft, phase: Stopping): Stopping {
+  const { signal, finalSignal, killMode } = draft.spec.stop;
+  if (phase.sent === undefined || killMode === 'none') return phase;
+  if (isFinal(phase)) return phase.sent === finalSignal ? phase : withFinal(draft, phase);
+  const isMeant = phase.main !== null || phase.helper !== null || phase.signalled;
+  return phase.step === 'signal' && isMeant && phase.sent !== signal ? withSignal(draft, phase) : phase;
 }
 
 /** The held processes are gone: see to the rest of the tree, or go on. */
@@ -46,15 +72,18 @@ export function settle(draft: Draft, phase: Stopping): void {
 }
 
 export function enterFinal(draft: Draft, from: Stopping): void {
-  const { spec, facts, effects } = draft;
-  const { killMode, finalSignal, timeoutMs } = spec.stop;
+  const { killMode, timeoutMs } = draft.spec.stop;
   if (killMode === 'none') return afterFinal(draft, { ...from, main: null, helper: null, abandoned: true });
-  const since = facts.nowMs;
+  const since = draft.facts.nowMs;
   const deadline = since + finalMs(timeoutMs);
-  const phase: Stopping = { ...from, step: 'final', since, deadline, signalled: true };
-  enter(draft, phase);
+  enter(draft, withFinal(draft, { ...from, step: 'final', since, deadline, signalled: true }));
+}
+
+function withFinal(draft: Draft, phase: Stopping): Stopping {
+  const { killMode, finalSignal } = draft.spec.stop;
   if (killMode === 'process') signalHeld(draft, phase, finalSignal);
-  else effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
+  else draft.effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
+  return { ...phase, sent: finalSignal };
 }
 
 /** Nothing is left that a signal should reach: stopPost. */
@@ -84,7 +113,8 @@ export function postNext(draft: Draft, from: Stopping, index: number): void {
 export function sweep(draft: Draft, phase: Stopping): void {
   const { finalSignal, timeoutMs } = draft.spec.stop;
   const since = draft.facts.nowMs;
-  enter(draft, { ...phase, since, deadline: since + finalMs(timeoutMs), signalled: true });
+  const deadline = since + finalMs(timeoutMs);
+  enter(draft, { ...phase, since, deadline, signalled: true, sent: finalSignal });
   draft.effects.push({ type: 'signal-tree', signal: finalSignal }, { type: 'survey' });
 }
 

@@ -19,6 +19,7 @@ import {
   isFinal,
   killHelper,
   postNext,
+  resend,
   settle,
   sweep,
 } from './stop-steps.ts';
@@ -76,11 +77,11 @@ export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent)
   }
 }
 
-/** What the file says of stops holds for this one: it may have ended by that already. */
+/** What the file says of stops holds for this one, its signals too: it may have ended by that already. */
 function respecified(draft: Draft, phase: Stopping): void {
   const { timeoutMs } = draft.spec.stop;
   const deadline = isFinal(phase) ? phase.since + finalMs(timeoutMs) : bound(phase.since, timeoutMs);
-  const next: Stopping = { ...phase, deadline };
+  const next = resend(draft, { ...phase, deadline });
   enter(draft, next);
   draft.effects.push({ type: 'limit' });
   settle(draft, next);
@@ -157,7 +158,7 @@ function surveyed(draft: Draft, phase: Stopping, survivors: boolean): void {
       if (!survivors) afterFinal(draft, phase);
       else if (killMode === 'mixed') enterFinal(draft, phase);
       else if (!phase.signalled) {
-        enter(draft, { ...phase, signalled: true });
+        enter(draft, { ...phase, signalled: true, sent: signal });
         draft.effects.push({ type: 'signal-tree', signal }, { type: 'survey' });
       }
       return;

@@ -62,18 +62,18 @@ const ACTIVATION_PHRASES = {
 
 function stoppingReason(unit: Unit): string {
   const { phase } = unit.state;
+  const { signal, finalSignal, killMode } = unit.spec.stop;
   if (phase.at !== 'stopping') return '';
   const why = phase.requested ? (unit.verdict.down ?? 'asked to stop') : (phase.ending?.text ?? 'has ended');
   switch (phase.step) {
     case 'command':
       return `${why}; running stop.command`;
-    case 'signal': {
-      const { killMode, signal } = unit.spec.stop;
-      const isSent = phase.signalled || (killMode !== 'none' && (phase.main ?? phase.helper) !== null);
-      return isSent ? `${why}; sent ${signal}` : `${why}; waiting for it to end`;
-    }
+    case 'signal':
+      return killMode === 'none' || phase.sent === null
+        ? `${why}; waiting for it to end`
+        : `${why}; sent ${phase.sent ?? signal}`;
     case 'final':
-      return `${why}; sent ${unit.spec.stop.finalSignal}`;
+      return `${why}; sent ${phase.sent ?? finalSignal}`;
     case 'post':
       return `${why}; running stopPost[${phase.helper?.index ?? 0}]`;
     case 'sweep':

@@ -155,6 +155,23 @@ test('stop.signal changed in place is what the next stop sends', async (t) => {
   );
 });
 
+test('stop.signal changed in place is sent by a stop that is under way', async (t) => {
+  const channel = openChannel(t);
+  const unit = (signal: string): string => `
+    command: ${child.answerSignals} ${channel.path} USR1
+    stop: { signal: ${signal}, timeout: infinity, killMode: process }
+  `;
+  const unitd = await startUnitd(t, { 'web.yaml': unit('USR1') });
+  await channel.next('up');
+  await unitd.cli('stop', 'web', '--no-wait');
+  await channel.next('USR1');
+  const { reason } = (await unitd.unit('web')).unit;
+  assert.equal(reason, 'stopped by the operator; sent SIGUSR1');
+  unitd.write('web.yaml', unit('TERM'));
+  assert.equal((await unitd.cli('reload')).code, 0);
+  await unitd.until({ web: 'stopped' });
+});
+
 for (const [field, change, cause] of [
   ['stop.timeout', 'timeout: 1ms', 'stop-timeout'],
   ['stop.killMode', 'timeout: infinity, killMode: process', 'signal'],

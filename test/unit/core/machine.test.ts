@@ -1011,6 +1011,31 @@ test('step: respecified moves the deadline of a stop under way, as of its beginn
   assert.equal(deadlineOf(told.state.phase), 5_000);
 });
 
+describe('step: respecified, a stop under way sends the signal that the file names now', () => {
+  type Change = Partial<UnitSpec['stop']>;
+  const rows: readonly (readonly [string, Change, readonly string[], Change, readonly string[]])[] = [
+    ['stop.signal', {}, [], { signal: 'SIGINT' }, ['tree SIGINT']],
+    ['the same one', {}, [], { timeoutMs: 4_000 }, []],
+    ['finalSignal, not yet', {}, [], { finalSignal: 'SIGABRT' }, []],
+    ['finalSignal', { finalSignal: 'SIGABRT' }, ['deadline'], {}, ['tree SIGKILL', 'survey']],
+    ['stop.signal, too late', {}, ['deadline'], { signal: 'SIGINT' }, []],
+    ['killMode none no more', { killMode: 'none' }, [], {}, ['tree SIGTERM']],
+    ['killMode none from now on', {}, [], { killMode: 'none', signal: 'SIGINT' }, []],
+    ['to main', { killMode: 'process' }, [], { killMode: 'process', signal: 'SIGINT' }, ['101 SIGINT']],
+    ['to what main left', {}, ['exit 1 0', 'tree alive'], { signal: 'SIGINT' }, ['tree SIGINT', 'survey']],
+  ];
+  for (const [name, was, events, is, expected] of rows)
+    test(name, () => {
+      const life = live(unitSpec('web', { stop: was }), [...UP, 'stop', ...events]);
+      const told = respecified(life, unitSpec('web', { stop: is })).effects.flatMap((effect) => {
+        if (effect.type === 'signal-tree') return [`tree ${effect.signal}`];
+        if (effect.type === 'signal') return [`${effect.process.pid} ${effect.signal}`];
+        return effect.type === 'limit' ? [] : [effect.type];
+      });
+      assert.deepEqual(told, expected);
+    });
+});
+
 test('step: respecified, a stop that is to cover the tree no more ends without it', () => {
   const life = live(unitSpec('web', { stop: { timeoutMs: null } }), [
     ...UP,
