@@ -150,13 +150,16 @@ export function hasEndedCleanly(unit: Unit): boolean {
   return unit.state.phase.at === 'completed' && !isUp(unit) && !needsStop(unit);
 }
 
-/** An operator's word that differs from what the files say: its own, or for a stop, those that would bring it up. */
+/** Without an operator's stop of it, a unit that names another in one of these and is wanted up would fare otherwise. */
+const STOPPED_FOR: readonly DependencyField[] = [...PULLING_FIELDS, 'requisite', 'partOf'];
+
+/** An operator's word that differs from what the files say: its own, or for a stop, those that need it or are part of it. */
 export function isHeld(fleet: Readonly<Fleet>, { spec, intent }: Unit): boolean {
   if (intent === null) return false;
   if (intent.wanted === 'up') return !spec.enabled;
-  const isAskedFor = ({ name, field }: Edge): boolean =>
-    PULLING_FIELDS.some((pulling) => pulling === field) && fleet.units.get(name)?.verdict.wanted === 'up';
-  return spec.enabled || fleet.graph.namedBy(spec.name).some(isAskedFor);
+  const isMissed = ({ name, field }: Edge): boolean =>
+    STOPPED_FOR.includes(field) && fleet.units.get(name)?.verdict.wanted === 'up';
+  return spec.enabled || fleet.graph.namedBy(spec.name).some(isMissed);
 }
 
 /** Both ways: `conflicts` works in either file. */

@@ -71,6 +71,18 @@ describe('operate: stop', () => {
       assert.equal(held(on, 'db'), false);
     });
   }
+  for (const field of ['requisite', 'partOf'] as const) {
+    test(`of a unit that its file does not want is a hold where it keeps another down, by ${field}`, () => {
+      const on = settled(unitSpec('db', OFF), unitSpec('web', { ...OFF, [field]: ['db'] }));
+      operate(on, 'db', 'start');
+      operate(on, 'web', 'start');
+      operate(on, 'db', 'stop');
+      assert.match(standing(on, 'web'), /^waiting: .* "db": stopped by the operator$/);
+      assert.equal(held(on, 'db'), true);
+      operate(on, 'web', 'stop');
+      assert.equal(held(on, 'db'), false);
+    });
+  }
   test('holds against a unit that needs it', () => {
     const on = settled(unitSpec('db'), unitSpec('web', { requires: ['db'] }));
     operate(on, 'db', 'stop');
