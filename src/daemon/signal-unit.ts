@@ -29,7 +29,8 @@ export function signalUnit(
   const main = 'main' in phase ? phase.main?.process : undefined;
   if (!main) {
     const state = publicState(unit);
-    return notSignalled(name, `it has no process (its state is ${state}), expected a running one`, 409);
+    const lacking = whom === 'all' ? 'process' : 'main process';
+    return notSignalled(name, `it has no ${lacking} (its state is ${state}), expected a running one`, 409);
   }
   return processes.signal(main, signal) === 'denied' ? notSignalled(name, 'not permitted', 403) : null;
 }

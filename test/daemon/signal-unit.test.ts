@@ -45,12 +45,15 @@ test('signalUnit: what is no signal is refused before anybody is looked at', asy
 });
 
 test('signalUnit: a unit without a process is refused with its state, a target that is running too', async () => {
-  for (const whom of ['main', 'all'] as const) {
+  for (const [whom, lacking] of [
+    ['main', 'main process'],
+    ['all', 'process'],
+  ] as const) {
     const { error } = signalled(await running('target'), { whom }) ?? assert.fail();
     assert.equal(error.status, 409);
     assert.equal(
       error.detail,
-      'cannot signal unit "web": it has no process (its state is running), expected a running one',
+      `cannot signal unit "web": it has no ${lacking} (its state is running), expected a running one`,
     );
   }
   const rig = await running();
