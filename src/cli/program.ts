@@ -73,7 +73,7 @@ const NARROWEST = 24;
 const BELOW = ' '.repeat(10);
 const TOUR: VerbSpec['examples'] = [
   ['unitd daemon --detach', 'run the daemon in the background'],
-  ['unitd plan && unitd reload', 'see what changed files would do; do it'],
+  ['unitd plan; unitd reload', 'see what changed files would do; do it'],
   ['unitd status web', 'why is it not up?'],
   ['unitd logs -f web', 'what does it say?'],
 ];

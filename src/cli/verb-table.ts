@@ -11,7 +11,11 @@ const WAITING: readonly OptionSpec[] = [
   },
   { long: '--json', help: 'print what happened as JSON' },
 ];
-const UNITS_DIRECTORY: OptionSpec = { long: '--units', value: 'DIR', help: 'directory of the unit files' };
+const UNITS_DIRECTORY: OptionSpec = {
+  long: '--units',
+  value: 'DIR',
+  help: 'directory of the unit files (UNITD_UNITS)',
+};
 
 /** Options that every verb takes. */
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
@@ -98,7 +102,7 @@ export const VERBS: readonly VerbSpec[] = [
     options: [{ long: '--reverse', short: '-r', help: 'what needs UNIT, not what UNIT needs' }, JSON_OPTION],
     examples: [
       ['unitd deps web', 'what web needs, and how that is doing'],
-      ['unitd deps --reverse db', 'what a stop of db would touch'],
+      ['unitd deps --reverse db', 'what needs db, and how that is doing'],
     ],
   },
   {
@@ -255,8 +259,8 @@ export const VERBS: readonly VerbSpec[] = [
     options: [
       { long: '--detach', help: 'run in the background; returns once it answers' },
       UNITS_DIRECTORY,
-      { long: '--state-dir', value: 'DIR', help: 'last good set and operator intent' },
-      { long: '--log-dir', value: 'DIR', help: 'logs of the units' },
+      { long: '--state-dir', value: 'DIR', help: 'last good set and operator intent (UNITD_STATE_DIR)' },
+      { long: '--log-dir', value: 'DIR', help: 'logs of the units (UNITD_LOG_DIR)' },
       { long: '--socket-group', value: 'GROUP', help: 'let the members of this group use the socket' },
       {
         long: '--usage-interval',
@@ -287,7 +291,7 @@ export const VERBS: readonly VerbSpec[] = [
       'daemon goes on. Pids stay, units run on, and whoever waits for something goes on waiting.',
     operands: [],
     options: WAITING,
-    examples: [['npm install -g unitd@latest && unitd reexec', 'an upgrade']],
+    examples: [['npm install -g ./unitd-0.2.0.tgz && unitd reexec', 'an upgrade']],
   },
 ];
 

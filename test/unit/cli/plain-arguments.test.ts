@@ -191,6 +191,7 @@ for (const argv of [
 test('readArguments() lists every verb in its help, and every option of a verb in its own', () => {
   const help = read('--help');
   assert.ok(help.kind === 'text');
+  assert.doesNotMatch(help.stdout, /plan &&/, 'plan exits 2 where there is something to reload');
   for (const verb of VERBS) {
     assert.match(help.stdout, new RegExp(`^  ${verb.name} +\\S`, 'm'));
     const own = read('help', verb.name);
