@@ -4,7 +4,7 @@
 //            requires, is bound to or is part of restarts; or it goes down for what it lacks, which is on its way.
 // start      It is wanted, and was not, with nothing to keep it down in the end; or it is wanted and was not known; or it
 //            had failed and a field changed that may mend it; or it had ended, and one that starts or restarts would
-//            wait for it in vain; or it waited, and does so no more.
+//            wait for it in vain; or it waited, and does so no more. Of a new one that is kept down it is said.
 // stop       Its file is gone, it is no longer wanted, or what the new set says keeps it down.
 // update     Anything else that changed: taken in without touching a process.
 // unchanged  The rest. So a second plan right after the first was carried out is empty.
@@ -24,7 +24,8 @@ export function newcomerRow(spec: UnitSpec, leaving: Unit | undefined, outlook: 
   if (leaving !== undefined && needsStop(leaving)) {
     return { name, action: 'restart', reason: BACK, changes: [] };
   }
-  return { name, action: 'start', reason: 'new file', changes: [] };
+  const reason = outlook.down === null ? 'new file' : `new file; it will wait: ${outlook.down}`;
+  return { name, action: 'start', reason, changes: [] };
 }
 
 export function removedRow(unit: Unit): PlannedUnit {

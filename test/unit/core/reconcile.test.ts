@@ -29,6 +29,13 @@ describe('plan: actions and reasons', () => {
   test('a new file that is not enabled is only taken in', () => {
     assert.deepEqual(planned([], [['web', OFF]]), ['update web: new file; not enabled']);
   });
+  test('a new file whose unit an operator keeps from starting is told to wait', () => {
+    const on = settled(unitSpec('db'));
+    operate(on, 'db', 'stop');
+    assert.deepEqual(load(on, unitSpec('db'), unitSpec('web', { requires: ['db'] })), [
+      'start web: new file; it will wait: requires "db": stopped by the operator',
+    ]);
+  });
   test('a new file that another unit needs is started', () => {
     const after: [string, SpecChange][] = [
       ['db', OFF],
