@@ -4,17 +4,18 @@
 //            requires, is bound to or is part of restarts; or it goes down for what it lacks, which is on its way.
 // start      It is wanted, and was not, with nothing to keep it down in the end; or it is wanted and was not known; or it
 //            had failed and a field changed that may mend it; or it had ended, and one that starts or restarts would
-//            wait for it in vain; or it waited, and does so no more. Of a new one that is kept down it is said.
+//            wait for it in vain, or upholds it from then on; or it waited, and does so no more. Of a new one that is kept
+//            down it is said.
 // stop       Its file is gone, it is no longer wanted, or what the new set says keeps it down.
 // update     Anything else that changed: taken in without touching a process.
 // unchanged  The rest. So a second plan right after the first was carried out is empty.
 import type { FieldChange, PlanAction, PlannedUnit } from '../model/plan.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { hasEndedCleanly, isUp, needsStop } from './fleet.ts';
-import type { Unit, Verdict } from './fleet.ts';
+import type { Fleet, Unit, Verdict } from './fleet.ts';
 import type { Steps } from './steps.ts';
 import { BACK } from './take-in.ts';
-import { stuckIn } from './verdict.ts';
+import { isUpheld, startCheck, stuckIn } from './verdict.ts';
 
 /** `leaving`: what of the same name is still there, its file gone. */
 export function newcomerRow(spec: UnitSpec, leaving: Unit | undefined, outlook: Verdict): PlannedUnit {
@@ -131,6 +132,38 @@ export function* endedRequirements(
     }
   }
   return ended;
+}
+
+/**
+ * Units that had ended, and that one which is up, and stays so, upholds from now on: where nothing is in the way they
+ * start at once. Adds to `planned`, and gives whom; `lasting`: the units as they would be in the end.
+ */
+export function* upheldRows(
+  planned: Map<string, PlannedUnit>,
+  fleet: Fleet,
+  lasting: Fleet,
+  changes: ReadonlyMap<string, readonly FieldChange[]>,
+): Steps<readonly string[]> {
+  const upheld: string[] = [];
+  const staysUp = (name: string): boolean => {
+    const unit = lasting.units.get(name);
+    const row = planned.get(name);
+    return unit !== undefined && isUp(unit) && mayStart(unit) && !(row !== undefined && isStart(row));
+  };
+  for (const unit of fleet.units.values()) {
+    yield;
+    const how = howEnded(unit);
+    const { name } = unit.spec;
+    const then = lasting.units.get(name);
+    if (how === null || then === undefined || !mayStart(then) || isUpheld(fleet, unit)) continue;
+    const by = lasting.graph.upholders(name).find(staysUp);
+    if (by === undefined || startCheck(lasting, then).start !== 'now') continue;
+    if ((planned.get(name)?.action ?? 'update') !== 'update') continue;
+    const reason = `upheld by "${by}"; ${how}`;
+    planned.set(name, { name, action: 'start', reason, changes: changes.get(name) ?? [] });
+    upheld.push(name);
+  }
+  return upheld;
 }
 
 /**

@@ -29,6 +29,7 @@ import {
   newcomerRow,
   removedRow,
   retryingRequirements,
+  upheldRows,
 } from './plan-row.ts';
 import { atOnce } from './steps.ts';
 import type { Steps } from './steps.ts';
@@ -109,7 +110,8 @@ export function* planning(
         : knownRow(unit, lasting, cycle, changes.get(name) ?? []);
     if (row.action !== 'unchanged') planned.set(name, row);
   }
-  const retried = yield* retryingRequirements(planned, outlook.lasting.units);
+  const upheld = yield* upheldRows(planned, fleet, outlook.lasting, changes);
+  const retried = [...upheld, ...(yield* retryingRequirements(planned, outlook.lasting.units))];
   if (retried.length > 0) yield* tryAgain(outlook.lasting, retried);
   yield* releasedRows(planned, fleet.units, outlook.lasting.units, changes);
   const units = [...planned.values()].sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -183,6 +183,44 @@ describe('plan: actions and reasons', () => {
     assert.deepEqual(load(on, ...after), ['update web: description changed']);
     assert.equal(standing(on, 'web'), 'running');
   });
+  for (const [code, how] of [
+    [1, 'it had failed'],
+    [0, 'it had ended'],
+  ] as const)
+    test(`one that is upheld from now on starts: ${how}`, () => {
+      const web = unitSpec('web', ONCE);
+      const on = settled(unitSpec('keeper'), web);
+      crash(on, 'web', code);
+      assert.deepEqual(load(on, unitSpec('keeper', { upholds: ['web'] }), web), [
+        'update keeper: upholds changed',
+        `start web: upheld by "keeper"; ${how}`,
+      ]);
+      assert.equal(standing(on, 'web'), 'running');
+    });
+  test('with one that is upheld from now on starts who waited for it', () => {
+    const [web, api] = [unitSpec('web', ONCE), unitSpec('api', { bindsTo: ['web'] })];
+    const on = settled(unitSpec('keeper'), web, api);
+    crash(on, 'web');
+    const rows = load(on, unitSpec('keeper', { upholds: ['web'] }), web, api);
+    assert.equal(rows[0], 'start api: it was waiting for "web", which failed (exited with code 1)');
+    assert.equal(standing(on, 'api'), 'running');
+  });
+  test('what is to be upheld by one that is yet to come up is in no plan', () => {
+    const web = unitSpec('web', ONCE);
+    const on = settled(web);
+    crash(on, 'web');
+    assert.deepEqual(load(on, unitSpec('keeper', { upholds: ['web'] }), web), ['start keeper: new file']);
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('one that had ended stays so where who upholds it is held down', () => {
+    const [keeper, web] = [unitSpec('keeper'), unitSpec('web', ONCE)];
+    const on = settled(keeper, web);
+    crash(on, 'web');
+    operate(on, 'keeper', 'stop');
+    assert.deepEqual(load(on, unitSpec('keeper', { upholds: ['web'] }), web), [
+      'update keeper: upholds changed',
+    ]);
+  });
   test('what the operator stopped is not started for one that restarts', () => {
     const on = settled(unitSpec('db', ONCE), unitSpec('web'));
     crash(on, 'db', 0);
