@@ -4,7 +4,7 @@
 //            requires, is bound to or is part of restarts; or it goes down for what it lacks, which is on its way.
 // start      It is wanted, and was not, with nothing to keep it down in the end; or it is wanted and was not known; or it
 //            had failed and a field changed that may mend it; or it had ended, and one that starts or restarts would
-//            wait for it in vain, or upholds it from then on; or it waited, and does so no more. Of a new one that is kept
+//            wait for it in vain, or upholds it from then on; or it waited, and does so no more. Of one that is kept
 //            down it is said.
 // stop       Its file is gone, it is no longer wanted, or what the new set says keeps it down.
 // update     Anything else that changed: taken in without touching a process.
@@ -25,8 +25,12 @@ export function newcomerRow(spec: UnitSpec, leaving: Unit | undefined, outlook: 
   if (leaving !== undefined && needsStop(leaving)) {
     return { name, action: 'restart', reason: BACK, changes: [] };
   }
-  const reason = outlook.down === null ? 'new file' : `new file; it will wait: ${outlook.down}`;
-  return { name, action: 'start', reason, changes: [] };
+  return { name, action: 'start', reason: foreseen('new file', outlook), changes: [] };
+}
+
+/** Of a unit that something keeps from starting. */
+function foreseen(reason: string, { down }: Verdict): string {
+  return down === null ? reason : `${reason}; it will wait: ${down}`;
 }
 
 export function removedRow(unit: Unit): PlannedUnit {
@@ -59,12 +63,15 @@ export function knownRow(
   if (isWanted && down === null && unit.verdict.wanted === 'down' && !isThere)
     return row('start', 'now wanted');
   const causes = causesOf(changes);
-  if (causes !== '' && isThere && isWanted) return row('restart', `${causes} changed`);
+  if (causes !== '' && isThere && isWanted) {
+    const reason = `${causes} changed`;
+    return row('restart', lasting.cycle === null ? foreseen(reason, lasting.verdict) : reason);
+  }
   const isSpread = cycle !== null && unit.cycle === null && (needsStop(unit) || at === 'backoff');
   if (isSpread && isWanted) return row('restart', cycle);
   if (changes.length === 0) return row('unchanged', '');
   if (isWanted && at === 'failed' && isMended(changes))
-    return row('start', `${fields} changed; it had failed`);
+    return row('start', foreseen(`${fields} changed; it had failed`, lasting.verdict));
   return row('update', `${fields} changed`);
 }
 

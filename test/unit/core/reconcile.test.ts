@@ -36,6 +36,24 @@ describe('plan: actions and reasons', () => {
       'start web: new file; it will wait: requires "db": stopped by the operator',
     ]);
   });
+  test('a failed unit that is tried again and an operator keeps from starting is told to wait', () => {
+    const on = settled(unitSpec('db'), unitSpec('web', { ...ONCE, requisite: ['db'] }));
+    crash(on, 'web');
+    operate(on, 'db', 'stop');
+    const rows = load(on, unitSpec('db'), unitSpec('web', { ...ONCE, ...OTHER, requisite: ['db'] }));
+    const wait = 'requires "db": stopped by the operator';
+    assert.deepEqual(rows, [`start web: command changed; it had failed; it will wait: ${wait}`]);
+    assert.equal(standing(on, 'web'), `waiting: ${wait}`);
+  });
+  test('one that has ended and changes, and whom an operator keeps from starting, is told to wait', () => {
+    const on = settled(unitSpec('db'), unitSpec('web', { ...ONCE, partOf: ['db'] }));
+    crash(on, 'web', 0);
+    operate(on, 'db', 'stop');
+    const rows = load(on, unitSpec('db'), unitSpec('web', { ...ONCE, ...OTHER, partOf: ['db'] }));
+    const wait = 'part of "db": stopped by the operator';
+    assert.deepEqual(rows, [`restart web: command changed; it will wait: ${wait}`]);
+    assert.equal(standing(on, 'web'), `waiting: ${wait}`);
+  });
   test('a new file that another unit needs is started', () => {
     const after: [string, SpecChange][] = [
       ['db', OFF],
