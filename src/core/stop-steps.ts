@@ -15,23 +15,12 @@ export function beginStop(draft: Draft, from: StopFacts): void {
   const since = facts.nowMs;
   const deadline = bound(since, spec.stop.timeoutMs);
   const flags = { signalled: false, cleared: false, killed: false, abandoned: false };
-  const base = {
-    main,
-    ending,
-    requested,
-    readyAt,
-    wasUp,
-    since,
-    deadline,
-    sent: null,
-    trouble: null,
-    ...flags,
-  };
+  const base = { main, ending, requested, readyAt, wasUp, since, deadline, sent: null, trouble: null };
   const { command } = spec.stop;
   if (wasUp && command !== null) {
     const stopHelper = spawnHelper(draft, 'stop', 0, command, mainPid(main));
-    enter(draft, { ...base, at: 'stopping', step: 'command', helper: stopHelper });
-  } else enterSignal(draft, { ...base, at: 'stopping', step: 'signal', helper });
+    enter(draft, { ...base, ...flags, at: 'stopping', step: 'command', helper: stopHelper });
+  } else enterSignal(draft, { ...base, ...flags, at: 'stopping', step: 'signal', helper });
 }
 
 export function enterSignal(draft: Draft, from: Stopping): void {
