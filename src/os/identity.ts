@@ -73,6 +73,11 @@ export function resolveIdentity(request: IdentityRequest): IdentityResult {
     if (supplementaryGroups !== null) {
       return refusal('EPERM', `the daemon runs as uid ${own.uid} and may not set supplementary groups`);
     }
+    // The daemon's own groups must not slip through to another user.
+    if (uid !== own.uid) {
+      const whose = `user ${quote(user ?? '')}`;
+      return refusal('EPERM', `the daemon runs as uid ${own.uid} and may not set the groups of ${whose}`);
+    }
     // The user it is already, with the groups it has already.
     return { ok: true, identity: { words: [], runsAs: null } };
   }
