@@ -7,6 +7,7 @@ import { idIn } from '../base/account-id.ts';
 import type { LogSpec, UnitSpec } from '../model/unit.ts';
 import { createCapture } from '../logs/capture.ts';
 import type { Capture, CaptureStats } from '../logs/capture.ts';
+import { hasCapability } from '../os/access.ts';
 import { openOutputPipe } from '../os/fifo.ts';
 import type { Clock, Readiness } from '../os/ports.ts';
 import { lookupGroup, lookupUser } from '../os/users.ts';
@@ -91,14 +92,17 @@ interface Owner {
   readonly gid: number | null;
 }
 
-/** Only root gives files away; nobody else can start a unit as another user, and the start itself says so best. */
+/**
+ * Whom the pipes are given to, so that the unit can open its output by name. Only root gives files away, and opens them
+ * again after that; a root with fewer capabilities keeps them, and the unit writes to what it inherits.
+ */
 function ownerOf(spec: UnitSpec): Owner {
-  if (process.geteuid?.() !== 0) return { uid: null, gid: null };
+  const gives = process.geteuid?.() === 0 && hasCapability('chown') && hasCapability('dacOverride');
+  if (!gives) return { uid: null, gid: null };
   // Numbers need no entry in the user database.
-  return {
-    uid: spec.user === null ? null : (lookupUser(spec.user)?.uid ?? idIn(spec.user)),
-    gid: spec.group === null ? null : (lookupGroup(spec.group)?.gid ?? idIn(spec.group)),
-  };
+  const uid = spec.user === null ? null : (lookupUser(spec.user)?.uid ?? idIn(spec.user));
+  const gid = spec.group === null ? null : (lookupGroup(spec.group)?.gid ?? idIn(spec.group));
+  return { uid, gid };
 }
 
 class CapturedOutput implements Output {

@@ -2,6 +2,7 @@
 // as itself, and it says what is missing.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { idsOf } from '../support/launch.ts';
 import { startUnitd } from '../support/unitd.ts';
 
 const asRoot = { skip: process.getuid?.() === 0 ? false : 'needs root' };
@@ -30,3 +31,16 @@ test('a root that may not set groups runs nothing as root that is another userâ€
   );
   assert.equal(unitd.log('other'), '');
 });
+
+for (const capability of ['chown', 'dac_override']) {
+  test(
+    `a root without CAP_${capability.toUpperCase()} runs units of others, and logs what they write`,
+    asRoot,
+    async (t) => {
+      const files = { 'other.yaml': 'type: oneshot\ncommand: id -u\nuser: nobody\nworkingDirectory: /' };
+      const unitd = await startUnitd(t, files, { within: without(capability) });
+      await unitd.until({ other: 'completed' });
+      await unitd.untilLog('other', new RegExp(` stdout F ${idsOf('nobody')[0]}\n`));
+    },
+  );
+}
