@@ -10,6 +10,7 @@ import type { Capture, CaptureStats } from '../logs/capture.ts';
 import { hasCapability } from '../os/access.ts';
 import { openOutputPipe } from '../os/fifo.ts';
 import type { Clock, Readiness } from '../os/ports.ts';
+import { existsHere } from '../os/user-namespace.ts';
 import { lookupGroup, lookupUser } from '../os/users.ts';
 
 export interface Output {
@@ -94,7 +95,8 @@ interface Owner {
 
 /**
  * Whom the pipes are given to, so that the unit can open its output by name. Only root gives files away, and opens them
- * again after that; a root with fewer capabilities keeps them, and the unit writes to what it inherits.
+ * again after that; a root with fewer capabilities keeps them, and the unit writes to what it inherits. To whom there is
+ * not in the user namespace nothing can be given: the start itself says so best.
  */
 function ownerOf(spec: UnitSpec): Owner {
   const gives = process.geteuid?.() === 0 && hasCapability('chown') && hasCapability('dacOverride');
@@ -102,7 +104,10 @@ function ownerOf(spec: UnitSpec): Owner {
   // Numbers need no entry in the user database.
   const uid = spec.user === null ? null : (lookupUser(spec.user)?.uid ?? idIn(spec.user));
   const gid = spec.group === null ? null : (lookupGroup(spec.group)?.gid ?? idIn(spec.group));
-  return { uid, gid };
+  return {
+    uid: uid !== null && existsHere('user', uid) ? uid : null,
+    gid: gid !== null && existsHere('group', gid) ? gid : null,
+  };
 }
 
 class CapturedOutput implements Output {

@@ -3,6 +3,7 @@ import { HIGHEST_ID, idIn, spellsNumber } from '../base/account-id.ts';
 import type { SpawnFailure, SpawnRequest } from '../model/process.ts';
 import { type Credentials, hasCapability } from './access.ts';
 import { quote } from './command-path.ts';
+import { existsHere, groupsCanBeSet } from './user-namespace.ts';
 import { groupsOf, lookupGroup, lookupUser } from './users.ts';
 
 export type IdentityRequest = Pick<SpawnRequest, 'user' | 'group' | 'supplementaryGroups'>;
@@ -37,6 +38,13 @@ function noSuch(kind: 'user' | 'group', name: string): IdentityResult {
   return refusal(null, `${kind} ${quote(name)} ${what}`);
 }
 
+/** The first that no process of this user namespace can have. */
+function foreignId(uid: number, gids: readonly number[]): string | null {
+  if (!existsHere('user', uid)) return `uid ${uid}`;
+  const gid = gids.find((id) => !existsHere('group', id));
+  return gid === undefined ? null : `gid ${gid}`;
+}
+
 export function resolveIdentity(request: IdentityRequest): IdentityResult {
   const { user, group, supplementaryGroups } = request;
   if (user === null && group === null && supplementaryGroups === null) {
@@ -60,13 +68,17 @@ export function resolveIdentity(request: IdentityRequest): IdentityResult {
     extra.push(number);
   }
 
+  const foreign = foreignId(uid, [gid, ...extra]);
+  if (foreign !== null) {
+    return refusal('EINVAL', `there is no ${foreign} in the user namespace of the daemon`);
+  }
   if (uid !== own.uid && !hasCapability('setuid')) {
     return refusal(
       'EPERM',
       `the daemon runs as uid ${own.uid} and may not switch to user ${quote(user ?? '')}`,
     );
   }
-  if (!hasCapability('setgid')) {
+  if (!hasCapability('setgid') || !groupsCanBeSet()) {
     if (gid !== own.gid) {
       return refusal('EPERM', `the daemon runs as uid ${own.uid} and may not switch to group ${gid}`);
     }
