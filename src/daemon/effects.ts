@@ -157,17 +157,25 @@ export class Effects {
   #pursue(unit: string): void {
     const pursuit = this.#pursuits.get(unit);
     if (pursuit === undefined) return;
-    this.#ports.processes.signalTree(this.treeOf(unit), pursuit.signal, pursuit.reached);
+    const { signal, reached } = pursuit;
+    this.#ports.processes.signalTree(this.treeOf(unit), signal, reached, (process) => {
+      this.#denied(unit, process, signal);
+    });
   }
 
   /** As systemd does, lets a stopped process go on, so that it acts on what it was sent. */
   #signal(unit: string, process: ProcessId, signal: SignalName): void {
     const { processes, onTrouble } = this.#ports;
     const result = processes.signal(process, signal);
-    if (result === 'denied') onTrouble(unit, `cannot send ${signal} to pid ${process.pid}: not permitted`);
+    if (result === 'denied') this.#denied(unit, process, signal);
     if (result === 'unknown')
       onTrouble(unit, `cannot send ${signal} to pid ${process.pid}: /proc does not show it`);
     if (result === 'sent' && signal !== 'SIGKILL') processes.signal(process, 'SIGCONT');
+  }
+
+  /** As of a program that changes its user, to a daemon that is not root: the unit does not end by it. */
+  #denied(unit: string, { pid }: ProcessId, signal: SignalName): void {
+    this.#ports.onTrouble(unit, `cannot send ${signal} to pid ${pid}: not permitted`);
   }
 
   /** The machine waits for an answer, also where nobody foresaw what is in the way: no descriptor, no /proc. */

@@ -109,10 +109,15 @@ export interface Processes {
   isUnsure(): boolean;
   /**
    * Signals every member that is not in `reached`, looping until a scan finds nobody new, and adds to `reached` whom
-   * it tried and could tell. A process that no scan could find, as it was being born, is there for the next call. Returns how many
-   * got it.
+   * it tried and could tell. A process that no scan could find, as it was being born, is there for the next call.
+   * `onDenied`: of each that the kernel refuses, but where the cgroup is killed. Returns how many got it.
    */
-  signalTree(tree: ProcessTree, signal: SignalName, reached?: Set<string>): number;
+  signalTree(
+    tree: ProcessTree,
+    signal: SignalName,
+    reached?: Set<string>,
+    onDenied?: (member: ProcessId) => void,
+  ): number;
   /** Stops listening, for a daemon that goes on in this process: children live on, held and limited as they are. */
   leave(): void;
   /** Stops listening, at the end of the daemon; children live on. */

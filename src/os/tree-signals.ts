@@ -5,7 +5,7 @@
 // thousand trees stopped together must not read a thousand of them a thousand times. Who was orphaned between that
 // reading and its parent's signal is found one turn later, for all trees by one more reading.
 import { keyOf } from '../model/process.ts';
-import type { ProcessTree } from '../model/process.ts';
+import type { ProcessId, ProcessTree } from '../model/process.ts';
 import type { SignalName } from '../model/unit.ts';
 import { killCgroup, thawCgroup } from './cgroup.ts';
 import type { Processes } from './ports.ts';
@@ -22,6 +22,7 @@ interface Pursuit {
   readonly tree: ProcessTree;
   readonly signal: SignalName;
   readonly reached: Set<string>;
+  readonly onDenied: (member: ProcessId) => void;
   looksLeft: number;
 }
 
@@ -41,7 +42,7 @@ export function createTreeSignals(
   let pursuits: Pursuit[] = [];
   let lookAgain: NodeJS.Immediate | null = null;
 
-  const pursue = ({ tree, signal: name, reached }: Pursuit): number => {
+  const pursue = ({ tree, signal: name, reached, onDenied }: Pursuit): number => {
     let sent = 0;
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const fresh = members(tree).filter((member) => !reached.has(keyOf(member)));
@@ -49,6 +50,7 @@ export function createTreeSignals(
       for (const member of fresh) {
         const result = signal(member, name);
         if (result !== 'unknown') reached.add(keyOf(member));
+        if (result === 'denied') onDenied(member);
         if (result !== 'sent') continue;
         sent++;
         if (!KEEPS_STOPPED.has(name)) signal(member, 'SIGCONT');
@@ -78,10 +80,10 @@ export function createTreeSignals(
   };
 
   return {
-    send: (tree, name, reached = new Set()) => {
+    send: (tree, name, reached = new Set(), onDenied = () => {}) => {
       if (tree.cgroup !== undefined && name === 'SIGKILL') return killTree(tree, tree.cgroup, reached);
       if (tree.cgroup !== undefined && !KEEPS_STOPPED.has(name)) thawCgroup(tree.cgroup);
-      const pursuit = { tree, signal: name, reached, looksLeft: MOST_LATER_LOOKS };
+      const pursuit = { tree, signal: name, reached, onDenied, looksLeft: MOST_LATER_LOOKS };
       const sent = pursue(pursuit);
       if (sent > 0) pursueLater(pursuit);
       return sent;

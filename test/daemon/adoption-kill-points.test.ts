@@ -188,9 +188,9 @@ class Life {
         gate();
         return kernel.signal(process, signal);
       },
-      signalTree: (tree, signal, reached) => {
+      signalTree: (tree, signal, reached, onDenied) => {
         gate();
-        return kernel.signalTree(tree, signal, reached);
+        return kernel.signalTree(tree, signal, reached, onDenied);
       },
     };
   }

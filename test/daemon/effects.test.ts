@@ -9,6 +9,7 @@ import type { MachineEvent } from '../../src/core/machine-state.ts';
 import { Effects } from '../../src/daemon/effects.ts';
 import type { EffectPorts } from '../../src/daemon/effects.ts';
 import type { SpawnFailure } from '../../src/model/process.ts';
+import type { Processes } from '../../src/os/ports.ts';
 import { NO_RESOURCES } from '../../src/model/unit.ts';
 import type { UnitSpec } from '../../src/model/unit.ts';
 import { cleanUp } from '../support/cleanup.ts';
@@ -247,6 +248,21 @@ test('Effects signal: what the kernel refuses is trouble, told with the signal a
   const process = { pid: 42, startTicks: 1 };
   effects.perform(unitSpec('web'), { type: 'signal', process, signal: 'SIGTERM' });
   assert.deepEqual(troubles, ['web: cannot send SIGTERM to pid 42: not permitted']);
+});
+
+test('Effects signal-tree: what the kernel refuses is trouble, of each process', () => {
+  const signalTree: Processes['signalTree'] = (_tree, _signal, _reached, onDenied) => {
+    for (const pid of [42, 43]) onDenied?.({ pid, startTicks: 1 });
+    return 0;
+  };
+  const processes = { ...createFakeProcesses(), signalTree };
+  const { begin, effects, troubles } = createBench({ processes });
+  begin(unitSpec('web'));
+  effects.perform(unitSpec('web'), { type: 'signal-tree', signal: 'SIGTERM' });
+  assert.deepEqual(troubles, [
+    'web: cannot send SIGTERM to pid 42: not permitted',
+    'web: cannot send SIGTERM to pid 43: not permitted',
+  ]);
 });
 
 test('Effects signal-tree: reaches every process of the activation and no other unit', () => {

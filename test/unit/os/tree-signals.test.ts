@@ -74,14 +74,19 @@ for (const [name, sent] of [
   });
 }
 
-test('send(): who was reached before is left out; whose signal nobody could tell of is not reached', () => {
+test('send(): who was reached before is left out, who is denied is told; whose signal nobody could tell of is not reached', () => {
   const made = rig(
     (look) => (look === 1 ? [1, 2, 3, 4] : []),
     (pid) => (['sent', 'sent', 'denied', 'unknown'] as const)[pid - 1] ?? 'gone',
   );
   const reached = new Set([keyOf(member(1))]);
-  assert.equal(made.signals.send(TREE, 'SIGKILL', reached), 1);
+  const denied: number[] = [];
+  assert.equal(
+    made.signals.send(TREE, 'SIGKILL', reached, ({ pid }) => denied.push(pid)),
+    1,
+  );
   assert.deepEqual([...reached], [1, 2, 3].map(member).map(keyOf));
+  assert.deepEqual(denied, [3]);
   made.signals.close();
 });
 
