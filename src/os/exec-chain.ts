@@ -1,8 +1,9 @@
 // What must happen between fork and exec, as a chain of well-kept programs put before the command: choom, nice,
 // prlimit, setpriv, env (for what must not steer those before it), sh (for umask), in this order, the privileged ones
 // first. Builds words; runs nothing.
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { getPriority } from 'node:os';
+import { basename } from 'node:path';
 import type { SpawnFailure, SpawnRequest } from '../model/process.ts';
 import { LIMIT_NAMES, type LimitValue } from '../model/unit.ts';
 import { hasCapability } from './access.ts';
@@ -35,8 +36,14 @@ export function helperPath(name: Helper): string | null {
   const known = helperPaths.get(name);
   if (known !== undefined) return known;
   const path = HELPER_FOLDERS.map((folder) => `${folder}/${name}`).find(mayExecute);
-  if (path !== undefined) helperPaths.set(name, path);
+  // That of util-linux may come beside the other at any time.
+  if (path !== undefined && !isOfBusybox(path)) helperPaths.set(name, path);
   return path ?? null;
+}
+
+/** Its setpriv, which Alpine has, knows --no-new-privs and the options of capabilities, and switches nobody. */
+function isOfBusybox(path: string): boolean {
+  return basename(path) === 'setpriv' && basename(realpathSync(path)).startsWith('busybox');
 }
 
 function resourcesFailure(errno: string, reason: string): SpawnFailure {
@@ -196,6 +203,11 @@ export function execChain(request: ChainRequest, identityWords: readonly string[
       ok: false,
       failure: resourcesFailure('ENOENT', `the program ${quote(missing)} is not installed`),
     };
+  }
+  const switching = identityWords.length === 0 ? null : helperPath('setpriv');
+  if (switching !== null && isOfBusybox(switching)) {
+    const reason = `${quote(switching)} is that of BusyBox and switches no user, expected that of util-linux`;
+    return { ok: false, failure: resourcesFailure('ENOENT', reason) };
   }
   return {
     ok: true,

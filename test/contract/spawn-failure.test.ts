@@ -167,6 +167,27 @@ test('spawn() names what the unit’s user may not execute or enter', asRoot, (t
   }
 });
 
+test(
+  'spawn() and checkPrerequisites() refuse a setpriv that switches no user, as that of BusyBox',
+  asRoot,
+  (t) => {
+    const { realpathSync } = fs;
+    t.mock.method(fs, 'realpathSync', (path: string) =>
+      path.endsWith('/setpriv') ? '/bin/busybox' : realpathSync(path),
+    );
+    syncBuiltinESMExports();
+    t.after(syncBuiltinESMExports);
+    const wanted: Wanted = { argv: ['true'], user: 'daemon' };
+    const failure = spawnFailure(wanted);
+    assert.match(
+      failure.reason,
+      /^"[a-z/]+\/setpriv" is that of BusyBox and switches no user, expected that of util-linux$/,
+    );
+    assert.deepEqual(checkPrerequisites(spawnRequest(wanted)), [failure]);
+    assert.deepEqual(checkPrerequisites(spawnRequest({ argv: ['true'], noNewPrivileges: true })), []);
+  },
+);
+
 test('spawn() with a umask refuses a variable that no shell would pass on as it is', () => {
   for (const name of ['a.b', 'IFS', 'LINENO', 'OPTIND', 'PPID']) {
     const wanted = { argv: ['true'], environment: { PATH: '/bin', [name]: '1' } } as const;
