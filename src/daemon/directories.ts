@@ -26,7 +26,12 @@ export function makeDirectories(paths: DaemonPaths, makesUnits: boolean, isFirst
     warnings.push(`going on without ${name} directory "${path}": ${trouble.message}`);
     return false;
   };
-  ensureDirectory(paths.runtime, 0o700);
+  const trouble = cannotHaveDirectory(paths.runtime, 0o700);
+  if (trouble?.isReadOnly === true) {
+    const expected = 'expected a file system that can be written to';
+    throw new Error(`cannot use runtime directory "${paths.runtime}": EROFS, ${expected}`);
+  }
+  if (trouble !== null) throw new Error(trouble.message);
   ensureDirectory(join(paths.runtime, 'fifo'), 0o700);
   const hasState = haveIfPossible('state', paths.state, 0o700);
   haveIfPossible('log', paths.logs, LOG_DIRECTORY_MODE);

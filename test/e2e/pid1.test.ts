@@ -215,6 +215,21 @@ for (const [what, words, reason] of [
   });
 }
 
+test(
+  'a read-only file system is no place for a runtime directory, also where there is none yet',
+  { skip: isRoot ? skip : 'needs root' },
+  (t) => {
+    const { env, runtime } = new Unitd(t, {});
+    const readOnly =
+      'root=${UNITD_RUNTIME_DIR%/run}; mount --bind "$root" "$root" && mount -o remount,bind,ro "$root" && exec "$@"';
+    const [first, ...rest] = [...within, 'sh', '-c', readOnly, 'sh', process.execPath, PROGRAM, 'daemon'];
+    const { status, stderr } = spawnSync(first, rest, { env, encoding: 'utf8', timeout: 30_000 });
+    assert.equal(status, 1, stderr);
+    const expected = `cannot use runtime directory "${runtime}": EROFS, expected a file system that can be written to`;
+    assert.equal(JSON.parse(stderr).message, `cannot start daemon: ${expected}`);
+  },
+);
+
 /** Runs what follows in a system that can be written to in $UNITD_RUNTIME_DIR alone. */
 const bare = (become: string): readonly string[] => [
   ...within,
