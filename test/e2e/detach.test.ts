@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   chownSync,
   copyFileSync,
@@ -14,7 +15,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { StatusDocument } from '../../src/wire/v1.ts';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
@@ -133,6 +134,27 @@ test('an ordinary user runs a daemon, units, and all verbs', { skip }, async (t)
   assert.equal((await unitd.cli('stop', 'web')).code, 0);
   assert.equal((await unitd.cli('status', 'web')).code, 0);
 });
+
+test(
+  'a daemon of an ordinary user gets along with a umask of 0777, of which units have 0077',
+  { skip },
+  async (t) => {
+    const node = join(temporaryDirectory(t), 'node');
+    writeFileSync(node, `#!/bin/sh\numask 0777\nexec "${process.execPath}" "$@"\n`, { mode: 0o755 });
+    chmodSync(dirname(node), 0o755);
+    const unitd = await startUnitd(
+      t,
+      { 'mask.yaml': 'type: oneshot\ncommand: [/bin/sh, -c, umask]' },
+      { asUser: 'nobody', node },
+    );
+    await unitd.until({ mask: 'completed' });
+    await unitd.untilLog('mask', / stdout F 0077\n/);
+    await unitd.kill('SIGKILL');
+    await unitd.start();
+    await unitd.until({ mask: 'completed' });
+    assert.equal((await unitd.cli('reexec')).code, 0);
+  },
+);
 
 test('without flags an ordinary user gets the XDG directories', { skip }, async (t) => {
   const home = temporaryDirectory(t);

@@ -14,6 +14,7 @@ export async function runDaemonVerb(context: Context, runDaemon: RunDaemon): Pro
   if (!interval.ok) return failed(context, interval.failure);
   const fence = fenceOf(context);
   if (!fence.ok) return failed(context, fence.failure);
+  keepOwnersPermissions();
   if (given(context.invocation, 'detach')) {
     const { detachDaemon } = await import('../detach.ts');
     return detachDaemon(context);
@@ -28,6 +29,11 @@ export async function runDaemonVerb(context: Context, runDaemon: RunDaemon): Pro
     fence: fence.value,
     makesUnits: valueOf(context.invocation, 'units') === undefined && !context.env['UNITD_UNITS'],
   });
+}
+
+/** Under a umask that takes something from the owner too, no user but root could use the files that they have made. */
+function keepOwnersPermissions(): void {
+  process.umask(process.umask(0o077) & 0o077);
 }
 
 function fenceOf({ invocation, env }: Context): Reply<DaemonRequest['fence']> {
