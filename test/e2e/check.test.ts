@@ -87,6 +87,19 @@ test('check says each problem in one line that does not steer the terminal, what
   assert.match(stderr, /^[ -~\ufffd]*: cannot load unit file .*\n1 error in 1 unit file\n$/);
 });
 
+test('check of a directory has nothing against the unit that a misnamed file looks like, as a reload has not', async (t) => {
+  const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
+  for (const file of ['@web.yaml', 'web.YAML', 'we b.yaml'])
+    unitd.write(file, 'command: /no/such/program\nuser: no-such-user');
+  const checked = await unitd.cli('check', unitd.units);
+  const said = checked.stderr.split('\n');
+  assert.equal(checked.code, 78);
+  assert.equal(said.filter((line) => line.includes(': cannot load unit file "')).length, 3);
+  assert.deepEqual(said.slice(3), [`3 errors in 4 unit files`, '']);
+  const reload = await unitd.cli('reload');
+  assert.deepEqual(reload.stderr.split('\n').slice(0, 3), said.slice(0, 3));
+});
+
 test('check takes a file under any name, as a deploy tool hands it over, and warns of what is missing here', async (t) => {
   const unitd = new Unitd(t, {});
   const copies = join(unitd.root, 'copies');

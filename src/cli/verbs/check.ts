@@ -12,7 +12,7 @@ import { hierarchyTop } from '../../os/cgroup-hierarchy.ts';
 import { lackOf } from '../../os/controllers.ts';
 import { checkPrerequisites } from '../../os/prerequisites.ts';
 import { readUnitDirectory, readUnitFile } from '../../os/unit-files.ts';
-import type { UnitDirectory } from '../../os/unit-files.ts';
+import type { UnitDirectory, UnitFile } from '../../os/unit-files.ts';
 import { API_VERSION } from '../../wire/v1.ts';
 import { printJson } from '../context.ts';
 import type { Context } from '../context.ts';
@@ -30,18 +30,19 @@ export async function runCheck(context: Context): Promise<ExitCode> {
     standing === null
       ? await Promise.all(operands.map((path) => readPath(path, insecure)))
       : [await readDirectory(standing, insecure)];
-  // A file that was named twice, by itself and with its directory for one, is one file.
-  const files = [
-    ...new Map(parts.flatMap((part) => part.files).map((it) => [resolve(it.file), it])).values(),
-  ];
-  const sources = files.map(({ name, file, bytes }) => ({ name: unitName(name), file, bytes }));
+  const files = onceEach(parts.flatMap((part) => part.files));
+  const sources = onceEach(parts.flatMap(ofSet)).map(({ name, file, bytes }) => ({
+    name: unitName(name),
+    file,
+    bytes,
+  }));
   const set = loadSet(sources, new Map(), lackHere);
   const whole = parts.some(({ isDirectory }) => isDirectory);
   const problems = [
     ...parts.flatMap((part) => part.problems),
     ...files.flatMap(({ name, file }) => misnamed(name, file)),
     ...set.problems.map((problem) => elsewhere(problem, whole)),
-    ...files.flatMap(({ name, file }) => wantingHere(set.specs.get(unitName(name)), file)),
+    ...sources.flatMap(({ name, file }) => wantingHere(set.specs.get(name), file)),
   ];
   const broken = hasErrors(problems);
   if (context.json)
@@ -51,6 +52,16 @@ export async function runCheck(context: Context): Promise<ExitCode> {
 }
 
 type Part = UnitDirectory & { readonly isDirectory: boolean };
+
+/** A file that was named twice, by itself and with its directory for one, is one file. */
+function onceEach(files: readonly UnitFile[]): readonly UnitFile[] {
+  return [...new Map(files.map((file) => [resolve(file.file), file])).values()];
+}
+
+/** In a directory a file that is no unit's has no name, and takes none from another; as for the daemon. */
+function ofSet({ files, isDirectory }: Part): UnitDirectory['files'] {
+  return isDirectory ? files.filter(({ name }) => unitNameOf(name).kind === 'unit') : files;
+}
 
 async function readPath(path: string, insecure: boolean): Promise<Part> {
   const found = await stat(path).catch(() => null);
