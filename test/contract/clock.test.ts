@@ -130,3 +130,25 @@ test('monotonicMs() stands still while the machine sleeps', { skip: cannotSleep 
   const aheadMs = Number(asked.stdout) - createClock().monotonicMs();
   assert.ok(Math.abs(aheadMs) < 3_600_000, `${aheadMs} ms ahead after a day of sleep; ${asked.stderr}`);
 });
+
+test('real clock: after a pause of the process, what came in meanwhile goes before the timers that are late', async () => {
+  const clock = createClock();
+  const nowMs = clock.monotonicMs();
+  const order: string[] = [];
+  const fired = Promise.all(
+    [1, 150].map(
+      (afterMs) =>
+        new Promise<void>((resolve) => {
+          clock.arm(nowMs + afterMs, () => {
+            order.push(`after ${afterMs}`);
+            resolve();
+          });
+        }),
+    ),
+  );
+  process.once('SIGUSR2', () => order.push('signal'));
+  process.kill(process.pid, 'SIGUSR2');
+  while (clock.monotonicMs() < nowMs + 200);
+  await fired;
+  assert.deepEqual(order, ['signal', 'after 1', 'after 150']);
+});
