@@ -1,7 +1,7 @@
 // Where things lie: the directory table of the manual, resolved from flags, environment and user.
 // Looks at nothing but its arguments (and whether a runtime directory exists); creates nothing.
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 
 export interface Paths {
@@ -80,10 +80,11 @@ function userDirectories(uid: number, env: PathSources['env'], exists: (path: st
   };
 }
 
-// A user that no database knows has none: a container's, whose HOME is the root of its file system where it has one.
+// By the user database alone: homedir() takes a HOME that is empty or relative as it is. A user that no database knows
+// has none: a container's, whose HOME is the root of its file system where it has one.
 function homeOfUser(): string {
   try {
-    return homedir();
+    return userInfo().homedir;
   } catch {
     return '/';
   }

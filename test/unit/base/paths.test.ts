@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { resolvePaths } from '../../../src/base/paths.ts';
 
@@ -37,6 +39,19 @@ test('resolvePaths() for a user without XDG variables uses their fallbacks, and 
     logs: '/home/a/.local/state/unitd/log',
     socket: '/tmp/unitd-1000/unitd.sock',
   });
+});
+
+test('resolvePaths() for a user with a HOME that is no absolute path asks the user database', (t) => {
+  const { HOME } = process.env;
+  t.after(() => {
+    if (HOME === undefined) delete process.env['HOME'];
+    else process.env['HOME'] = HOME;
+  });
+  const expected = join(userInfo().homedir, '.config/unitd/units.d');
+  for (const home of ['', 'relative']) {
+    process.env['HOME'] = home;
+    assert.equal(resolvePaths({ uid: 1000, env: process.env, flags: {}, exists }).units, expected);
+  }
 });
 
 test("resolvePaths() finds a user's runtime directory where XDG_RUNTIME_DIR was lost, as under cron", () => {
