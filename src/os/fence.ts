@@ -70,11 +70,11 @@ export function openFence(key: string): FenceResult {
     readFileSync('/proc/self/cgroup', 'utf8'),
   );
   if (!own.ok) return own;
-  const base = baseOf(own.directory);
+  const name = `unitd-${createHash('sha256').update(key).digest('hex').slice(0, 12)}`;
+  const base = baseOf(own.directory, name);
   const subgroup = join(base, STARTED);
   const home = existsSync(subgroup) ? subgroup : base;
-  const id = createHash('sha256').update(key).digest('hex').slice(0, 12);
-  const directory = join(base, `unitd-${id}`);
+  const directory = join(base, name);
   const daemon = join(directory, DAEMON);
   const refusal =
     ensureCgroup(directory) ??
@@ -87,11 +87,17 @@ export function openFence(key: string): FenceResult {
   return { ok: false, reason: `cannot use cgroup "${directory}": ${refused}` };
 }
 
-/** A daemon that was started by exec in the place of another is in that one's cgroup already. */
-function baseOf(own: string): string {
+/**
+ * A daemon that was started by exec in the place of another is in that one's cgroup already. One that was started by a
+ * unit of its predecessor, as out of a session of its sshd or by a job of its cron, would be killed with that unit. A
+ * daemon that lives in a fence of this name is no predecessor: that of the host, as seen from a container.
+ */
+function baseOf(own: string, name: string): string {
   const parent = dirname(own);
   if (basename(own) === STARTED) return parent;
-  return basename(own) === DAEMON && FENCE_NAME.test(basename(parent)) ? dirname(parent) : own;
+  if (basename(own) === DAEMON && FENCE_NAME.test(basename(parent))) return dirname(parent);
+  const [base = own] = own.split(`/${name}/`, 1);
+  return base !== own && isPopulated(join(base, name, DAEMON)) ? own : base;
 }
 
 function hasKill(cgroup: string): boolean {

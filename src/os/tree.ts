@@ -195,12 +195,13 @@ export function createTreeFinder(
     const children = byParent(stats);
     const members = new Map<number, ProcessStat>();
     const add = (stat: ProcessStat): void => {
-      if (!isAlive(stat) || members.has(stat.pid)) return;
+      // What this daemon spawned is none of it, also where it was itself started by the tree, as out of a terminal there.
+      if (!isAlive(stat) || members.has(stat.pid) || stat.pid === process.pid) return;
       members.set(stat.pid, stat);
       for (const child of children.get(stat.pid) ?? []) add(child);
     };
     for (const stat of stats) {
-      if (stat.startTicks < oldest || stat.pid === process.pid || members.has(stat.pid)) continue;
+      if (stat.startTicks < oldest || members.has(stat.pid)) continue;
       // It shows nothing, as what is in the middle of exec does.
       if (!isAlive(stat)) continue;
       if (isLeader(tree, stat) || belongs(provable, stat, originOf(stat))) add(stat);

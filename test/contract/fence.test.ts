@@ -105,6 +105,30 @@ test('openFence() of two keys gives two fences, of one key the same', { skip }, 
   assert.equal(openedFence(t, 'one key').directory, one.directory);
 });
 
+test('openFence() in a cgroup of a unit of the daemon before gives the same fence', { skip }, (t) => {
+  const before = openedFence(t, 'one key');
+  const unit = before.add('sshd');
+  assert.equal(writeControl(unit, 'cgroup.procs', '0'), null);
+  const other = openedFence(t, 'another key');
+  assert.equal(dirname(other.directory), unit);
+  assert.equal(writeControl(unit, 'cgroup.procs', '0'), null);
+  const next = openedFence(t, 'one key');
+  assert.equal(next.directory, before.directory);
+  assert.deepEqual(processesIn(unit), []);
+});
+
+test(
+  'openFence() in a cgroup of a unit of a daemon that lives gives a fence in there',
+  { skip },
+  async (t) => {
+    const host = openedFence(t, 'one key');
+    await forkedHere(t);
+    const unit = host.add('container');
+    assert.equal(writeControl(unit, 'cgroup.procs', '0'), null);
+    assert.equal(dirname(openedFence(t, 'one key').directory), unit);
+  },
+);
+
 test('enter() moves a child with all that it has forked since it was spawned', { skip }, async (t) => {
   const fence = openedFence(t);
   const { main, grandchild } = await forkedHere(t);

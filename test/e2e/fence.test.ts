@@ -9,7 +9,7 @@ import { processesIn, writeControl } from '../../src/os/cgroup.ts';
 import { cannotUseCgroups, writableCgroup } from '../support/cgroups.ts';
 import { child, openChannel, openGate } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
-import { cannotRunAs, idsOf } from '../support/launch.ts';
+import { cannotRunAs, idsOf, PROGRAM } from '../support/launch.ts';
 import { lineSplitter } from '../support/lines.ts';
 import { isAlive } from '../support/processes.ts';
 import { startUnitd, Unitd } from '../support/unitd.ts';
@@ -122,6 +122,36 @@ for (const { fence, as, user, reason: skip } of HOLDINGS) {
     assert.equal((await unitd.cli('stop', 'all', 'web')).code, 0);
     if (cgroup !== null) assert.equal(existsSync(cgroup), false);
   });
+
+  test(
+    `${by}: a daemon that a unit of the killed one has started outlives a stop of it`,
+    { skip },
+    async (t) => {
+      const gate = openGate(t);
+      const daemon = `${process.execPath} ${PROGRAM} daemon --fence ${fence}`;
+      const files = {
+        'shell.yaml': `command: [sh, -c, 'read -r line < ${gate.path}; ${daemon}; :']`,
+        'web.yaml': 'command: sleep infinity',
+      };
+      const unitd = await startUnitd(t, files, options);
+      await unitd.until({ shell: 'running', web: 'running' });
+      await unitd.kill('SIGKILL');
+      gate.open();
+      await unitd.untilLog('shell', '"event":"ready"');
+      const { pid } = (await unitd.status()).daemon;
+      assert.equal((await unitd.cli('restart', 'web')).code, 0);
+      const { processes } = await unitd.unit('shell');
+      assert.ok(!processes.some((process) => process.pid === pid), JSON.stringify(processes));
+      const { code, stderr } = await unitd.cli('stop', 'shell');
+      assert.equal(code, 0, stderr);
+      await unitd.until({ shell: 'stopped', web: 'running' });
+      assert.equal((await unitd.status()).daemon.pid, pid);
+      process.kill(pid, 'SIGTERM');
+      while (isAlive(pid)) await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(unitd.processes(), []);
+      if (unitd.fenceDirectory !== null) assert.equal(existsSync(unitd.fenceDirectory), false);
+    },
+  );
 
   test(`${by}: a stop in the middle of a bomb of forks ends all of it`, { skip }, async (t) => {
     const channel = openChannel(t);
