@@ -36,6 +36,8 @@ export interface Verdict {
   readonly up: boolean;
   /** It moves, or will move by itself: whoever is ordered after it waits. */
   readonly pending: boolean;
+  /** It is in backoff, or waits for one that is: who cannot do without it has reason to wait. */
+  readonly returning: boolean;
   /** Why it is not started though nothing says that it has to be down. */
   readonly wait: string | null;
   /** The unit with whom the reason lies that keeps this one down, where that is passed on. */
@@ -79,6 +81,7 @@ export const NEW_VERDICT: Verdict = {
   down: 'not looked at yet',
   up: false,
   pending: false,
+  returning: false,
   wait: null,
 };
 

@@ -11,7 +11,8 @@
 // wait     While nothing says down: a unit before or after it is being stopped (a stop always goes before a start); a
 //          strong requirement is not up; a unit before it is on its way; a conflicting unit is not down yet. The first
 //          one found is told; finding all would make a target with ten thousand wants cost ten thousand at each event.
-// refuse   A start fails, whatever else it would wait for, when a requisite is neither up nor on its way, nor in backoff.
+// refuse   A start fails, whatever else it would wait for, when a requisite is neither up nor on its way, nor in backoff,
+//          nor waiting for one that is.
 // pending  It moves or will move by itself. A unit in backoff has had its try and does not keep `wants` and `after`
 //          waiting; nor does one that waits for something that will not come by itself.
 import { claimOf, downReason, wantedOf } from './down-reason.ts';
@@ -22,7 +23,7 @@ import type { Steps } from './steps.ts';
 
 export type StartCheck =
   | { readonly start: 'now' }
-  | { readonly start: 'wait'; readonly text: string; readonly hard: boolean }
+  | { readonly start: 'wait'; readonly text: string; readonly until: 'soon' | 'its restart' | 'never' }
   | { readonly start: 'refuse'; readonly text: string };
 
 export function verdictOf(fleet: Fleet, unit: Unit): Verdict {
@@ -35,14 +36,15 @@ export function verdictOf(fleet: Fleet, unit: Unit): Verdict {
   const { phase } = unit.state;
   if (down !== null || phase.at !== 'stopped') {
     const pending = isMoving(phase) || (reason !== null && (needsStop(unit) || reason.cycle));
-    return { wanted, down, up, pending, wait: null, root, claim };
+    return { wanted, down, up, pending, returning: phase.at === 'backoff', wait: null, root, claim };
   }
   const check = startCheck(fleet, unit);
   return {
     wanted,
     down,
     up,
-    pending: check.start === 'now' || (check.start === 'wait' && !check.hard),
+    pending: check.start === 'now' || (check.start === 'wait' && check.until === 'soon'),
+    returning: check.start === 'wait' && check.until === 'its restart',
     wait: check.start === 'wait' ? check.text : null,
     root,
     claim,
@@ -55,6 +57,7 @@ export function sameVerdict(a: Verdict, b: Verdict): boolean {
     a.down === b.down &&
     a.up === b.up &&
     a.pending === b.pending &&
+    a.returning === b.returning &&
     a.wait === b.wait &&
     a.root === b.root &&
     a.claim === b.claim
@@ -75,11 +78,15 @@ export function startCheck(fleet: Fleet, unit: Unit): StartCheck {
   const wait = lookOn(fleet.found.before, name, before, (other) => waitFor(fleet, unit, other));
   if (wait !== null) return wait;
   const leaving = stopWait(fleet, unit);
-  if (leaving !== null) return { start: 'wait', text: `waiting for "${leaving}" to stop`, hard: false };
+  if (leaving !== null) return { start: 'wait', text: `waiting for "${leaving}" to stop`, until: 'soon' };
   for (const rival of conflictsOf(fleet, unit)) {
     const other = fleet.units.get(rival);
     if (other !== undefined && needsStop(other)) {
-      return { start: 'wait', text: `waiting for "${rival}" to stop, which it conflicts with`, hard: false };
+      return {
+        start: 'wait',
+        text: `waiting for "${rival}" to stop, which it conflicts with`,
+        until: 'soon',
+      };
     }
   }
   return { start: 'now' };
@@ -137,8 +144,8 @@ function isDue({ state, verdict }: Unit): boolean {
 /** Neither up nor on its way anywhere, nor to be tried again. */
 function isOut(fleet: Fleet, name: string): boolean {
   const unit = fleet.units.get(name);
-  if (unit === undefined || isUp(unit) || unit.state.phase.at === 'backoff') return false;
-  return !unit.verdict.pending;
+  if (unit === undefined || isUp(unit)) return false;
+  return !unit.verdict.pending && !unit.verdict.returning;
 }
 
 /** Why `unit` cannot start while its predecessor is as it is. */
@@ -147,13 +154,17 @@ function waitFor(fleet: Fleet, unit: Unit, predecessor: string): StartCheck | nu
   if (other === undefined) return null;
   const { verdict } = other;
   if (verdict.down !== null && needsStop(other)) {
-    return { start: 'wait', text: `waiting for "${predecessor}" to stop`, hard: false };
+    return { start: 'wait', text: `waiting for "${predecessor}" to stop`, until: 'soon' };
   }
   if (isUp(other)) return null;
   const field = STRONG_FIELDS.find((strong) => unit.spec[strong].includes(predecessor));
   if (field === undefined && !verdict.pending) return null;
   const text = `waiting for "${predecessor}", which ${standing(other)}`;
-  return { start: 'wait', text, hard: !verdict.pending };
+  return {
+    start: 'wait',
+    text,
+    until: verdict.pending ? 'soon' : verdict.returning ? 'its restart' : 'never',
+  };
 }
 
 /** How a unit that is not up stands, as the end of a clause. */

@@ -283,6 +283,29 @@ describe('converge: onFailure', () => {
     tellAll(on);
     assert.equal(standing(on, 'web'), 'running');
   });
+  const chain = (limit: number): world.World =>
+    settled(
+      unitSpec('db', { restart: { limit } }),
+      unitSpec('app', { bindsTo: ['db'] }),
+      unitSpec('web', { requisite: ['app'] }),
+    );
+  test('a requisite that waits for a unit in backoff is waited for', () => {
+    const on = chain(0);
+    crash(on, 'db');
+    assert.equal(standing(on, 'web'), 'waiting: waiting for "app", which is waiting itself');
+    world.passDeadline(on);
+    tellAll(on);
+    assert.deepEqual([standing(on, 'app'), standing(on, 'web')], ['running', 'running']);
+  });
+  test('it is no more when that one has given up', () => {
+    const on = chain(1);
+    crash(on, 'db');
+    world.passDeadline(on, (unit) => unit.state.phase.at === 'backoff');
+    world.tellNews(on, 0);
+    crash(on, 'db');
+    assert.match(standing(on, 'db'), /^failed: /);
+    assert.equal(standing(on, 'web'), 'failed: its requisite "app" is not up');
+  });
   test('units that lack a requisite and start each other come to an end', () => {
     const on = settled(
       unitSpec('db', OFF),
