@@ -114,6 +114,6 @@ function nodeOf(graph: Graph, edge: Edge, depth: number, drawn: Set<string>, scr
   return { text, children: edges.map((next) => nodeOf(graph, next, depth + 1, drawn, screen)) };
 }
 
-function isNeed(field: DependencyField): boolean {
+export function isNeed(field: DependencyField): boolean {
   return NEEDS.includes(field);
 }

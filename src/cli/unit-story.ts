@@ -3,6 +3,7 @@ import { relativeTo, shortSpan } from '../base/relative-time.ts';
 import type { DependencyStatus, LogLine, ProcessNode, UnitDocument } from '../wire/v1.ts';
 import type { Client } from './client.ts';
 import type { Context } from './context.ts';
+import { isNeed } from './dependency-tree.ts';
 import { dateAndTime } from './local-time.ts';
 import { inTurns } from './in-turns.ts';
 import { logText } from './log-text.ts';
@@ -90,13 +91,17 @@ export async function storyText(
   if (tree.length > 0) tell('processes', ...tree.flatMap((root) => treeLines(root, screen)));
   if (unit.fence !== null) tell('fence', fenceText(story));
   tell('usage', ...usageLines(story, page));
-  tell('needs', ...story.dependencies.flatMap((other) => neighbour(other, page)));
-  tell('needed by', ...story.dependents.flatMap((other) => neighbour(other, page)));
+  const told = (others: readonly DependencyStatus[], needed: boolean): readonly string[] =>
+    others.filter(({ field }) => isNeed(field) === needed).flatMap((other) => neighbour(other, page));
+  tell('needs', ...told(story.dependencies, true));
+  tell('names', ...told(story.dependencies, false));
+  tell('needed by', ...told(story.dependents, true));
+  tell('named by', ...told(story.dependents, false));
   tell('restarts', ...historyLines(story, page, nowMs));
   tell('logs', ...logFacts(story, page));
   if (logLines.length > 0) {
-    const told = logLines.map((line) => ({ ...line, text: shortened(line.text, screen) }));
-    lines.push('', ...told.map((line) => logText(line, { times: 'clock', names: [] }, screen)));
+    const shown = logLines.map((line) => ({ ...line, text: shortened(line.text, screen) }));
+    lines.push('', ...shown.map((line) => logText(line, { times: 'clock', names: [] }, screen)));
   }
   return `${lines.join('\n')}\n`;
 }

@@ -128,6 +128,23 @@ test('storyText() without a terminal wraps nothing', async () => {
   assert.match(text, /^ {6}needs {2}↻ db \(requires\) backoff: exited with code 1; attempt 4 is due$/m);
 });
 
+test('storyText() tells who is needed from who is only named', async () => {
+  const web = { name: 'web', state: 'running', ready: true, reason: '' } as const;
+  const story = {
+    ...longStory(),
+    dependencies: [
+      { ...web, field: 'conflicts' },
+      { ...DB, field: 'wants' },
+    ],
+    dependents: [{ ...web, field: 'onFailure' }],
+  } as const;
+  const text = await storyText(story, [], screen(null), NOW);
+  assert.match(
+    text,
+    /^ {6}needs {2}↻ db \(wants\) .*\n {6}names {2}● web \(conflicts\) .*\n {3}named by {2}● web \(onFailure\) /m,
+  );
+});
+
 test('storyText() quotes the words of a command as a shell reads them', async () => {
   const effective = { command: ['/bin/sh', '-c', "echo 'it''s' done", ''] };
   const text = await storyText({ ...longStory(), effective }, [], screen(null), NOW);
