@@ -13,15 +13,12 @@ export function shellFindings(root: SourceNode): readonly Finding[] {
     const syntax = shellSyntax(node.value);
     if (syntax === null) return [];
     const actual = `has ${quoted(syntax)}, which no shell reads`;
-    return [
-      {
-        code: 'shell-syntax',
-        at: node.at,
-        path,
-        actual,
-        expected: "expected sh -c '...' or quotes around it",
-      },
-    ];
+    const [, name] = /^\$(\w+)$/.exec(syntax) ?? [];
+    const expected =
+      name === undefined
+        ? "expected sh -c '...' or quotes around it"
+        : `expected \${${name}} or single quotes around it`;
+    return [{ code: 'shell-syntax', at: node.at, path, actual, expected }];
   });
 }
 
@@ -34,15 +31,19 @@ function commandPaths(root: SourceNode): readonly (readonly Step[])[] {
 }
 
 const OPERATOR = /^(?:&&|\|\||\||\|&|;|&|(?:\d|&)?(?:>>?|<)(?:&\d|&-|\S*)|<<-?\S*)$/;
-/** `${NAME}` is ours, at each spawn; `${NAME:-8080}` is a shell's, `${NAME:8080}` and `${a.b}` those of other programs. */
-const SUBSTITUTION = /(?<!\$)\$(?:\(|\{[A-Za-z_][A-Za-z0-9_]*(?::?[-=?+]|[#%])[^}]*\}?)|`/;
+/**
+ * `${NAME}` is ours, at each spawn; `$NAME` is a shell's, and systemd's, `${NAME:-8080}` a shell's, `${NAME:8080}` and
+ * `${a.b}` those of other programs.
+ */
+const SUBSTITUTION =
+  /(?<!\$)\$(?:\(|[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*(?::?[-=?+]|[#%])[^}]*\}?)|`/;
 /** `sh -c`, `bash -lc`: the words that follow are for another reader. */
 const CODE_FLAG = /^-[a-z]*c$/;
 
 /**
  * The first word that a shell would take for an operator, or the beginning of a substitution; null where there is
- * none. What is quoted or behind a backslash is a word like any other, but a shell reads `$(`, `${NAME:-` and backticks
- * between double quotes too.
+ * none. What is quoted or behind a backslash is a word like any other, but a shell reads `$NAME`, `$(`, `${NAME:-` and
+ * backticks between double quotes too.
  */
 export function shellSyntax(command: string): string | null {
   let isCode = false;

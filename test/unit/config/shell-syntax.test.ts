@@ -26,6 +26,9 @@ for (const [command, found] of [
   ['a -p ${PORT:-8080}', '${PORT:-8080}'],
   ['a "${HOME%/*}/x"', '${HOME%/*}'],
   ['sh -c a && b', '&&'],
+  ['kill -s QUIT $MAINPID', '$MAINPID'],
+  ['a --port=$PORT', '$PORT'],
+  ['a "$HOME/b"', '$HOME'],
 ] as const) {
   test(`shellSyntax() finds ${found} in: ${command}`, () => assert.equal(shellSyntax(command), found));
 }
@@ -38,6 +41,9 @@ for (const command of [
   `a '&&' "|" \\; \\& '>'`,
   `a '$(b)' '\`'`,
   'a $$(b)',
+  'a $$B "$$B" $1 $ b$ \\$B',
+  `awk '{ print $NF }'`,
+  'sh -c "a $B"',
   'a $${B:-c} "${B}" ${} ${1} ${b.c} ${B:8080}',
   `sh -c 'a \${B:-c}'`,
   'sh -c "a ${B:-c}"',
@@ -73,6 +79,14 @@ stop: { command: a; b }
     line('2:26', 'startPre[1]', '&&'),
     line('4:5', 'startPost[0]', '|'),
     line('6:18', 'stop.command', ';'),
+  ]);
+});
+
+test('parseUnit() tells how a variable is written that was written for a shell or for systemd', () => {
+  const bytes = Buffer.from('command: serve\nstop: { command: kill -QUIT $MAINPID }\n');
+  const { problems } = parseUnit({ name: 'web', file: 'web.yaml', bytes });
+  assert.deepEqual(problems.map(problemLine), [
+    'web.yaml:2:18: warning: cannot run stop.command of unit "web" as a shell would: it has "$MAINPID", which no shell reads, expected ${MAINPID} or single quotes around it',
   ]);
 });
 
