@@ -156,9 +156,9 @@ function surveyed(draft: Draft, phase: Stopping, survivors: boolean): void {
   switch (phase.step) {
     case 'signal':
       if (!survivors) afterFinal(draft, phase);
-      else if (killMode === 'mixed') enterFinal(draft, phase);
+      else if (killMode === 'mixed') enterFinal(draft, leftBehind(draft, phase));
       else if (!phase.signalled) {
-        enter(draft, { ...phase, signalled: true, sent: signal });
+        enter(draft, { ...leftBehind(draft, phase), signalled: true, sent: signal });
         draft.effects.push({ type: 'signal-tree', signal }, { type: 'survey' });
       }
       return;
@@ -173,6 +173,14 @@ function surveyed(draft: Draft, phase: Stopping, survivors: boolean): void {
     case 'post':
       return;
   }
+}
+
+/** A daemon that goes to the background is most often the reason why a service ends at once, and well, again and again. */
+function leftBehind({ spec }: Draft, phase: Stopping): Stopping {
+  const { ending, requested } = phase;
+  if (spec.type !== 'service' || requested || ending?.kind !== 'clean' || ending.code !== 0) return phase;
+  const text = `left processes behind, as type forking does, and ${ending.text}`;
+  return { ...phase, ending: { ...ending, text } };
 }
 
 function stopTimedOut(draft: Draft, phase: Stopping): void {

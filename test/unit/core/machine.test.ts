@@ -393,6 +393,18 @@ table('stop, by killMode', [
     effects: ['signal tree SIGTERM', 'survey'],
   },
   {
+    name: 'control-group: a service that ends well by itself is told to have left something behind',
+    events: [...UP, 'exit 1 0', 'tree alive', 'tree empty'],
+    phase: 'backoff 1s: left processes behind, as type forking does, and exited with code 0',
+  },
+  {
+    name: 'mixed: so it is there',
+    given: { restart: { policy: 'no' }, stop: { killMode: 'mixed' } },
+    events: [...UP, 'exit 1 0', 'tree alive', 'tree empty'],
+    phase: 'completed, swept',
+    effects: ['record exit: left processes behind, as type forking does, and exited with code 0', 'end'],
+  },
+  {
     name: 'mixed: signals main alone',
     given: { stop: { killMode: 'mixed' } },
     events: [...UP, 'stop'],
