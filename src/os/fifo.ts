@@ -18,7 +18,7 @@ import { ownLimit, RESOURCES } from './libc/limit.ts';
 import { mkfifo, setPipeSize } from './libc/pipe.ts';
 
 export interface OutputPipeOptions {
-  /** The unit's user, so that the child may open /dev/stdout; null: the daemon's own. */
+  /** The unit's user; null: the daemon's own. */
   readonly uid: number | null;
   readonly gid: number | null;
   /** Capacity asked for; the kernel's default stays where it refuses (pipe-user-pages-soft). */
@@ -56,23 +56,29 @@ function failure(path: string, actual: string): Error {
   return new Error(`cannot open output pipe ${JSON.stringify(path)}: ${actual}`);
 }
 
+/**
+ * Who a process of the unit becomes (su, or a server that gives its rights up) may open /dev/stdout again. Nobody else
+ * gets here: the directory is the daemon's alone, and /proc/PID/fd is open to those who may trace the process.
+ */
+const MODE = 0o622;
+
 // On a FIFO O_RDWR never blocks and never sees the other end missing (fifo(7), a Linux promise). O_NONBLOCK: whatever
 // else lies there, opening it must not wait.
 const OPEN_FLAGS = fsConstants.O_RDWR | fsConstants.O_NOFOLLOW | fsConstants.O_NONBLOCK;
 
 /**
- * Makes the FIFO with mode 0600, or takes up the one that an earlier daemon left with all that is unread in it. The
- * descriptor is the caller's: for reading without waiting, and to open the pipe anew from, for its writer. Throws when
- * something else lies at the path or the file system refuses.
+ * Makes the FIFO, or takes up the one that an earlier daemon left with all that is unread in it. The descriptor is the
+ * caller's: for reading without waiting, and to open the pipe anew from, for its writer. Throws when something else lies
+ * at the path or the file system refuses.
  */
 export function openOutputPipe(path: string, options: OutputPipeOptions): number {
-  const errno = mkfifo(path, 0o600);
+  const errno = mkfifo(path, MODE);
   if (errno !== 0 && errno !== constants.errno.EEXIST) throw failure(path, errnoName(errno));
   const fd = raisedFd(openSync(path, OPEN_FLAGS));
   try {
     const stat = fstatSync(fd);
     if (!stat.isFIFO()) throw failure(path, 'something else lies there, expected a named pipe');
-    fchmodSync(fd, 0o600);
+    fchmodSync(fd, MODE);
     if (options.uid !== null || options.gid !== null) {
       fchownSync(fd, options.uid ?? stat.uid, options.gid ?? stat.gid);
     }

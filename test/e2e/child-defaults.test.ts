@@ -84,7 +84,7 @@ test('a child finds its output as the first one did, also after one that was kil
   assert.equal(Number.parseInt(octal, 8) & constants.O_NONBLOCK, 0, told);
 });
 
-test('a child can open /dev/stdout and /dev/stderr, as the user that it runs as', async (t) => {
+test('a child can open /dev/stdout and /dev/stderr, as the user that it runs as or becomes', async (t) => {
   const script = 'echo to stdout >/dev/stdout; echo to stderr >/dev/stderr';
   const unitd = await startUnitd(t, {
     'own.yaml': `
@@ -100,6 +100,9 @@ test('a child can open /dev/stdout and /dev/stderr, as the user that it runs as'
         command: [/bin/sh, -c, '${script}']
         user: 54321
         group: 54321`,
+      'became.yaml': `
+        type: oneshot
+        command: [setpriv, --reuid=54321, --regid=54321, --clear-groups, /bin/sh, -c, '${script}']`,
     }),
   });
   for (const { name } of (await unitd.status()).units) {

@@ -64,11 +64,11 @@ test('openOutputPipe() takes a MiB without a reader', (t) => {
   closeSync(fd);
 });
 
-test('openOutputPipe() gives the pipe to the unit’s user with mode 0600', asRoot, (t) => {
+test('openOutputPipe() gives the pipe to the unit’s user, for others to write to only', asRoot, (t) => {
   const path = join(temporaryDirectory(t), 'out');
   const fd = openOutputPipe(path, { uid: 12, gid: 34, sizeBytes: 65536 });
   const stat = lstatSync(path);
-  assert.deepEqual([stat.isFIFO(), stat.mode & 0o7777, stat.uid, stat.gid], [true, 0o600, 12, 34]);
+  assert.deepEqual([stat.isFIFO(), stat.mode & 0o7777, stat.uid, stat.gid], [true, 0o622, 12, 34]);
   closeSync(fd);
 });
 
