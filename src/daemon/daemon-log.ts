@@ -42,6 +42,7 @@ export interface DaemonLogOptions {
 
 export function createDaemonLog({ sink, own, wallMs, env }: DaemonLogOptions): DaemonLog {
   const put = (line: string): void => {
+    own.writes();
     sink.write(line);
     const trouble = own.wrote(Buffer.byteLength(line));
     if (trouble !== null) write('warning', 'log', trouble);

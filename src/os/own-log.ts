@@ -4,9 +4,11 @@
 //   file takes the place of the old one behind the same descriptors: what node prints when it dies goes to descriptor
 //   2 whatever happens, and a version that takes over (reexec) writes to it as well. Hence no rotating-file-stream,
 //   which has a descriptor of its own.
-// - Only what lies at PATH is rotated. A descriptor that leads elsewhere, a terminal, the file of whoever started the
-//   daemon, or one that logrotate(8) has moved away, is somebody else's to look after.
-// - Between two lines: it is asked after each. A line that node prints meanwhile goes to one file or the other, whole.
+// - Only what lay at PATH at the beginning is looked after. A descriptor that leads elsewhere, a terminal or the file of
+//   whoever started the daemon, is somebody else's.
+// - Where another program has moved or removed the file, as logrotate(8) does, a new one takes its place in the same way.
+// - Between two lines: it is asked before and after each. A line that node prints meanwhile goes to one file or the
+//   other, whole.
 import {
   closeSync,
   constants,
@@ -22,8 +24,10 @@ import { codeOf, phraseOf } from '../base/fault.ts';
 import { errnoName } from './errno.ts';
 import { putInPlaceOf } from './libc/descriptor.ts';
 
-const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = constants;
 const NEW_FILE = O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW;
+/** Or one that logrotate(8) has made already. Whatever else lies there must not be waited for. */
+const ANY_FILE = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 /** Of a file that stays, or is another's: so that it is not looked at, and spoken of, with every line. */
 const LOOK_AGAIN_BYTES = 64 * 1024;
 
@@ -38,14 +42,40 @@ export interface OwnLogOptions {
 }
 
 export interface OwnLog {
+  /** A line is about to be written: to a new file, should the old one lie at its path no more. */
+  writes(): void;
   /** `bytes` were written, whole lines. Why the file stays as it is although it has reached its bound; else null. */
   wrote(bytes: number): string | null;
 }
 
 export function boundOwnLog({ path, fds, maxBytes, maxFiles }: OwnLogOptions): OwnLog {
   const [fd] = fds;
+  /** The file as it was when it was last seen at its path; null: it never was. */
+  let known = ownFile(path, fstatSync(fd));
   /** What may be written before the file has to be looked at again: others write to it too. */
   let room = 0;
+
+  /** Has every descriptor of the old file lead to this one. */
+  const lead = (freshFd: number, old: Stats): void => {
+    for (const place of fds.filter((other) => isSameFile(fstatSync(other), old))) {
+      const errno = putInPlaceOf(freshFd, place);
+      if (errno !== 0) throw new Error(errnoName(errno));
+    }
+    known = ownFile(path, fstatSync(freshFd));
+    room = 0;
+  };
+
+  const beginAnew = (old: Stats): void => {
+    let freshFd: number | null = null;
+    try {
+      freshFd = openSync(path, ANY_FILE, old.mode);
+      if (fstatSync(freshFd).isFile()) lead(freshFd, old);
+    } catch {
+      // Its directory is gone, or the disk refuses: tried again with the next line.
+    } finally {
+      if (freshFd !== null) closeSync(freshFd);
+    }
+  };
 
   const rotate = (old: Stats): string | null => {
     const fresh = `${path}.new`;
@@ -57,11 +87,7 @@ export function boundOwnLog({ path, fds, maxBytes, maxFiles }: OwnLogOptions): O
       fchmodSync(freshFd, old.mode & 0o777);
       for (let age = maxFiles; age > 0; age -= 1) moveIfThere(nameOf(path, age - 1), nameOf(path, age));
       renameSync(fresh, path);
-      for (const place of fds.filter((other) => isSameFile(fstatSync(other), old))) {
-        const errno = putInPlaceOf(freshFd, place);
-        if (errno !== 0) throw new Error(errnoName(errno));
-      }
-      room = maxBytes;
+      lead(freshFd, old);
       return null;
     } catch (error) {
       removeIfPossible(fresh);
@@ -72,6 +98,9 @@ export function boundOwnLog({ path, fds, maxBytes, maxFiles }: OwnLogOptions): O
   };
 
   return {
+    writes: () => {
+      if (known !== null && !liesAt(path, known)) beginAnew(known);
+    },
     wrote: (bytes) => {
       room -= bytes;
       if (room > 0) return null;
@@ -103,6 +132,10 @@ function removeIfPossible(path: string): void {
   } catch {
     // Mostly there is none.
   }
+}
+
+function ownFile(path: string, file: Stats): Stats | null {
+  return liesAt(path, file) ? file : null;
 }
 
 function liesAt(path: string, file: Stats): boolean {

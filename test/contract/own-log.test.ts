@@ -1,5 +1,6 @@
 // boundOwnLog() on real files: a log that has grown to its bound makes room behind the descriptors that lead to it.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   closeSync,
@@ -8,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   truncateSync,
   writeSync,
@@ -44,7 +46,10 @@ function place(t: TestContext, maxFiles = 2): Place {
     path,
     fds,
     own,
-    write: (letter, bytes) => own.wrote(writeSync(fds[0], `${letter.repeat(bytes - 1)}\n`)),
+    write: (letter, bytes) => {
+      own.writes();
+      return own.wrote(writeSync(fds[0], `${letter.repeat(bytes - 1)}\n`));
+    },
     files: () => Object.fromEntries(readdirSync(directory).map((name) => [name, lettersIn(name)])),
   };
 }
@@ -85,10 +90,45 @@ test('boundOwnLog() goes on in a file that somebody has emptied', (t) => {
   assert.deepEqual(files(), { 'unitd.log': 'b' });
 });
 
-test('boundOwnLog() leaves alone what does not lie at its path', (t) => {
-  const { directory, path, write, files } = place(t);
+test('boundOwnLog() begins a new file where another program has moved its own', (t) => {
+  const { directory, fds, path, write, files } = place(t);
+  write('a', 10);
   renameSync(path, join(directory, 'moved'));
-  write('a', MAX_BYTES);
+  write('b', 10);
+  assert.deepEqual(files(), { moved: 'a', 'unitd.log': 'b' });
+  for (const fd of fds) writeSync(fd, 'c\n');
+  write('d', MAX_BYTES);
+  assert.deepEqual(files(), { moved: 'a', 'unitd.log': '', 'unitd.log.1': 'bccd' });
+});
+
+test('boundOwnLog() goes on in the file that another program has put in the place of its own', (t) => {
+  const { directory, path, write, files } = place(t);
+  write('a', 10);
+  renameSync(path, join(directory, 'moved'));
+  closeSync(openSync(path, 'a', 0o640));
+  write('b', 10);
+  assert.deepEqual(files(), { moved: 'a', 'unitd.log': 'b' });
+  assert.equal(statSync(path).mode & 0o777, 0o640);
+});
+
+test('boundOwnLog() begins a new file as soon as its removed directory is there again', (t) => {
+  const { directory, path, write, files } = place(t);
+  rmSync(directory, { recursive: true });
+  write('a', 10);
+  mkdirSync(directory);
+  spawnSync('mkfifo', [path]);
+  write('b', 10);
+  rmSync(path);
+  write('c', 10);
+  assert.deepEqual(files(), { 'unitd.log': 'c' });
+});
+
+test('boundOwnLog() leaves alone what never lay at its path', (t) => {
+  const { directory, fds, path, files } = place(t);
+  renameSync(path, join(directory, 'moved'));
+  const own = boundOwnLog({ path, fds, maxBytes: MAX_BYTES, maxFiles: 2 });
+  own.writes();
+  own.wrote(writeSync(fds[0], `${'a'.repeat(MAX_BYTES)}\n`));
   assert.deepEqual(files(), { moved: 'a' });
 });
 

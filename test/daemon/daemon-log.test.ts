@@ -23,7 +23,9 @@ function keptBy(isTerminal: boolean, dropped = 0): Kept {
   };
 }
 
-function logTo(sink: LogSink, env: NodeJS.ProcessEnv = {}, own: OwnLog = { wrote: () => null }): DaemonLog {
+const UNBOUND: OwnLog = { writes: () => undefined, wrote: () => null };
+
+function logTo(sink: LogSink, env: NodeJS.ProcessEnv = {}, own: OwnLog = UNBOUND): DaemonLog {
   return createDaemonLog({ sink, own, wallMs: () => AT, env });
 }
 
@@ -86,6 +88,7 @@ test('createDaemonLog: says once that its file cannot be kept within bounds, beh
   const troubles = ['cannot rotate log "x": ENOSPC: no space left on device'];
   const asked: number[] = [];
   const own: OwnLog = {
+    ...UNBOUND,
     wrote: (bytes) => {
       asked.push(bytes);
       return troubles.shift() ?? null;
