@@ -131,12 +131,13 @@ export class Daemon {
       send: (unit, event) => this.#supervisor.send(unit, event),
       onSpawning: (name) => this.#writeDown(this.#supervisor.fleet.units.get(name)),
       onSpawned: (unit, run, process) => this.#records.spawned(unit, { run, process }),
-      unitOf: (name) => this.#supervisor.fleet.units.get(name),
       seekMain: (spec, run) => this.#seeker.seek(spec, run),
+      succeed: (...asked) => this.#seeker.succeed(...asked),
       onTrouble: (unit, message) => log.write('warning', 'unit', message, { unit }),
     });
     this.#seeker = new MainSeeker({
       clock,
+      unitOf: (name) => this.#supervisor.fleet.units.get(name),
       members: (unit) => this.#effects.members(unit),
       isUnsure: () => processes.isUnsure(),
       send: (unit, event) => this.#supervisor.send(unit, event),

@@ -1,14 +1,13 @@
 // Carries out what the machines ask for, through the ports, and answers with the facts that come of it. It decides
 // nothing: which process belongs to which run, and what was last sent to a whole unit, is all that it remembers.
 import { messageOf } from '../base/fault.ts';
-import type { Unit } from '../core/fleet.ts';
 import type { MachineEffect, MachineEvent } from '../core/machine-state.ts';
 import { keyOf } from '../model/process.ts';
 import type { ExitStatus, ProcessId, ProcessTree, SpawnFailure } from '../model/process.ts';
 import type { SignalName, UnitSpec } from '../model/unit.ts';
 import type { Member, Processes, SpawnResult } from '../os/ports.ts';
 import { Activations } from './activations.ts';
-import { successorOf } from './main-seeker.ts';
+import type { MainSeeker } from './main-seeker.ts';
 import { requestFor } from './spawn-request.ts';
 import type { RequestSources, SpawnEffect } from './spawn-request.ts';
 import { Surveys } from './surveys.ts';
@@ -20,7 +19,8 @@ export interface EffectPorts extends RequestSources {
   readonly onSpawning: (unit: string) => void;
   /** Begins to look for the main process that a forking unit's command has left behind. */
   readonly seekMain: (spec: UnitSpec, run: number) => void;
-  readonly unitOf: (name: string) => Unit | undefined;
+  /** Tells whom the main process of a run, which has ended so, has left in its place; null: the run is over. */
+  readonly succeed: MainSeeker['succeed'];
   readonly onSpawned: (unit: string, run: number, process: ProcessId) => void;
   /** The kernel refused a cgroup, a limit or a signal. */
   readonly onTrouble: (unit: string, message: string) => void;
@@ -210,12 +210,13 @@ export class Effects {
     if (process !== null && place !== undefined) {
       this.#runs.delete(keyOf(process));
       const { unit, run } = place;
-      const successor = successorOf(this.#ports.unitOf(unit), run, () => this.members(unit));
-      if (successor === null) this.#ended(unit, run, status);
-      else {
-        this.takeMain(unit, run, successor);
-        this.#ports.send(unit, { type: 'main-moved', run, process: successor });
-      }
+      this.#ports.succeed(unit, run, status, (successor) => {
+        if (successor === null) this.#ended(unit, run, status);
+        else {
+          this.takeMain(unit, run, successor);
+          this.#ports.send(unit, { type: 'main-moved', run, process: successor });
+        }
+      });
     }
     this.#surveys.again();
   }

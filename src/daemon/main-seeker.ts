@@ -5,14 +5,15 @@
 // With a pidFile: the process that the file names, as soon as it is one of the unit's. A file that is left over from
 // an earlier run names nobody's or a stranger's, and is waited out like one that is not there.
 // When that main process has ended, whom the file names by then is main in its place, as with systemd: so nginx and
-// others hand over to a new version of theirs.
+// others hand over to a new version of theirs. sshd, told to read its configuration again, goes to the background once
+// more where its parent is not process 1: it ends first, and well, and then the new one writes the file.
 // Without: the only process of the unit whose parent is none of its processes. A worker has its parent among them; of
 // two orphans one may yet end. It has to be the same one in two looks in a row: a daemon that forks twice, as gunicorn
 // does, forks the second time from a child that is such a process too, for some milliseconds.
 import type { Unit } from '../core/fleet.ts';
 import type { MachineEvent } from '../core/machine-state.ts';
 import { keyOf } from '../model/process.ts';
-import type { ProcessId } from '../model/process.ts';
+import type { ExitStatus, ProcessId } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import type { Clock, Timer } from '../os/ports.ts';
 import { parentOf } from '../os/process-nodes.ts';
@@ -20,9 +21,12 @@ import { pidIn } from './pid-file.ts';
 
 /** Nobody tells of a file that is written into; looked at so often for a start's short while. */
 const LOOK_EVERY_MS = 20;
+/** sshd writes its pidFile within milliseconds; gunicorn looks once a second whether the old master has gone. */
+const SUCCESSION_MS = 2000;
 
 export interface SeekerPorts {
   readonly clock: Clock;
+  readonly unitOf: (name: string) => Unit | undefined;
   /** The unit's living processes. */
   readonly members: (unit: string) => readonly ProcessId[];
   /** Some process that could be the unit's was left out of the last answer. */
@@ -52,6 +56,22 @@ export class MainSeeker {
   /** Answers from the event loop's next turn on, so that the caller's work is done by then. */
   seek(spec: UnitSpec, run: number): void {
     this.#lookAt(spec, run, { guessed: null, told: null }, this.#ports.clock.monotonicMs());
+  }
+
+  /** Tells whom the main process of this run, which has ended so, has left in its place; null: nobody. */
+  succeed(unit: string, run: number, status: ExitStatus, tell: (successor: ProcessId | null) => void): void {
+    const { clock, members, unitOf } = this.#ports;
+    const untilMs = clock.monotonicMs() + (status.code === 0 ? SUCCESSION_MS : 0);
+    const look = (): void => {
+      this.giveUp(unit);
+      const known = unitOf(unit);
+      const successor = successorOf(known, run, () => members(unit));
+      const nowMs = clock.monotonicMs();
+      const mayCome = known !== undefined && pidFileOf(known, run) !== null && members(unit).length > 0;
+      if (successor !== null || !mayCome || nowMs >= untilMs) tell(successor);
+      else this.#timers.set(unit, clock.arm(nowMs + LOOK_EVERY_MS, look));
+    };
+    look();
   }
 
   giveUp(unit: string): void {
@@ -99,11 +119,15 @@ export function successorOf(
   run: number,
   members: () => readonly ProcessId[],
 ): ProcessId | null {
-  if (unit === undefined || unit.spec.pidFile === null) return null;
-  const { phase } = unit.state;
-  if (phase.at !== 'running' || phase.main?.id !== run) return null;
-  const look = namedBy(unit.spec.pidFile, members());
+  const pidFile = unit === undefined ? null : pidFileOf(unit, run);
+  if (pidFile === null) return null;
+  const look = namedBy(pidFile, members());
   return 'found' in look ? look.found : null;
+}
+
+/** The file that may name another process in the place of this run's; null: its end is the unit's. */
+function pidFileOf({ spec, state: { phase } }: Unit, run: number): string | null {
+  return phase.at === 'running' && phase.main?.id === run ? spec.pidFile : null;
 }
 
 function lookFor(pidFile: string | null, members: readonly ProcessId[]): Look {

@@ -67,7 +67,7 @@ function take(processes: FakeProcesses, left: Left): Taken {
     send: (unit, event) => sent.push([unit, event]),
     onSpawning: () => undefined,
     seekMain: () => undefined,
-    unitOf: () => undefined,
+    succeed: (_unit, _run, _status, tell) => tell(null),
     onSpawned: () => undefined,
     onTrouble: () => undefined,
   });

@@ -5,14 +5,17 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { newUnit } from '../../src/core/fleet.ts';
+import type { Unit } from '../../src/core/fleet.ts';
 import type { MachineEvent } from '../../src/core/machine-state.ts';
 import { MainSeeker } from '../../src/daemon/main-seeker.ts';
-import type { ProcessId } from '../../src/model/process.ts';
+import type { ExitStatus, ProcessId } from '../../src/model/process.ts';
 import { processStat } from '../../src/os/procfs.ts';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { createFakeClock } from '../support/fakes/clock.ts';
 import { unitSpec } from '../unit/core/unit-spec.ts';
+import { FAILURE, SUCCESS } from './rig.ts';
 
 interface Bench {
   readonly events: MachineEvent[];
@@ -20,6 +23,7 @@ interface Bench {
   readonly seeker: MainSeeker;
   members: readonly ProcessId[];
   isUnsure: boolean;
+  unit: Unit | undefined;
   /** Lets the next look happen. */
   look(): void;
 }
@@ -32,9 +36,11 @@ function createBench(pidFile: string | null): Bench {
     found: [],
     members: [],
     isUnsure: false,
+    unit: undefined,
     look: () => clock.advance((clock.nextDueMs ?? clock.monotonicMs()) - clock.monotonicMs()),
     seeker: new MainSeeker({
       clock,
+      unitOf: () => bench.unit,
       members: () => bench.members,
       isUnsure: () => bench.isUnsure,
       send: (_unit, event) => bench.events.push(event),
@@ -153,4 +159,57 @@ test('MainSeeker: nobody is lost while some process cannot be told to be anybody
   bench.look();
   bench.look();
   assert.deepEqual(bench.events, [{ type: 'main-found', run: 7, process: main }]);
+});
+
+/** A unit that is up, whose main process of run 7 has ended so; `told`: who is main in its place, as soon as it is told. */
+function endedMain(bench: Bench, pidFile: string | null, status: ExitStatus): (ProcessId | null)[] {
+  bench.seeker.giveUp('web');
+  const main = { id: 7, process: { pid: 1, startTicks: 1 } };
+  const phase = { at: 'running', main, readyAt: 0, deadline: null } as const;
+  const unit = newUnit(unitSpec('web', { type: 'forking', pidFile }));
+  bench.unit = { ...unit, state: { ...unit.state, phase } };
+  const told: (ProcessId | null)[] = [];
+  bench.seeker.succeed('web', 7, status, (successor) => told.push(successor));
+  return told;
+}
+
+test('MainSeeker succeed(): whom the pidFile comes to name, where main has ended well and left somebody', (t) => {
+  const path = join(temporaryDirectory(t), 'pid');
+  const bench = createBench(path);
+  const next = idOf(process.pid);
+  bench.members = [next];
+  const told = endedMain(bench, path, SUCCESS);
+  bench.look();
+  writeFileSync(path, '1\n');
+  bench.look();
+  assert.deepEqual(told, []);
+  writeFileSync(path, `${next.pid}\n`);
+  bench.look();
+  assert.deepEqual(told, [next]);
+});
+
+for (const [how, status, change] of [
+  ['main has failed', FAILURE, () => undefined],
+  ['nobody is left', SUCCESS, (bench: Bench) => (bench.members = [])],
+  ['the unit is being stopped', SUCCESS, (bench: Bench) => (bench.unit = undefined)],
+] as const) {
+  test(`MainSeeker succeed(): nobody, as soon as ${how}`, () => {
+    const bench = createBench('/nonexistent/pid');
+    bench.members = [idOf(process.pid)];
+    const told = endedMain(bench, '/nonexistent/pid', status);
+    change(bench);
+    bench.look();
+    assert.deepEqual(told, [null]);
+  });
+}
+
+test('MainSeeker succeed(): nobody after two seconds, and at once where there is no pidFile', () => {
+  const bench = createBench('/nonexistent/pid');
+  bench.members = [idOf(process.pid)];
+  const told = endedMain(bench, '/nonexistent/pid', SUCCESS);
+  for (let look = 0; look < 99; look += 1) bench.look();
+  assert.deepEqual(told, []);
+  bench.look();
+  assert.deepEqual(told, [null]);
+  assert.deepEqual(endedMain(bench, null, SUCCESS), [null]);
 });

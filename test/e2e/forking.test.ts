@@ -116,6 +116,43 @@ for (const { fence, skip, asUser } of fences) {
     },
   );
 
+  test(
+    `${by}: a main process that goes to the background once more, as sshd does at HUP, is not the end`,
+    { skip },
+    async (t) => {
+      const channel = openChannel(t);
+      const state = join(temporaryDirectory(t), 'run');
+      mkdirSync(state);
+      chmodSync(state, 0o777);
+      const unitd = await startUnitd(
+        t,
+        {
+          'old.yaml': `
+          type: forking
+          command: ${child.daemonize} ${channel.path} ${state}/pid
+          pidFile: ${state}/pid
+          stop: { timeout: 1h }`,
+        },
+        options,
+      );
+      const first = await channel.next('daemon');
+      await unitd.until({ old: 'running' });
+      assert.equal((await unitd.cli('signal', 'old', 'HUP')).code, 0);
+      const second = await channel.next('daemon', 1);
+      await unitd.until((look) => look('old')?.pid === second.pid);
+      const { unit } = await unitd.unit('old');
+      assert.deepEqual([unit.state, unit.restarts, unit.lastExit], ['running', 0, null]);
+      assert.notEqual(second.pid, first.pid);
+
+      process.kill(second.pid, 'SIGTERM');
+      const third = await channel.next('daemon', 2);
+      await unitd.until((look) => look('old')?.to === 'running' && look('old')?.pid === third.pid);
+      assert.deepEqual((await unitd.unit('old')).unit.lastExit?.code, 0, 'one that only ends is the end');
+      assert.equal((await unitd.cli('stop', 'old')).code, 0);
+      assert.deepEqual(unitd.processes(), []);
+    },
+  );
+
   test(`${by}: the next daemon takes a forking unit back`, { skip }, async (t) => {
     const channel = openChannel(t);
     const unitd = await startUnitd(
