@@ -17,7 +17,10 @@ export type EnvironmentResult =
   | { readonly ok: true; readonly environment: Readonly<Record<string, string>> }
   | { readonly ok: false; readonly failure: SpawnFailure };
 
-/** Of the daemon's own environment, what speaks of the daemon alone. */
+/**
+ * Of the daemon's own environment, what speaks of the daemon alone, or of the unit that a command of started it: a
+ * stop.command that signals MAINPID must not meet another's main process where its unit has none.
+ */
 const OWN = [
   '_',
   'OLDPWD',
@@ -28,6 +31,10 @@ const OWN = [
   'LISTEN_PID',
   'LISTEN_FDNAMES',
   'PIDUSAGE_SILENT',
+  'MAINPID',
+  'SERVICE_RESULT',
+  'EXIT_CODE',
+  'EXIT_STATUS',
 ];
 
 /** What units inherit from the daemon: read once, at its start. */

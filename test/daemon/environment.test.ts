@@ -192,13 +192,17 @@ test('environmentOf: a named pipe is refused instead of waited for', (t) => {
   });
 });
 
-test('inheritedEnvironment: leaves out what speaks of the daemon alone', () => {
+test('inheritedEnvironment: leaves out what speaks of the daemon alone, or of a unit that started it', () => {
   assert.deepEqual(
     inheritedEnvironment({
       PATH: '/bin',
       NOTIFY_SOCKET: '/run/x',
       LISTEN_FDS: '1',
       PIDUSAGE_SILENT: '1',
+      MAINPID: '7',
+      SERVICE_RESULT: 'success',
+      EXIT_CODE: 'exited',
+      EXIT_STATUS: '0',
       UNSET: undefined,
     }),
     { PATH: '/bin' },
