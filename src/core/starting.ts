@@ -1,6 +1,7 @@
 // The start of a unit: from the first startPre until it is up, or has failed to be. machine.ts says the rules of it.
 // Pure.
 import { formatDuration } from '../base/duration.ts';
+import type { UnitSpec } from '../model/unit.ts';
 import { bound, clearTally, ended, enter, mainPid, record, spawnHelper, spawnRun } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { Helper, MachineEvent, Phase, StartCommands } from './machine-state.ts';
@@ -26,7 +27,8 @@ export function begin(draft: Draft): void {
 }
 
 /** What a start that is late was at, as a clause; null where nothing can be said but that it is late. */
-function outstanding({ helper, seeking }: Starting): string | null {
+function outstanding({ type }: UnitSpec, { helper, seeking, main }: Starting): string | null {
+  if (helper === null && main !== null && type === 'oneshot') return 'its command has not ended';
   if (helper === null) return seeking?.text ?? null;
   // As a rule a program that stays in the foreground, which is a service and not a forking unit.
   if (helper.role === 'start') return 'its command has not ended, expected it to leave a daemon and end';
@@ -111,8 +113,9 @@ export function stepStarting(draft: Draft, phase: Starting, event: MachineEvent)
       return;
     case 'deadline-passed':
       if (phase.deadline === event.deadline) {
-        const why = outstanding(phase);
-        const late = `did not start within ${formatDuration(spec.startTimeoutMs ?? 0)}`;
+        const why = outstanding(spec, phase);
+        const verb = spec.type === 'oneshot' ? 'complete' : 'start';
+        const late = `did not ${verb} within ${formatDuration(spec.startTimeoutMs ?? 0)}`;
         const text = why === null ? late : `${late}: ${why}`;
         failStart(draft, phase, { ...ended('start-timeout', text), kind: 'timeout' });
       }

@@ -225,6 +225,12 @@ table('startTimeout', [
     effects: ['record start-timeout: did not start within 5s: startPre[0] has not ended', 'end'],
   },
   {
+    name: 'bounds the whole run of a oneshot, which has not completed by then',
+    given: { type: 'oneshot', startTimeoutMs: 5_000, restart: { policy: 'no' } },
+    events: ['start', 'there 1', 'deadline', 'exit 1 SIGTERM', 'tree empty'],
+    phase: 'failed: did not complete within 5s: its command has not ended',
+  },
+  {
     name: 'bounds all of the start together',
     given: { startPre: [command('/bin/a')], startTimeoutMs: 5_000 },
     events: ['start', 'there 1', 'wait 4s', 'exit 1 0', 'deadline 5000'],
