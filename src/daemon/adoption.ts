@@ -11,7 +11,8 @@
 // - A main process that ended meanwhile and named another one in its pidFile has handed over to that.
 // - Any other that ended meanwhile ended nobody knows how: its unit hears of an end with status unknown, which restart
 //   policies take as an unclean exit code. One that ends from now on is reported with its status where the kernel
-//   tells it (a child of ours after reexec; else Linux 6.15 or newer).
+//   tells it (a child of ours after reexec; else Linux 6.15 or newer), and so is one whose end the earlier daemon had
+//   seen, and waited for who would take its place.
 // - Deadlines stand: they are on the monotonic clock, which runs on within the boot.
 import { deliver } from '../core/converge.ts';
 import type { Instant, Outputs as CoreOutputs } from '../core/converge.ts';
@@ -130,7 +131,8 @@ function adoptProcesses(
   const leaders = [...tree.leaders];
   const facts: MachineEvent[] = [];
   for (const run of runsOf(state.phase)) {
-    const written = spawned?.run === run.id ? spawned.process : null;
+    const last = spawned?.run === run.id ? spawned : null;
+    const written = last?.process ?? null;
     const process = run.process ?? written ?? processes.findLeader(tree.invocationId, run.id);
     if (process !== null) {
       if (run.process === null) facts.push({ type: 'spawned', run: run.id, process });
@@ -150,8 +152,8 @@ function adoptProcesses(
       leaders.push(successor);
       facts.push({ type: 'main-moved', run: run.id, process: successor });
     } else {
-      const unknown = { code: null, signal: null, coreDumped: false };
-      facts.push({ type: 'exited', run: run.id, status: withOomKills(unknown, tree, processes) });
+      const status = last?.status ?? { code: null, signal: null, coreDumped: false };
+      facts.push({ type: 'exited', run: run.id, status: withOomKills(status, tree, processes) });
     }
   }
   effects.restore(name, { ...tree, leaders }, living);

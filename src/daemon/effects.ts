@@ -19,7 +19,7 @@ export interface EffectPorts extends RequestSources {
   readonly onSpawning: (unit: string) => void;
   /** Begins to look for the main process that a forking unit's command has left behind. */
   readonly seekMain: (spec: UnitSpec, run: number) => void;
-  /** Tells whom the main process of a run, which has ended so, has left in its place; null: the run is over. */
+  /** Tells whom the main process of a run, which has ended, has left in its place; null: the run is over. */
   readonly succeed: MainSeeker['succeed'];
   readonly onSpawned: (unit: string, run: number, process: ProcessId) => void;
   /** The kernel refused a cgroup, a limit or a signal. */
@@ -210,7 +210,7 @@ export class Effects {
     if (process !== null && place !== undefined) {
       this.#runs.delete(keyOf(process));
       const { unit, run } = place;
-      this.#ports.succeed(unit, run, status, (successor) => {
+      this.#ports.succeed(unit, { run, process, status }, (successor) => {
         if (successor === null) this.#ended(unit, run, status);
         else {
           this.takeMain(unit, run, successor);

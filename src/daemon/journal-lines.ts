@@ -10,7 +10,7 @@
 import type { Activation, Intent } from '../core/fleet.ts';
 import { HISTORY_LENGTH } from '../core/machine-state.ts';
 import type { MachineState } from '../core/machine-state.ts';
-import type { ProcessId, ProcessTree } from '../model/process.ts';
+import type { ExitStatus, ProcessId, ProcessTree } from '../model/process.ts';
 import { isSameExit } from '../model/state.ts';
 import type { ExitRecord } from '../model/state.ts';
 import { seal, unseal } from './sealed-line.ts';
@@ -34,6 +34,8 @@ export interface UnitRecord {
 export interface SpawnedRun {
   readonly run: number;
   readonly process: ProcessId;
+  /** How it has ended, where the unit has not heard of that: its place may yet be taken. */
+  readonly status?: ExitStatus;
 }
 
 export interface Journalled {

@@ -13,10 +13,11 @@
 import type { Unit } from '../core/fleet.ts';
 import type { MachineEvent } from '../core/machine-state.ts';
 import { keyOf } from '../model/process.ts';
-import type { ExitStatus, ProcessId } from '../model/process.ts';
+import type { ProcessId } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import type { Clock, Timer } from '../os/ports.ts';
 import { parentOf } from '../os/process-nodes.ts';
+import type { SpawnedRun } from './journal-lines.ts';
 import { pidIn } from './pid-file.ts';
 
 /** Nobody tells of a file that is written into; looked at so often for a start's short while. */
@@ -32,9 +33,13 @@ export interface SeekerPorts {
   /** Some process that could be the unit's was left out of the last answer. */
   readonly isUnsure: () => boolean;
   readonly send: (unit: string, event: MachineEvent) => void;
+  /** Until it is told who is main in the place of this one, nobody else knows that it has ended. */
+  readonly onWaiting: (unit: string, ended: EndedRun) => void;
   /** The process is about to be told as main. */
   readonly onFound: (unit: string, run: number, process: ProcessId) => void;
 }
+
+type EndedRun = Required<SpawnedRun>;
 
 type Named = { readonly found: ProcessId } | { readonly wanting: string };
 type Look = Named | { readonly guessed: ProcessId } | 'nobody';
@@ -55,23 +60,31 @@ export class MainSeeker {
 
   /** Answers from the event loop's next turn on, so that the caller's work is done by then. */
   seek(spec: UnitSpec, run: number): void {
-    this.#lookAt(spec, run, { guessed: null, told: null }, this.#ports.clock.monotonicMs());
+    this.#seekFrom(spec, run, { guessed: null, told: null }, this.#ports.clock.monotonicMs());
   }
 
-  /** Tells whom the main process of this run, which has ended so, has left in its place; null: nobody. */
-  succeed(unit: string, run: number, status: ExitStatus, tell: (successor: ProcessId | null) => void): void {
-    const { clock, members, unitOf } = this.#ports;
-    const untilMs = clock.monotonicMs() + (status.code === 0 ? SUCCESSION_MS : 0);
-    const look = (): void => {
-      this.giveUp(unit);
+  /** Tells whom the main process of this run, which has ended, has left in its place; null: nobody. */
+  succeed(unit: string, ended: EndedRun, tell: (successor: ProcessId | null) => void): void {
+    const { clock, members, isUnsure, unitOf, onWaiting } = this.#ports;
+    const { run } = ended;
+    const untilMs = clock.monotonicMs() + (ended.status.code === 0 ? SUCCESSION_MS : 0);
+    const isTold = (): boolean => {
       const known = unitOf(unit);
       const successor = successorOf(known, run, () => members(unit));
-      const nowMs = clock.monotonicMs();
-      const mayCome = known !== undefined && pidFileOf(known, run) !== null && members(unit).length > 0;
-      if (successor !== null || !mayCome || nowMs >= untilMs) tell(successor);
-      else this.#timers.set(unit, clock.arm(nowMs + LOOK_EVERY_MS, look));
+      const mayCome = pidFileOf(known, run) !== null && (members(unit).length > 0 || isUnsure());
+      if (successor === null && mayCome && clock.monotonicMs() < untilMs) return false;
+      tell(successor);
+      return true;
     };
-    look();
+    const lookAgain = (): void => {
+      this.#lookAt(unit, clock.monotonicMs() + LOOK_EVERY_MS, () => {
+        if (!isTold()) lookAgain();
+      });
+    };
+    // Of other runs of the unit too, a helper's and one that was given up: what is waited for otherwise goes on.
+    if (isTold()) return;
+    onWaiting(unit, ended);
+    lookAgain();
   }
 
   giveUp(unit: string): void {
@@ -83,14 +96,12 @@ export class MainSeeker {
     for (const unit of [...this.#timers.keys()]) this.giveUp(unit);
   }
 
-  #lookAt(spec: UnitSpec, run: number, before: Before, atMs: number): void {
+  #seekFrom(spec: UnitSpec, run: number, before: Before, atMs: number): void {
     const { name } = spec;
     const { clock, members, isUnsure, send, onFound } = this.#ports;
-    this.giveUp(name);
-    const timer = clock.arm(atMs, () => {
-      this.#timers.delete(name);
+    this.#lookAt(name, atMs, () => {
       const again = (next: Before): void =>
-        this.#lookAt(spec, run, next, clock.monotonicMs() + LOOK_EVERY_MS);
+        this.#seekFrom(spec, run, next, clock.monotonicMs() + LOOK_EVERY_MS);
       const found = (process: ProcessId): void => {
         onFound(name, run, process);
         send(name, { type: 'main-found', run, process });
@@ -109,7 +120,15 @@ export class MainSeeker {
         again({ guessed: null, told: look.wanting });
       }
     });
-    this.#timers.set(name, timer);
+  }
+
+  #lookAt(unit: string, atMs: number, look: () => void): void {
+    this.giveUp(unit);
+    const timer = this.#ports.clock.arm(atMs, () => {
+      this.#timers.delete(unit);
+      look();
+    });
+    this.#timers.set(unit, timer);
   }
 }
 
@@ -119,15 +138,17 @@ export function successorOf(
   run: number,
   members: () => readonly ProcessId[],
 ): ProcessId | null {
-  const pidFile = unit === undefined ? null : pidFileOf(unit, run);
+  const pidFile = pidFileOf(unit, run);
   if (pidFile === null) return null;
   const look = namedBy(pidFile, members());
   return 'found' in look ? look.found : null;
 }
 
 /** The file that may name another process in the place of this run's; null: its end is the unit's. */
-function pidFileOf({ spec, state: { phase } }: Unit, run: number): string | null {
-  return phase.at === 'running' && phase.main?.id === run ? spec.pidFile : null;
+function pidFileOf(unit: Unit | undefined, run: number): string | null {
+  if (unit === undefined) return null;
+  const { phase } = unit.state;
+  return phase.at === 'running' && phase.main?.id === run ? unit.spec.pidFile : null;
 }
 
 function lookFor(pidFile: string | null, members: readonly ProcessId[]): Look {

@@ -67,7 +67,7 @@ function take(processes: FakeProcesses, left: Left): Taken {
     send: (unit, event) => sent.push([unit, event]),
     onSpawning: () => undefined,
     seekMain: () => undefined,
-    succeed: (_unit, _run, _status, tell) => tell(null),
+    succeed: (_unit, _ended, tell) => tell(null),
     onSpawned: () => undefined,
     onTrouble: () => undefined,
   });
@@ -139,6 +139,15 @@ test('adopt: a main process that is gone has ended, nobody knows how', () => {
   assert.deepEqual(adopted, [
     { name: 'web', processes: [], facts: [{ type: 'exited', run: 7, status: UNKNOWN }] },
   ]);
+});
+
+test('adopt: a main process whose end the earlier daemon saw, and had not told its unit of, has ended so', () => {
+  const processes = createFakeProcesses();
+  const main = spawnEarlier(processes, 7);
+  processes.exit(main, SUCCESS);
+  const spawned = { run: 7, process: main, status: SUCCESS };
+  const { adopted } = take(processes, { phase: running(7, main), leaders: [main], spawned });
+  assert.deepEqual(adopted[0]?.facts, [{ type: 'exited', run: 7, status: SUCCESS }]);
 });
 
 test('adopt: a process that took over the pid is not the unit’s', () => {

@@ -38,7 +38,7 @@ function createBench(ports: Partial<EffectPorts> = {}): Bench {
     send: (unit, event) => facts.push([unit, event]),
     onSpawning: () => undefined,
     seekMain: () => undefined,
-    succeed: (_unit, _run, _status, tell) => tell(null),
+    succeed: (_unit, _ended, tell) => tell(null),
     onSpawned: () => undefined,
     onTrouble: (unit, message) => troubles.push(`${unit}: ${message}`),
     ...ports,

@@ -20,6 +20,8 @@ import { FAILURE, SUCCESS } from './rig.ts';
 interface Bench {
   readonly events: MachineEvent[];
   readonly found: ProcessId[];
+  /** Runs whose end nobody else knows of. */
+  readonly waiting: number[];
   readonly seeker: MainSeeker;
   members: readonly ProcessId[];
   isUnsure: boolean;
@@ -34,6 +36,7 @@ function createBench(pidFile: string | null): Bench {
   const bench: Bench = {
     events: [],
     found: [],
+    waiting: [],
     members: [],
     isUnsure: false,
     unit: undefined,
@@ -44,6 +47,7 @@ function createBench(pidFile: string | null): Bench {
       members: () => bench.members,
       isUnsure: () => bench.isUnsure,
       send: (_unit, event) => bench.events.push(event),
+      onWaiting: (_unit, { run }) => bench.waiting.push(run),
       onFound: (_unit, _run, process) => bench.found.push(process),
     }),
   };
@@ -164,12 +168,18 @@ test('MainSeeker: nobody is lost while some process cannot be told to be anybody
 /** A unit that is up, whose main process of run 7 has ended so; `told`: who is main in its place, as soon as it is told. */
 function endedMain(bench: Bench, pidFile: string | null, status: ExitStatus): (ProcessId | null)[] {
   bench.seeker.giveUp('web');
-  const main = { id: 7, process: { pid: 1, startTicks: 1 } };
+  const main = { id: 7, process: ENDED };
   const phase = { at: 'running', main, readyAt: 0, deadline: null } as const;
   const unit = newUnit(unitSpec('web', { type: 'forking', pidFile }));
   bench.unit = { ...unit, state: { ...unit.state, phase } };
+  return ended(bench, 7, status);
+}
+
+const ENDED: ProcessId = { pid: 1, startTicks: 1 };
+
+function ended(bench: Bench, run: number, status: ExitStatus): (ProcessId | null)[] {
   const told: (ProcessId | null)[] = [];
-  bench.seeker.succeed('web', 7, status, (successor) => told.push(successor));
+  bench.seeker.succeed('web', { run, process: ENDED, status }, (successor) => told.push(successor));
   return told;
 }
 
@@ -186,6 +196,41 @@ test('MainSeeker succeed(): whom the pidFile comes to name, where main has ended
   writeFileSync(path, `${next.pid}\n`);
   bench.look();
   assert.deepEqual(told, [next]);
+  assert.deepEqual(bench.waiting, [7], 'is written down, once');
+});
+
+test('MainSeeker succeed(): of a helper, while it is waited for who takes the place of main', () => {
+  const bench = createBench('/nonexistent/pid');
+  bench.members = [idOf(process.pid)];
+  const told = endedMain(bench, '/nonexistent/pid', SUCCESS);
+  assert.deepEqual(ended(bench, 8, SUCCESS), [null]);
+  assert.deepEqual(told, []);
+  bench.unit = undefined;
+  bench.look();
+  assert.deepEqual(told, [null]);
+  assert.deepEqual(bench.waiting, [7]);
+});
+
+test('MainSeeker succeed(): of a run that was given up, while the next main is sought', () => {
+  const bench = createBench('/nonexistent/pid');
+  bench.members = [idOf(process.pid)];
+  bench.look();
+  assert.deepEqual(ended(bench, 6, SUCCESS), [null]);
+  bench.members = [];
+  bench.look();
+  assert.deepEqual(bench.events.at(-1), { type: 'main-lost', run: 7 });
+});
+
+test('MainSeeker succeed(): nobody is left out who cannot be told to be anybody’s', (t) => {
+  const path = join(temporaryDirectory(t), 'pid');
+  const bench = createBench(path);
+  bench.isUnsure = true;
+  const told = endedMain(bench, path, SUCCESS);
+  assert.deepEqual(told, []);
+  bench.members = [idOf(process.pid)];
+  writeFileSync(path, `${process.pid}\n`);
+  bench.look();
+  assert.deepEqual(told, bench.members);
 });
 
 for (const [how, status, change] of [

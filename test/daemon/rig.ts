@@ -137,7 +137,7 @@ export function createRig(options: RigOptions = {}): Rig {
     send: (unit, event) => supervisor.send(unit, event),
     onSpawning: () => undefined,
     seekMain: () => undefined,
-    succeed: (_unit, _run, _status, tell) => tell(null),
+    succeed: (_unit, _ended, tell) => tell(null),
     onSpawned: () => undefined,
     onTrouble: (unit, message) => bugs.push([unit, message]),
   });
