@@ -78,7 +78,8 @@ export function openOutputPipe(path: string, options: OutputPipeOptions): number
   try {
     const stat = fstatSync(fd);
     if (!stat.isFIFO()) throw failure(path, 'something else lies there, expected a named pipe');
-    fchmodSync(fd, MODE);
+    // Of one that was given away already that is its new owner's right, or that of CAP_FOWNER.
+    if ((stat.mode & 0o777) !== MODE) fchmodSync(fd, MODE);
     if (options.uid !== null || options.gid !== null) {
       fchownSync(fd, options.uid ?? stat.uid, options.gid ?? stat.gid);
     }

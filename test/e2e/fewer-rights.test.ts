@@ -41,7 +41,7 @@ test('a root that may not set groups runs nothing as root that is another userâ€
   assert.equal(unitd.log('other'), '');
 });
 
-for (const capability of ['chown', 'dac_override']) {
+for (const capability of ['chown', 'dac_override', 'fowner']) {
   test(
     `a root without CAP_${capability.toUpperCase()} runs units of others, and logs what they write`,
     asRoot,
@@ -49,7 +49,14 @@ for (const capability of ['chown', 'dac_override']) {
       const files = { 'other.yaml': 'type: oneshot\ncommand: id -u\nuser: nobody\nworkingDirectory: /' };
       const unitd = await startUnitd(t, files, { within: without(capability) });
       await unitd.until({ other: 'completed' });
-      await unitd.untilLog('other', new RegExp(` stdout F ${idsOf('nobody')[0]}\n`));
+      const line = ` stdout F ${idsOf('nobody')[0]}\n`;
+      await unitd.untilLog('other', new RegExp(line));
+
+      // The pipes of the killed one are there.
+      await unitd.kill('SIGKILL');
+      await unitd.start();
+      await unitd.until({ other: 'completed' });
+      await unitd.untilLog('other', new RegExp(`${line}[^]*${line}`));
     },
   );
 }
