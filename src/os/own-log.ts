@@ -50,8 +50,9 @@ export interface OwnLog {
 
 export function boundOwnLog({ path, fds, maxBytes, maxFiles }: OwnLogOptions): OwnLog {
   const [fd] = fds;
-  /** The file as it was when it was last seen at its path; null: it never was. */
-  let known = ownFile(path, fstatSync(fd));
+  const first = fstatSync(fd);
+  /** The file that lines go to, where it lay at its path at the beginning; null: it did not. */
+  let known = liesAt(path, first) ? first : null;
   /** What may be written before the file has to be looked at again: others write to it too. */
   let room = 0;
 
@@ -61,7 +62,7 @@ export function boundOwnLog({ path, fds, maxBytes, maxFiles }: OwnLogOptions): O
       const errno = putInPlaceOf(freshFd, place);
       if (errno !== 0) throw new Error(errnoName(errno));
     }
-    known = ownFile(path, fstatSync(freshFd));
+    known = fstatSync(freshFd);
     room = 0;
   };
 
@@ -132,10 +133,6 @@ function removeIfPossible(path: string): void {
   } catch {
     // Mostly there is none.
   }
-}
-
-function ownFile(path: string, file: Stats): Stats | null {
-  return liesAt(path, file) ? file : null;
 }
 
 function liesAt(path: string, file: Stats): boolean {
