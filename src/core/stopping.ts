@@ -177,8 +177,10 @@ function surveyed(draft: Draft, phase: Stopping, survivors: boolean): void {
 
 /** A daemon that goes to the background is most often the reason why a service ends at once, and well, again and again. */
 function leftBehind({ spec }: Draft, phase: Stopping): Stopping {
-  const { ending, requested } = phase;
+  const { ending, requested, signalled } = phase;
   if (spec.type !== 'service' || requested || ending?.kind !== 'clean' || ending.code !== 0) return phase;
+  // Said already, by a killMode that was another then.
+  if (signalled) return phase;
   const text = `left processes behind, as type forking does, and ${ending.text}`;
   return { ...phase, ending: { ...ending, text } };
 }

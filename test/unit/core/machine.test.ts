@@ -1071,6 +1071,18 @@ test('step: respecified, a stop that is to cover the tree no more ends without i
   );
 });
 
+test('step: respecified, what a service left behind is told once', () => {
+  const life = live(unitSpec('web'), [...UP, 'exit 1 0', 'tree alive']);
+  const mixed = unitSpec('web', { stop: { killMode: 'mixed' } });
+  const { state } = respecified(life, mixed);
+  const survivors: MachineEvent = { type: 'surveyed', survivors: true };
+  const { phase } = step(mixed, state, survivors, { nowMs: 0, wallMs: 0, random: 0.5, upheld: false }).state;
+  assert.equal(
+    phase.at === 'stopping' && `${phase.step}: ${phase.ending?.text}`,
+    'final: left processes behind, as type forking does, and exited with code 0',
+  );
+});
+
 describe('step: respecified in backoff, what the settings would have led to at its beginning is so', () => {
   type Restart = NonNullable<SpecChange['restart']>;
   interface PauseRow {
