@@ -1,17 +1,13 @@
 // Where a unit's output goes: two named pipes in the runtime directory, the capture that reads them, and beside them the
 // spool of what it has read and not yet written. One Output a
 // unit, made at its first start, closed when the unit is forgotten or the daemon ends.
-import { chownSync, closeSync, unlinkSync } from 'node:fs';
+import { closeSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { idIn } from '../base/account-id.ts';
 import type { LogSpec, UnitSpec } from '../model/unit.ts';
 import { createCapture } from '../logs/capture.ts';
 import type { Capture, CaptureStats } from '../logs/capture.ts';
-import { hasCapability } from '../os/access.ts';
 import { openOutputPipe } from '../os/fifo.ts';
 import type { Clock, Readiness } from '../os/ports.ts';
-import { existsHere } from '../os/user-namespace.ts';
-import { lookupGroup, lookupUser } from '../os/users.ts';
 
 export interface Output {
   /** Of the two pipes, for the child's 1 and 2; owned here. */
@@ -19,8 +15,6 @@ export interface Output {
   readonly stderrFd: number;
   /** Takes changed log settings in, at once. */
   update(logs: LogSpec): void;
-  /** Before a start: the pipes go to the unit's user, if that has changed. Throws when the system refuses. */
-  giveTo(spec: UnitSpec): void;
   stats(): CaptureStats;
   /** All processes of the unit have ended: what they wrote is in the log when this resolves. */
   settle(): Promise<void>;
@@ -51,14 +45,13 @@ const PIPE_BYTES = 1024 * 1024;
  */
 export function openOutput(spec: UnitSpec, options: OutputOptions, earlier: Promise<void> | null): Output {
   const { name } = spec;
-  const { uid, gid } = ownerOf(spec);
   const paths = [
     join(options.fifoDirectory, `${name}.stdout`),
     join(options.fifoDirectory, `${name}.stderr`),
   ];
   const fds: number[] = [];
   try {
-    for (const path of paths) fds.push(openOutputPipe(path, { uid, gid, sizeBytes: PIPE_BYTES }));
+    for (const path of paths) fds.push(openOutputPipe(path, PIPE_BYTES));
     const [stdoutFd, stderrFd] = fds;
     if (stdoutFd === undefined || stderrFd === undefined)
       throw new Error('unreachable: two pipes were opened');
@@ -80,7 +73,7 @@ export function openOutput(spec: UnitSpec, options: OutputOptions, earlier: Prom
         options.onTrouble(name, message);
       },
     });
-    return new CapturedOutput(spec, stdoutFd, stderrFd, capture, paths);
+    return new CapturedOutput(spec.logs, stdoutFd, stderrFd, capture, paths);
   } catch (error) {
     // The capture owns both from its making on, however that went.
     if (fds.length < paths.length) for (const fd of fds) closeSync(fd);
@@ -88,45 +81,15 @@ export function openOutput(spec: UnitSpec, options: OutputOptions, earlier: Prom
   }
 }
 
-interface Owner {
-  readonly uid: number | null;
-  readonly gid: number | null;
-}
-
-/**
- * Whom the pipes are given to, so that the unit can open its output by name. Only root gives files away, and opens them
- * again after that; a root with fewer capabilities keeps them, and the unit writes to what it inherits. To whom there is
- * not in the user namespace nothing can be given: the start itself says so best.
- */
-function ownerOf(spec: UnitSpec): Owner {
-  const gives = process.geteuid?.() === 0 && hasCapability('chown') && hasCapability('dacOverride');
-  if (!gives) return { uid: null, gid: null };
-  // Numbers need no entry in the user database.
-  const uid = spec.user === null ? null : (lookupUser(spec.user)?.uid ?? idIn(spec.user));
-  const gid = spec.group === null ? null : (lookupGroup(spec.group)?.gid ?? idIn(spec.group));
-  return {
-    uid: uid !== null && existsHere('user', uid) ? uid : null,
-    gid: gid !== null && existsHere('group', gid) ? gid : null,
-  };
-}
-
 class CapturedOutput implements Output {
   readonly stdoutFd: number;
   readonly stderrFd: number;
   readonly #capture: Capture;
   readonly #paths: readonly string[];
-  #owner: Pick<UnitSpec, 'user' | 'group'>;
   #logs: LogSpec;
 
-  constructor(
-    spec: UnitSpec,
-    stdoutFd: number,
-    stderrFd: number,
-    capture: Capture,
-    paths: readonly string[],
-  ) {
-    this.#owner = spec;
-    this.#logs = spec.logs;
+  constructor(logs: LogSpec, stdoutFd: number, stderrFd: number, capture: Capture, paths: readonly string[]) {
+    this.#logs = logs;
     this.stdoutFd = stdoutFd;
     this.stderrFd = stderrFd;
     this.#capture = capture;
@@ -138,16 +101,6 @@ class CapturedOutput implements Output {
     if (logs === this.#logs) return;
     this.#logs = logs;
     this.#capture.update(logs);
-  }
-
-  giveTo(spec: UnitSpec): void {
-    const before = this.#owner;
-    if (spec.user === before.user && spec.group === before.group) return;
-    const { uid, gid } = ownerOf(spec);
-    for (const path of this.#paths) {
-      chownSync(path, uid ?? process.geteuid?.() ?? -1, gid ?? process.getegid?.() ?? -1);
-    }
-    this.#owner = spec;
   }
 
   stats(): CaptureStats {

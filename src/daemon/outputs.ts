@@ -37,7 +37,6 @@ export class Outputs {
     const known = this.#open.get(spec.name);
     if (known !== undefined) {
       known.update(spec.logs);
-      known.giveTo(spec);
       return known;
     }
     const output = openOutput(spec, this.#options, this.#closing.get(spec.name) ?? null);

@@ -6,14 +6,7 @@ import { hasAccessList } from './libc/access.ts';
 import { withSpare } from './spare-descriptor.ts';
 
 /** Numbers of linux/capability.h. */
-const CAPABILITIES = {
-  chown: 0,
-  dacOverride: 1,
-  setgid: 6,
-  setuid: 7,
-  sysNice: 23,
-  sysResource: 24,
-} as const;
+const CAPABILITIES = { setgid: 6, setuid: 7, sysNice: 23, sysResource: 24 } as const;
 
 let effective: bigint | undefined;
 

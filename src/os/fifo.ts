@@ -3,7 +3,6 @@ import {
   closeSync,
   constants as fsConstants,
   fchmodSync,
-  fchownSync,
   fstatSync,
   openSync,
   readdirSync,
@@ -16,14 +15,6 @@ import { errnoName } from './errno.ts';
 import { duplicateFd, duplicateFdAside } from './libc/descriptor.ts';
 import { ownLimit, RESOURCES } from './libc/limit.ts';
 import { mkfifo, setPipeSize } from './libc/pipe.ts';
-
-export interface OutputPipeOptions {
-  /** The unit's user; null: the daemon's own. */
-  readonly uid: number | null;
-  readonly gid: number | null;
-  /** Capacity asked for; the kernel's default stays where it refuses (pipe-user-pages-soft). */
-  readonly sizeBytes: number;
-}
 
 const LOWEST_FD = 1024;
 /** Of the low descriptors, what is used up by what lives long where there are no others left. */
@@ -57,10 +48,10 @@ function failure(path: string, actual: string): Error {
 }
 
 /**
- * Who a process of the unit becomes (su, or a server that gives its rights up) may open /dev/stdout again. Nobody else
- * gets here: the directory is the daemon's alone, and /proc/PID/fd is open to those who may trace the process.
+ * The unit may open /dev/stdout again, whoever its processes run as or become (su, or a server that gives its rights up).
+ * Nobody else gets here: the directory is the daemon's alone, and /proc/PID/fd is open to those who may trace the process.
  */
-const MODE = 0o622;
+const MODE = 0o666;
 
 // On a FIFO O_RDWR never blocks and never sees the other end missing (fifo(7), a Linux promise). O_NONBLOCK: whatever
 // else lies there, opening it must not wait.
@@ -68,22 +59,18 @@ const OPEN_FLAGS = fsConstants.O_RDWR | fsConstants.O_NOFOLLOW | fsConstants.O_N
 
 /**
  * Makes the FIFO, or takes up the one that an earlier daemon left with all that is unread in it. The descriptor is the
- * caller's: for reading without waiting, and to open the pipe anew from, for its writer. Throws when something else lies
- * at the path or the file system refuses.
+ * caller's: for reading without waiting, and to open the pipe anew from, for its writer. `sizeBytes`: capacity asked for;
+ * the kernel's default stays where it refuses (pipe-user-pages-soft). Throws when something else lies at the path or the
+ * file system refuses.
  */
-export function openOutputPipe(path: string, options: OutputPipeOptions): number {
+export function openOutputPipe(path: string, sizeBytes: number): number {
   const errno = mkfifo(path, MODE);
   if (errno !== 0 && errno !== constants.errno.EEXIST) throw failure(path, errnoName(errno));
   const fd = raisedFd(openSync(path, OPEN_FLAGS));
   try {
-    const stat = fstatSync(fd);
-    if (!stat.isFIFO()) throw failure(path, 'something else lies there, expected a named pipe');
-    // Of one that was given away already that is its new owner's right, or that of CAP_FOWNER.
-    if ((stat.mode & 0o777) !== MODE) fchmodSync(fd, MODE);
-    if (options.uid !== null || options.gid !== null) {
-      fchownSync(fd, options.uid ?? stat.uid, options.gid ?? stat.gid);
-    }
-    setPipeSize(fd, options.sizeBytes);
+    if (!fstatSync(fd).isFIFO()) throw failure(path, 'something else lies there, expected a named pipe');
+    fchmodSync(fd, MODE);
+    setPipeSize(fd, sizeBytes);
     return fd;
   } catch (error) {
     closeSync(fd);

@@ -18,7 +18,6 @@ import type { TestContext } from 'node:test';
 import { Outputs } from '../../src/daemon/outputs.ts';
 import type { Writer } from '../../src/daemon/outputs.ts';
 import { createReadiness } from '../../src/os/readiness.ts';
-import { lookupUser } from '../../src/os/users.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { createFakeClock } from '../support/fakes/clock.ts';
 import type { FakeClock } from '../support/fakes/clock.ts';
@@ -165,34 +164,3 @@ test('forget: a unit that comes back at once has pipes of its own, which stay', 
   assert.equal(statSync(pipe('web.stdout')).ino, renewed);
   assert.deepEqual(log('web').split('\n').sort(), ['', 'new', 'old']);
 });
-
-test(
-  'openFor: the pipes go to the user of the start, and not before it',
-  { skip: process.geteuid?.() !== 0 && 'only root gives files away' },
-  (t) => {
-    const { outputs, pipe } = scratch(t);
-    const nobody = lookupUser('nobody');
-    assert.ok(nobody);
-    const owner = (): number => statSync(pipe('web.stdout')).uid;
-    outputs.openFor(unitSpec('web', { logs: LOGS }));
-    const changed = unitSpec('web', { logs: LOGS, user: 'nobody' });
-    outputs.update(changed);
-    assert.equal(owner(), 0);
-    outputs.openFor(changed);
-    assert.equal(owner(), nobody.uid);
-    outputs.openFor(unitSpec('web', { logs: LOGS }));
-    assert.equal(owner(), 0);
-  },
-);
-
-test(
-  'openFor: pipes that cannot be given away fail each start, not the first alone',
-  { skip: process.geteuid?.() !== 0 && 'only root gives files away' },
-  (t) => {
-    const { outputs, pipe } = scratch(t);
-    outputs.openFor(unitSpec('web', { logs: LOGS }));
-    rmSync(pipe('web.stdout'));
-    const changed = unitSpec('web', { logs: LOGS, user: 'nobody' });
-    for (let start = 0; start < 2; start += 1) assert.throws(() => outputs.openFor(changed), /ENOENT/);
-  },
-);

@@ -75,7 +75,6 @@ export const FAKE_OUTPUT: Output = {
   stdoutFd: 11,
   stderrFd: 12,
   update: () => undefined,
-  giveTo: () => undefined,
   stats: () => ({ bytes: 0, lines: 0, droppedLines: 0, droppedBytes: 0, problem: null }),
   settle: async () => await Promise.resolve(),
   close: async () => await Promise.resolve(),

@@ -46,7 +46,9 @@ for (const capability of ['chown', 'dac_override', 'fowner']) {
     `a root without CAP_${capability.toUpperCase()} runs units of others, and logs what they write`,
     asRoot,
     async (t) => {
-      const files = { 'other.yaml': 'type: oneshot\ncommand: id -u\nuser: nobody\nworkingDirectory: /' };
+      const files = {
+        'other.yaml': 'type: oneshot\ncommand: sh -c "id -u >/dev/stdout"\nuser: nobody\nworkingDirectory: /',
+      };
       const unitd = await startUnitd(t, files, { within: without(capability) });
       await unitd.until({ other: 'completed' });
       const line = ` stdout F ${idsOf('nobody')[0]}\n`;
