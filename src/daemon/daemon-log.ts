@@ -22,7 +22,7 @@ const COLOURS: Readonly<Record<Level, string>> = { info: '2', warning: '33', err
 
 /** Quoted words of a unit's files are in JSON's form, which lets some of these pass. */
 // oxlint-disable-next-line no-control-regex
-const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
 
 /** On stderr; `directory`: where the daemon's log file lies, if it is that which stderr leads to. */
 export function openDaemonLog(directory: string, wallMs: () => number): DaemonLog {

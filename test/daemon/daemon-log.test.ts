@@ -60,8 +60,8 @@ test('createDaemonLog: to a terminal, time, unit and message, coloured by level'
 test('createDaemonLog: to a terminal, without what would steer it', () => {
   const sink = keptBy(true);
   const log = logTo(sink, { TERM: 'dumb' });
-  log.write('error', 'state', 'failed: "\x9b2J\x1b]0;x\x07" is no name\n\tat x');
-  assert.equal(sink.text(), '09:30:01 failed: "\ufffd2J\ufffd]0;x\ufffd" is no name\n\tat x\n');
+  log.write('error', 'state', 'failed: "\x9b2J\x1b]0;x\x07\u202e" is no name\n\tat x');
+  assert.equal(sink.text(), '09:30:01 failed: "\ufffd2J\ufffd]0;x\ufffd\ufffd" is no name\n\tat x\n');
 });
 
 for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) {
