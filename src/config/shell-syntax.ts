@@ -48,7 +48,9 @@ const CODE_FLAG = /^-[a-z]*c$/;
 export function shellSyntax(command: string): string | null {
   let isCode = false;
   for (const [word] of command.matchAll(WORD)) {
-    const bare = word.replace(QUOTED, (part) => (part.startsWith('"') && !isCode ? part : '_'));
+    const bare = word.replace(QUOTED, (part) =>
+      part.startsWith('"') && !isCode ? part.replace(ESCAPED, '_') : '_',
+    );
     const [substitution] = SUBSTITUTION.exec(bare) ?? [];
     if (substitution !== undefined) return substitution;
     const plain = word.replace(QUOTED, '_');
@@ -61,4 +63,5 @@ export function shellSyntax(command: string): string | null {
 
 const PART = String.raw`\\[^]|'[^']*'|"(?:[^"\\]|\\[^])*"`;
 const QUOTED = new RegExp(PART, 'g');
+const ESCAPED = /\\[^]/g;
 const WORD = new RegExp(String.raw`(?:${PART}|[^\s])+`, 'g');

@@ -29,6 +29,7 @@ for (const [command, found] of [
   ['kill -s QUIT $MAINPID', '$MAINPID'],
   ['a --port=$PORT', '$PORT'],
   ['a "$HOME/b"', '$HOME'],
+  ['a "\\\\$B"', '$B'],
 ] as const) {
   test(`shellSyntax() finds ${found} in: ${command}`, () => assert.equal(shellSyntax(command), found));
 }
@@ -42,6 +43,7 @@ for (const command of [
   `a '$(b)' '\`'`,
   'a $$(b)',
   'a $$B "$$B" $1 $ b$ \\$B',
+  'a "\\$B" "\\$(b)" "\\`b\\`"',
   `awk '{ print $NF }'`,
   'sh -c "a $B"',
   'a $${B:-c} "${B}" ${} ${1} ${b.c} ${B:8080}',
