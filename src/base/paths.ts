@@ -81,10 +81,11 @@ function userDirectories(uid: number, env: PathSources['env'], exists: (path: st
 }
 
 // By the user database alone: homedir() takes a HOME that is empty or relative as it is. A user that no database knows
-// has none: a container's, whose HOME is the root of its file system where it has one.
+// has none, nor has one whose entry there is empty: a container's, whose HOME is the root of its file system where it
+// has one.
 function homeOfUser(): string {
   try {
-    return userInfo().homedir;
+    return xdg(userInfo().homedir) ?? '/';
   } catch {
     return '/';
   }

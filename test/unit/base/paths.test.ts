@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { userInfo } from 'node:os';
+import { syncBuiltinESMExports } from 'node:module';
+import os, { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { resolvePaths } from '../../../src/base/paths.ts';
@@ -52,6 +53,16 @@ test('resolvePaths() for a user with a HOME that is no absolute path asks the us
     process.env['HOME'] = home;
     assert.equal(resolvePaths({ uid: 1000, env: process.env, flags: {}, exists }).units, expected);
   }
+});
+
+test('resolvePaths() for a user without a home in the user database begins at the root of the file system', (t) => {
+  t.mock.method(os, 'userInfo', () => ({ homedir: '' }));
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  assert.equal(resolvePaths({ uid: 1000, env: {}, flags: {}, exists }).units, '/.config/unitd/units.d');
 });
 
 test("resolvePaths() finds a user's runtime directory where XDG_RUNTIME_DIR was lost, as under cron", () => {
