@@ -1,6 +1,6 @@
 // Where a unit's output goes: two named pipes in the runtime directory, the capture that reads them, and beside them the
-// spool of what it has read and not yet written. One Output a
-// unit, made at its first start, closed when the unit is forgotten or the daemon ends.
+// spool of what it has read and not yet written. One Output a unit, made at its first start, closed when the unit is
+// forgotten or the daemon ends.
 import { closeSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogSpec, UnitSpec } from '../model/unit.ts';
