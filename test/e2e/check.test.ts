@@ -1,6 +1,6 @@
 // What is done with unit files alone: check, show, schema; and the sample set that comes with the program.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { packageRoot } from '../../src/base/package-root.ts';
@@ -125,6 +125,10 @@ test('check looks once at a file that was named twice, and still tells two files
   const twice = await unitd.cli('check', '--json', file, unitd.units, `${unitd.units}/../units.d/web.yaml`);
   assert.equal(twice.code, 0, twice.stdout);
   assert.equal(JSON.parse(twice.stdout).files, 1);
+  chmodSync(file, 0o666);
+  const unread = await unitd.cli('check', '--json', file, unitd.units);
+  assert.equal(JSON.parse(unread.stdout).problems.length, 1, unread.stdout);
+  chmodSync(file, 0o644);
   const copy = join(unitd.root, 'web.yaml');
   writeFileSync(copy, 'command: sleep infinity', { mode: 0o644 });
   const two = await unitd.cli('check', file, copy);

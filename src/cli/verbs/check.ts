@@ -39,7 +39,7 @@ export async function runCheck(context: Context): Promise<ExitCode> {
   const set = loadSet(sources, new Map(), lackHere);
   const whole = parts.some(({ isDirectory }) => isDirectory);
   const problems = [
-    ...parts.flatMap((part) => part.problems),
+    ...onceEach(parts.flatMap((part) => part.problems)),
     ...files.flatMap(({ name, file }) => misnamed(name, file)),
     ...set.problems.map((problem) => elsewhere(problem, whole)),
     ...sources.flatMap(({ name, file }) => wantingHere(set.specs.get(name), file)),
@@ -53,9 +53,9 @@ export async function runCheck(context: Context): Promise<ExitCode> {
 
 type Part = UnitDirectory & { readonly isDirectory: boolean };
 
-/** A file that was named twice, by itself and with its directory for one, is one file. */
-function onceEach(files: readonly UnitFile[]): readonly UnitFile[] {
-  return [...new Map(files.map((file) => [resolve(file.file), file])).values()];
+/** A file that was named twice, by itself and with its directory for one, is one file, or has one reason not to be read. */
+function onceEach<T extends UnitFile | Problem>(all: readonly T[]): readonly T[] {
+  return [...new Map(all.map((one) => [resolve(one.file ?? ''), one])).values()];
 }
 
 /** In a directory a file that is no unit's has no name, and takes none from another; as for the daemon. */
