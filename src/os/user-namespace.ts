@@ -20,7 +20,7 @@ function own(name: 'uid_map' | 'gid_map' | 'setgroups'): string | null {
   return text;
 }
 
-/** Whether a process here can have the id, or a file. */
+/** Whether a process here can have the id. */
 export function existsHere(kind: 'user' | 'group', id: number): boolean {
   const map = own(kind === 'user' ? 'uid_map' : 'gid_map');
   return map === null || covers(map, id);
