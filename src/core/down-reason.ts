@@ -34,9 +34,11 @@ export function inheritedCycle(fleet: Fleet, unit: Unit): string | null {
   return reason?.cycle === true ? reason.text : null;
 }
 
-/** It has to be down, and not for the moment of a restart only. */
+/** It has to be down, and not for the moment of a restart only; one that restarts lacks nothing then. */
 export function isKeptDown(fleet: Fleet, unit: Unit): boolean {
-  return downReason(fleet, unit)?.cycle === false;
+  if (unit.cycle === null) return downReason(fleet, unit)?.cycle === false;
+  const reason = downReason(fleet, { ...unit, cycle: null });
+  return reason !== null && !reason.cycle && !reason.lack;
 }
 
 /** Once it is down nothing keeps it there: it is wanted up, and whatever says down is for the moment of a restart only. */
@@ -65,11 +67,12 @@ function ownDownReason(fleet: Fleet, unit: Unit): DownReason | null {
   if (fleet.shuttingDown) return because(unit, 'the daemon is stopping');
   if (unit.removed) return because(unit, 'its file was removed');
   if (unit.intent?.wanted === 'down') return because(unit, 'stopped by the operator');
-  if (unit.cycle !== null) return { ...because(unit, unit.cycle), cycle: true };
   for (const name of conflictsOf(fleet, unit)) {
     const other = fleet.units.get(name);
     if (other !== undefined && beats(fleet, other, unit)) return because(unit, `conflicts with "${name}"`);
   }
+  if (unit.cycle !== null && wantedOf(fleet, unit) === 'up')
+    return { ...because(unit, unit.cycle), cycle: true };
   return null;
 }
 

@@ -1,13 +1,14 @@
 // What follows for one unit from its own facts and its neighbours' verdicts. Pure reading: nothing is
 // changed but where the next look begins.
 //
-// down     The first of: the daemon is stopping; its file is gone; an operator stopped it; it is to be cycled; a unit
-//          it conflicts with was started later, by an operator or by the end of another (onFailure, onSuccess); nobody
-//          wants it; a wanted unit that it requires, is bound to, or is part of has to be down for a reason of its own
-//          that is one of the first five (so a stop or restart travels along these fields, and only these; of several
-//          such units one that only restarts comes last); a unit it is bound to is not up, for whatever reason (which
-//          travels along requires, requisite and bindsTo, so to units that wait for it then; what is part of it would
-//          go down and come up again at once).
+// down     The first of: the daemon is stopping; its file is gone; an operator stopped it; a unit it conflicts with was
+//          started later, by an operator or by the end of another (onFailure, onSuccess); it is wanted, and to be cycled
+//          (what lasts goes before it: one that will not come back is not said to restart, nor brings anybody in);
+//          nobody wants it; a wanted unit that it requires, is bound to, or is part of has to be down for a reason of
+//          its own that is one of the first five (so a stop or restart travels along these fields, and only these; of
+//          several such units one that only restarts comes last); a unit it is bound to is not up, for whatever reason
+//          (which travels along requires, requisite and bindsTo, so to units that wait for it then; what is part of it
+//          would go down and come up again at once).
 // wait     While nothing says down: a unit before or after it is being stopped (a stop always goes before a start); a
 //          strong requirement is not up; a unit before it is on its way; a conflicting unit is not down yet. The first
 //          one found is told; finding all would make a target with ten thousand wants cost ten thousand at each event.

@@ -378,6 +378,29 @@ describe('plan: a unit that goes down for what it lacks from now on', () => {
   });
 });
 
+describe('plan: a unit that nobody wants for a moment', () => {
+  test('stops where what would bring it in goes down to stay, also by a change that takes a new process', () => {
+    const on = settled(unitSpec('a'), unitSpec('b'), unitSpec('c'));
+    world.command(on, 'b', 'stop');
+    const c = unitSpec('c', { ...OTHER, wants: ['a'], requisite: ['b'] });
+    assert.deepEqual(load(on, unitSpec('a', OFF), unitSpec('b'), c), [
+      'stop a: enabled is false',
+      'stop c: requires "b": stopped by the operator',
+    ]);
+    assert.equal(standing(on, 'a'), 'stopped: not enabled');
+  });
+  test('stops where who upholds it goes down with one that is changed and not enabled', () => {
+    const on = settled(unitSpec('b'), unitSpec('d'), unitSpec('e'));
+    const e = unitSpec('e', { requisite: ['b'], upholds: ['d'] });
+    assert.deepEqual(load(on, unitSpec('b', { ...OFF, ...OTHER }), unitSpec('d', OFF), e), [
+      'stop b: enabled is false',
+      'stop d: enabled is false',
+      'stop e: requires "b": not enabled',
+    ]);
+    assert.equal(standing(on, 'd'), 'stopped: not enabled');
+  });
+});
+
 describe('plan: a unit that waits', () => {
   const failing = unitSpec('db', ONCE);
   const web = unitSpec('web', { requires: ['db'] });
