@@ -32,6 +32,14 @@ export function* outlookOf(
   const found = { before: new Map<string, number>(), after: new Map<string, number>() };
   const trial: Fleet = { ...fleet, units: new Map(fleet.units), dirty: new Set(fleet.dirty), found };
   yield* takingIn(desired, changes, trial, intake);
+  // Restarts that are under way are over in the end too.
+  const underWay = new Map<string, string>();
+  for (const [name, { cycle }] of trial.units) {
+    yield;
+    if (cycle === null) continue;
+    underWay.set(name, cycle);
+    amend(trial, name, { cycle: null });
+  }
   const restarting = new Map<string, string>();
   for (const [name, spec] of desired) {
     yield;
@@ -45,7 +53,7 @@ export function* outlookOf(
   }
   yield* settlingVerdicts(trial);
   const { lasting, returning } = yield* withoutLacks(trial, fleet);
-  for (const [name, cycle] of [...restarting, ...returning]) {
+  for (const [name, cycle] of [...underWay, ...restarting, ...returning]) {
     yield;
     amend(trial, name, { cycle });
   }
@@ -62,8 +70,11 @@ export function* tryAgain(lasting: Fleet, names: Iterable<string>): Steps<void> 
 const DUE: Phase = { at: 'stopped', text: null };
 
 /** What is up as one type is to be up as the other; what has ended, as the other or in failure, is due at once. */
-function phaseAs({ type }: UnitSpec, unit: Unit): Phase {
+function phaseAs(spec: UnitSpec, unit: Unit): Phase {
+  const { type } = spec;
   const { phase } = unit.state;
+  // It upholds nobody until it is up as the other.
+  if (spec.upholds.length > 0 && isUp(unit) && !isUp({ ...unit, spec })) return DUE;
   if (!isUp(unit)) return isMoving(phase) || phase.at === 'running' ? phase : DUE;
   if (type === 'oneshot') return { at: 'completed', swept: false };
   return phase.at === 'running' ? phase : { at: 'running', main: null, deadline: null, readyAt: 0 };
@@ -81,17 +92,23 @@ function* withoutLacks(
   const settled = new Map(trial.units);
   const leaving = new Map<string, string>();
   const lacking = new Set<string>();
+  let isLacking = false;
   for (const [name, unit] of settled) {
     yield;
+    const reason = unit.verdict.down === null ? null : downReason(trial, unit);
+    if (reason === null) continue;
+    isLacking ||= reason.lack;
     const before = fleet.units.get(name);
-    const isThere = before !== undefined && (needsStop(before) || before.state.phase.at === 'backoff');
-    const reason = isThere && unit.verdict.down !== null ? downReason(trial, unit) : null;
-    if (!isThere || reason === null) continue;
+    if (before === undefined) continue;
+    const { at } = before.state.phase;
+    // What has ended and is wanted no more has not ended any more when somebody brings it in again.
+    const isCleared = at === 'backoff' || (at === 'completed' && unit.verdict.wanted === 'down');
+    if (!needsStop(before) && !isCleared) continue;
     leaving.set(name, reason.text);
     if (reason.lack && before.verdict.down === null) lacking.add(name);
   }
   const returning = new Map<string, string>();
-  if (lacking.size === 0) return { lasting: settled, returning };
+  if (!isLacking) return { lasting: settled, returning };
   for (const name of leaving.keys()) rested(trial, name);
   yield* settlingVerdicts(trial);
   const lasting = new Map(trial.units);

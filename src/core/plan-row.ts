@@ -2,17 +2,19 @@
 //
 // restart    The unit is there (or in backoff) and a field changed that only a new process can have; or a unit that it
 //            requires, is bound to or is part of restarts; or it goes down for what it lacks, which is on its way.
-// start      It is wanted, and was not, with nothing to keep it down in the end; or it is wanted and was not known; or it
-//            had failed and a field changed that may mend it; or it had ended, and one that starts or restarts would
-//            wait for it in vain, or upholds it from then on; or it waited, and does so no more. Of one that is kept
-//            down it is said.
+// start      It is wanted, and was not, with nothing to keep it down in the end, be it still on its way down; or it is
+//            wanted and was not known; or it had failed and a field changed that may mend it; or it had ended, and one
+//            that starts or restarts would wait for it in vain, or upholds it from then on; or it waited, and does so no
+//            more. Of one that is kept down it is said.
 // stop       Its file is gone, it is no longer wanted, or what the new set says keeps it down.
 // update     Anything else that changed: taken in without touching a process.
 // unchanged  The rest. So a second plan right after the first was carried out is empty.
 import type { FieldChange, PlanAction, PlannedUnit } from '../model/plan.ts';
 import type { UnitSpec } from '../model/unit.ts';
+import { downReason } from './down-reason.ts';
 import { hasEndedCleanly, isUp, needsStop } from './fleet.ts';
 import type { Fleet, Unit, Verdict } from './fleet.ts';
+import { NEW_STATE } from './machine-state.ts';
 import type { Steps } from './steps.ts';
 import { BACK } from './take-in.ts';
 import { isUpheld, startCheck, stuckIn } from './verdict.ts';
@@ -23,7 +25,7 @@ export function newcomerRow(spec: UnitSpec, leaving: Unit | undefined, outlook: 
   if (outlook.wanted === 'down')
     return { name, action: 'update', reason: 'new file; not enabled', changes: [] };
   if (leaving !== undefined && needsStop(leaving)) {
-    return { name, action: 'restart', reason: BACK, changes: [] };
+    return { name, action: 'restart', reason: foreseen(BACK, outlook), changes: [] };
   }
   return { name, action: 'start', reason: foreseen('new file', outlook), changes: [] };
 }
@@ -53,22 +55,25 @@ export function knownRow(
   const row = (action: PlanAction, reason: string): PlannedUnit => ({ name, action, reason, changes });
   const fields = changes.map((change) => change.field).join(', ');
   const mayGoDown = (needsStop(unit) || at === 'backoff') && unit.verdict.down === null;
-  if (mayGoDown && down !== null && lasting.cycle === null) {
+  if (mayGoDown && down !== null) {
     if (isWanted) return row('stop', down);
     return row(
       'stop',
       changes.some((change) => change.field === 'enabled') ? 'enabled is false' : 'no longer wanted',
     );
   }
-  if (isWanted && down === null && unit.verdict.wanted === 'down' && !isThere)
+  if (isWanted && down === null && unit.verdict.wanted === 'down' && (!isThere || isGoing(unit)))
     return row('start', 'now wanted');
   const causes = causesOf(changes);
-  if (causes !== '' && isThere && isWanted) {
-    const reason = `${causes} changed`;
-    return row('restart', lasting.cycle === null ? foreseen(reason, lasting.verdict) : reason);
-  }
-  const isSpread = cycle !== null && unit.cycle === null && (needsStop(unit) || at === 'backoff');
+  if (causes !== '' && isThere && isWanted)
+    return row('restart', foreseen(`${causes} changed`, lasting.verdict));
+  const staysDown = unit.verdict.down !== null && down !== null;
+  const isSpread =
+    cycle !== null && unit.cycle === null && (needsStop(unit) || at === 'backoff') && !staysDown;
   if (isSpread && isWanted) return row('restart', cycle);
+  const isEnded = at === 'completed' && !needsStop(unit);
+  if (isWanted && down === null && isEnded && lasting.state.phase.at === 'stopped')
+    return row('start', 'wanted again; it had ended');
   if (changes.length === 0) return row('unchanged', '');
   if (isWanted && at === 'failed' && isMended(changes))
     return row('start', foreseen(`${fields} changed; it had failed`, lasting.verdict));
@@ -174,38 +179,54 @@ export function* upheldRows(
 }
 
 /**
- * Units that wait, and with the new set start: as what they wait for comes up now, or as they wait for it no more. Adds to
- * `planned`; `lasting`: the units as they would be in the end.
+ * Units that wait, or are to when they are down, and with the new set start: as what they wait for comes up now, or as
+ * they wait for it no more. Adds to `planned`; `lasting`: the units as they would be in the end.
  */
 export function* releasedRows(
   planned: Map<string, PlannedUnit>,
-  units: ReadonlyMap<string, Unit>,
+  fleet: Fleet,
   lasting: ReadonlyMap<string, Unit>,
   changes: ReadonlyMap<string, readonly FieldChange[]>,
 ): Steps<void> {
-  const waiting = [...units.values()].filter(
-    ({ spec, removed, state, verdict }) =>
-      state.phase.at === 'stopped' &&
-      !removed &&
-      verdict.wanted === 'up' &&
-      lasting.get(spec.name)?.removed === false,
-  );
+  const waiting: Unit[] = [];
+  const before = new Map(fleet.units);
+  const after = new Map(lasting);
+  for (const unit of fleet.units.values()) {
+    yield;
+    const { spec, state, verdict } = unit;
+    if (unit.removed || verdict.wanted === 'down' || lasting.get(spec.name)?.removed !== false) continue;
+    const isLeaving = isGoing(unit) && verdict.down !== null;
+    const reason = isLeaving ? downReason(fleet, unit) : null;
+    if (state.phase.at !== 'stopped' && (reason === null || reason.cycle)) continue;
+    waiting.push(unit);
+    // Once it is down it lacks nothing, and waits for what it lacked.
+    if (reason?.lack === true)
+      before.set(spec.name, { ...unit, state: NEW_STATE, verdict: { ...verdict, down: null } });
+    const then = lasting.get(spec.name);
+    if (isLeaving && then !== undefined) after.set(spec.name, { ...then, state: NEW_STATE });
+  }
   if (waiting.length === 0) return;
-  const [stuck, stuckThen] = [yield* stuckIn(units), yield* stuckIn(lasting)];
-  for (const { spec, verdict } of waiting) {
+  const [stuck, stuckThen] = [yield* stuckIn(before), yield* stuckIn(after)];
+  for (const { spec, state, verdict } of waiting) {
     yield;
     const { name } = spec;
     const then = lasting.get(name)?.verdict;
     const { action = 'update' } = planned.get(name) ?? {};
     if (then === undefined || then.wanted === 'down' || then.down !== null || action !== 'update') continue;
-    const stood = verdict.down === null ? verdict.wait : `waiting: ${verdict.down}`;
-    const isFree = verdict.down !== null || stuck.has(name) || then.wait === null;
+    const verb = state.phase.at === 'stopped' ? 'waiting' : 'stopping';
+    const stood = verdict.down === null ? verdict.wait : `${verb}: ${verdict.down}`;
+    const isFree = before.get(name)?.verdict.down !== null || stuck.has(name) || then.wait === null;
     if (stood === null || !isFree || stuckThen.has(name)) continue;
     const changed = changes.get(name) ?? [];
     const fields = changed.map(({ field }) => field).join(', ');
-    const reason = changed.length === 0 ? `it was ${stood}` : `${fields} changed; it was waiting`;
+    const reason = changed.length === 0 ? `it was ${stood}` : `${fields} changed; it was ${verb}`;
     planned.set(name, { name, action: 'start', reason, changes: changed });
   }
+}
+
+/** It will be down, whoever wants it by now, and can only be up as another activation. */
+function isGoing({ state: { phase }, cycle }: Unit): boolean {
+  return cycle !== null || (phase.at === 'stopping' && phase.requested);
 }
 
 function howEnded(unit: Unit): string | null {

@@ -113,7 +113,7 @@ export function* planning(
   const upheld = yield* upheldRows(planned, fleet, outlook.lasting, changes);
   const retried = [...upheld, ...(yield* retryingRequirements(planned, outlook.lasting.units))];
   if (retried.length > 0) yield* tryAgain(outlook.lasting, retried);
-  yield* releasedRows(planned, fleet.units, outlook.lasting.units, changes);
+  yield* releasedRows(planned, fleet, outlook.lasting.units, changes);
   const units = [...planned.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const unchanged = desired.size - units.filter((row) => desired.has(row.name)).length;
   const together = new Set<string>();
@@ -184,7 +184,8 @@ export function commit(
     if (unit === undefined || unit.removed) continue;
     respecify(unit, row.action, row.changes, fleet, instant, outputs);
     const isRestart = row.action === 'restart';
-    if (isRestart && needsStop(unit)) amend(fleet, row.name, { cycle: row.reason });
+    const isCycled = fleet.units.get(row.name)?.cycle !== null;
+    if (isRestart && needsStop(unit) && !isCycled) amend(fleet, row.name, { cycle: row.reason });
     // What has ended has not ended as the other type: it may have ended after it was planned, as what was at rest.
     const isOtherType = row.changes.some(({ field }) => field === 'type');
     const hasEndedAsOther = isOtherType && unit.state.phase.at === 'completed';

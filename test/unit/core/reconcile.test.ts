@@ -13,6 +13,12 @@ const OTHER = { command: command('/bin/other') };
 const OFF = { enabled: false };
 const ONCE: SpecChange = { restart: { policy: 'no' } };
 
+/** It has ended, and nobody else has done yet what follows from that. */
+function end(on: world.World, name: string, code: number): void {
+  world.endMain(on, name, { code, signal: null, coreDumped: false });
+  while (on.facts.has(name)) world.tellNews(on, [...on.facts.keys()].indexOf(name));
+}
+
 /** Rows of the plan from one set to the next, each in words. */
 function planned(
   before: readonly [string, SpecChange][],
@@ -378,7 +384,98 @@ describe('plan: a unit that goes down for what it lacks from now on', () => {
   });
 });
 
+describe('plan: what is on its way down when the set comes', () => {
+  test('starts where it is wanted again', () => {
+    const on = settled(unitSpec('web'));
+    world.reload(on, [unitSpec('web', OFF)]);
+    assert.deepEqual(load(on, unitSpec('web')), ['start web: now wanted']);
+    assert.deepEqual([standing(on, 'web'), on.fleet.units.get('web')?.state.activation], ['running', 2]);
+  });
+  test('is only updated where it has not been told yet and goes on', () => {
+    const on = settled(unitSpec('web'), unitSpec('api', { after: ['web'] }));
+    world.reload(on, [unitSpec('web', OFF)]);
+    assert.deepEqual(load(on, unitSpec('web')), ['update web: enabled changed']);
+    assert.deepEqual([standing(on, 'web'), on.fleet.units.get('web')?.state.activation], ['running', 1]);
+  });
+  test('starts where it has not been told yet, and had changed before', () => {
+    const on = settled(unitSpec('web'), unitSpec('api', { after: ['web'] }));
+    world.reload(on, [unitSpec('web', { ...OFF, ...OTHER })]);
+    assert.equal(standing(on, 'web'), 'running');
+    assert.deepEqual(load(on, unitSpec('web', OTHER)), ['start web: now wanted']);
+    assert.deepEqual([standing(on, 'web'), on.fleet.units.get('web')?.state.activation], ['running', 2]);
+  });
+  test('starts where it needs no more what has ended', () => {
+    const on = settled(unitSpec('db', ONCE), unitSpec('web', { bindsTo: ['db'] }));
+    end(on, 'db', 0);
+    assert.match(standing(on, 'web'), /^stopping: bound to "db", which is not up/);
+    assert.deepEqual(load(on, unitSpec('db', ONCE), unitSpec('web')), [
+      'start web: bindsTo changed; it was stopping',
+    ]);
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('is only updated where it needs all the same what has ended', () => {
+    const on = settled(unitSpec('db', ONCE), unitSpec('web', { bindsTo: ['db'] }));
+    end(on, 'db', 0);
+    assert.deepEqual(load(on, unitSpec('db', ONCE), unitSpec('web', { requires: ['db'] })), [
+      'update web: requires, bindsTo changed',
+    ]);
+    assert.equal(standing(on, 'web'), 'waiting: waiting for "db", which has ended');
+  });
+  test('is told to wait, and is not down for that', () => {
+    const on = settled(unitSpec('db'), unitSpec('web', { requires: ['db'] }));
+    world.command(on, 'db', 'stop');
+    const rows = world.reload(on, [unitSpec('db'), unitSpec('web', { ...OTHER, requires: ['db'] })]).units;
+    assert.deepEqual(
+      rows.map(({ reason }) => reason),
+      ['command changed; it will wait: requires "db": stopped by the operator'],
+    );
+    assert.equal(on.fleet.units.get('web')?.cycle, 'command changed');
+  });
+  test('and back, is told to wait for one that an operator has stopped', () => {
+    const on = settled(unitSpec('db'), unitSpec('web'));
+    world.reload(on, [unitSpec('db')]);
+    world.command(on, 'db', 'stop');
+    assert.deepEqual(load(on, unitSpec('db'), unitSpec('web', { bindsTo: ['db'] })), [
+      'restart web: its file was removed and is back; it will wait: bound to "db": stopped by the operator',
+    ]);
+    assert.equal(standing(on, 'web'), 'waiting: bound to "db": stopped by the operator');
+  });
+  test('for a lack that lasts, and stays down, is not said to restart with what restarts', () => {
+    const on = settled(unitSpec('db', ONCE), unitSpec('key'), unitSpec('web', { bindsTo: ['db'] }));
+    end(on, 'db', 1);
+    const web = unitSpec('web', { bindsTo: ['db'], requires: ['key'] });
+    assert.deepEqual(load(on, unitSpec('db', ONCE), unitSpec('key', OTHER), web), [
+      'restart key: command changed',
+      'update web: requires changed',
+    ]);
+    assert.equal(standing(on, 'web'), 'waiting: waiting for "db", which failed (exited with code 1)');
+  });
+  test('for a restart, is not said to be waited for', () => {
+    const on = settled(unitSpec('db'));
+    world.reload(on, [unitSpec('db', OTHER)]);
+    assert.deepEqual(load(on, unitSpec('db', OTHER), unitSpec('web', { requires: ['db'] })), [
+      'start web: new file',
+    ]);
+    assert.equal(standing(on, 'web'), 'running');
+  });
+});
+
 describe('plan: a unit that nobody wants for a moment', () => {
+  test('restarts where what brings it in waits only for its stop', () => {
+    const set = (change: SpecChange): readonly UnitSpec[] => [
+      unitSpec('a', change),
+      unitSpec('b', { ...change, requisite: ['a'] }),
+    ];
+    const on = settled(...set({}));
+    const c = unitSpec('c', { requires: ['b'], bindsTo: ['a'] });
+    assert.deepEqual(load(on, ...set(OFF), c), [
+      'restart a: not enabled',
+      'restart b: not enabled',
+      'start c: new file',
+    ]);
+    const activations = ['a', 'b', 'c'].map((name) => on.fleet.units.get(name)?.state.activation);
+    assert.deepEqual(activations, [2, 2, 1]);
+  });
   test('stops where what would bring it in goes down to stay, also by a change that takes a new process', () => {
     const on = settled(unitSpec('a'), unitSpec('b'), unitSpec('c'));
     world.command(on, 'b', 'stop');
@@ -398,6 +495,23 @@ describe('plan: a unit that nobody wants for a moment', () => {
       'stop e: requires "b": not enabled',
     ]);
     assert.equal(standing(on, 'd'), 'stopped: not enabled');
+  });
+  test('stops where who upholds it is up as another type only later', () => {
+    const on = settled(unitSpec('a'), unitSpec('b', { type: 'oneshot' }));
+    assert.deepEqual(load(on, unitSpec('a', OFF), unitSpec('b', { upholds: ['a'] })), [
+      'stop a: enabled is false',
+      'restart b: type changed',
+    ]);
+    assert.equal(on.fleet.units.get('a')?.state.activation, 2);
+  });
+  test('and had ended, starts where who goes down for that brings it in again', () => {
+    const on = settled(unitSpec('a', ONCE), unitSpec('d', { bindsTo: ['a'] }));
+    end(on, 'a', 0);
+    assert.deepEqual(load(on, unitSpec('a', { ...ONCE, ...OFF }), unitSpec('d', { bindsTo: ['a'] })), [
+      'start a: wanted again; it had ended',
+      'start d: it was stopping: bound to "a", which is not up',
+    ]);
+    assert.deepEqual([standing(on, 'a'), standing(on, 'd')], ['running', 'running']);
   });
 });
 
