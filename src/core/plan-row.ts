@@ -188,35 +188,41 @@ export function* releasedRows(
   lasting: ReadonlyMap<string, Unit>,
   changes: ReadonlyMap<string, readonly FieldChange[]>,
 ): Steps<void> {
-  const waiting: Unit[] = [];
+  const waiting = new Map<string, string | null>();
   const before = new Map(fleet.units);
   const after = new Map(lasting);
-  for (const unit of fleet.units.values()) {
+  for (const [name, unit] of fleet.units) {
     yield;
-    const { spec, state, verdict } = unit;
-    if (unit.removed || verdict.wanted === 'down' || lasting.get(spec.name)?.removed !== false) continue;
-    const isLeaving = isGoing(unit) && verdict.down !== null;
-    const reason = isLeaving ? downReason(fleet, unit) : null;
-    if (state.phase.at !== 'stopped' && (reason === null || reason.cycle)) continue;
-    waiting.push(unit);
-    // Once it is down it lacks nothing, and waits for what it lacked.
-    if (reason?.lack === true)
-      before.set(spec.name, { ...unit, state: NEW_STATE, verdict: { ...verdict, down: null } });
-    const then = lasting.get(spec.name);
-    if (isLeaving && then !== undefined) after.set(spec.name, { ...then, state: NEW_STATE });
+    const { verdict } = unit;
+    const then = lasting.get(name);
+    // It would have been down, and nobody's hope.
+    if (verdict.wanted === 'down')
+      before.set(name, { ...unit, state: NEW_STATE, verdict: { ...verdict, pending: false } });
+    if (verdict.wanted === 'down' || then === undefined || then.removed) continue;
+    if (unit.state.phase.at === 'stopped') {
+      waiting.set(name, verdict.down === null ? verdict.wait : `waiting: ${verdict.down}`);
+    } else if (verdict.down !== null && isGoing(unit)) {
+      // What would keep it down when a restart of its own is over.
+      const reason = downReason(fleet, { ...unit, cycle: null });
+      if (reason === null || reason.cycle) continue;
+      waiting.set(name, `stopping: ${reason.text}`);
+      // Once it is down it lacks nothing, and waits for what it lacked.
+      const down = reason.lack ? null : reason.text;
+      before.set(name, { ...unit, state: NEW_STATE, verdict: { ...verdict, down } });
+      after.set(name, { ...then, state: NEW_STATE });
+    }
   }
-  if (waiting.length === 0) return;
+  if (waiting.size === 0) return;
   const [stuck, stuckThen] = [yield* stuckIn(before), yield* stuckIn(after)];
-  for (const { spec, state, verdict } of waiting) {
+  for (const [name, stood] of waiting) {
     yield;
-    const { name } = spec;
     const then = lasting.get(name)?.verdict;
     const { action = 'update' } = planned.get(name) ?? {};
     if (then === undefined || then.wanted === 'down' || then.down !== null || action !== 'update') continue;
-    const verb = state.phase.at === 'stopped' ? 'waiting' : 'stopping';
-    const stood = verdict.down === null ? verdict.wait : `${verb}: ${verdict.down}`;
-    const isFree = before.get(name)?.verdict.down !== null || stuck.has(name) || then.wait === null;
-    if (stood === null || !isFree || stuckThen.has(name)) continue;
+    const isAtRest = fleet.units.get(name)?.state.phase.at === 'stopped';
+    const isFree = before.get(name)?.verdict.down !== null || stuck.has(name);
+    if (stood === null || stuckThen.has(name) || !(isFree || (isAtRest && then.wait === null))) continue;
+    const verb = isAtRest ? 'waiting' : 'stopping';
     const changed = changes.get(name) ?? [];
     const fields = changed.map(({ field }) => field).join(', ');
     const reason = changed.length === 0 ? `it was ${stood}` : `${fields} changed; it was ${verb}`;

@@ -413,6 +413,31 @@ describe('plan: what is on its way down when the set comes', () => {
     ]);
     assert.equal(standing(on, 'web'), 'running');
   });
+  test('starts where it needs no more what goes down too', () => {
+    const on = settled(unitSpec('db'), unitSpec('web', { requisite: ['db'] }));
+    world.reload(on, [unitSpec('db', OFF), unitSpec('web', { requisite: ['db'] })]);
+    assert.deepEqual(load(on, unitSpec('db', OFF), unitSpec('web')), [
+      'start web: requisite changed; it was stopping',
+    ]);
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('and has changed too, starts where nothing keeps it down any more', () => {
+    const on = settled(unitSpec('db'), unitSpec('web', { partOf: ['db'] }));
+    world.command(on, 'web', 'restart');
+    world.command(on, 'db', 'stop');
+    assert.deepEqual(load(on, unitSpec('db'), unitSpec('web')), [
+      'start web: partOf changed; it was stopping',
+    ]);
+    assert.equal(standing(on, 'web'), 'running');
+  });
+  test('for a moment, and comes back by itself, is not named', () => {
+    const web = unitSpec('web', { bindsTo: ['db'] });
+    const on = settled(unitSpec('db'), web);
+    world.command(on, 'db', 'restart');
+    assert.match(standing(on, 'web'), /^stopping/);
+    assert.deepEqual(load(on, unitSpec('db'), unitSpec('other'), web), ['start other: new file']);
+    assert.equal(standing(on, 'web'), 'running');
+  });
   test('is only updated where it needs all the same what has ended', () => {
     const on = settled(unitSpec('db', ONCE), unitSpec('web', { bindsTo: ['db'] }));
     end(on, 'db', 0);
