@@ -8,7 +8,8 @@ import { STRONG_FIELDS } from '../../src/core/graph.ts';
 import { deadlineOf } from '../../src/core/machine-state.ts';
 import { isUpheld, sameVerdict, startCheck, verdictOf } from '../../src/core/verdict.ts';
 import type { DraftPlan } from '../../src/core/reconcile.ts';
-import { planOf } from './fleet-world.ts';
+import { publicState } from '../../src/core/view.ts';
+import { planOf, wallMs } from './fleet-world.ts';
 import type { Process, World } from './fleet-world.ts';
 
 export interface Watch {
@@ -42,6 +43,7 @@ export function checkStep(world: World, watch: Watch, moved: string | null): voi
     if (unit !== undefined) {
       noteSpec(watch, unit);
       checkDeadline(watch, unit);
+      checkSince(world, before, unit);
       if (unit.state.activation > (before?.state.activation ?? 0)) checkStart(world, unit);
       if (before !== undefined && !watch.hurried && moved !== name)
         checkStopOrder(world, watch, before, unit, moved !== null);
@@ -85,6 +87,24 @@ function checkDeadline(watch: Watch, unit: Unit): void {
       watch.waitsForEver.has(name) &&
       !(phase.at === 'stopping' && phase.signalled && phase.step !== 'signal');
     if (!isUnbounded) assert.notEqual(deadline, null, `${name} is ${phase.at} without a deadline`);
+  }
+}
+
+/**
+ * It is in its public state since that began. What was left and come back to within the step began with the step, too:
+ * by way of another phase, or as nobody wanted it for a moment, until another unit brought it in.
+ */
+function checkSince(world: World, before: Unit | undefined, unit: Unit): void {
+  const { name } = unit.spec;
+  const now = wallMs(world);
+  const isNew = before === undefined || before.state.activation !== unit.state.activation;
+  if (isNew || publicState(before) !== publicState(unit)) {
+    assert.equal(unit.sinceWall, now, `${name} is ${publicState(unit)} from now on`);
+  } else if (before.state.phase === unit.state.phase && before.activation === unit.activation) {
+    assert.equal(unit.sinceWall, before.sinceWall, `${name} is ${publicState(unit)} as it was`);
+  } else {
+    const isKnown = unit.sinceWall === before.sinceWall || unit.sinceWall === now;
+    assert.equal(isKnown, true, `${name} is ${publicState(unit)} since ${unit.sinceWall}, now ${now}`);
   }
 }
 

@@ -98,6 +98,10 @@ export function newWorld(seed: number, faults: Faults): World {
   };
 }
 
+export function wallMs({ nowMs }: World): number {
+  return 1.7e12 + nowMs;
+}
+
 /** More outputs than any honest convergence of so many units has: the sign of one that does not end. */
 class BoundedOutputs extends Array<Output> {
   bound = Infinity;
@@ -112,7 +116,7 @@ class BoundedOutputs extends Array<Output> {
 function turn(world: World, change: (instant: Instant, outputs: Output[]) => void): void {
   const outputs = new BoundedOutputs();
   outputs.bound = 1_000 * (10 + world.desired.size + world.fleet.units.size);
-  const instant = { nowMs: world.nowMs, wallMs: 1.7e12 + world.nowMs, random: world.random() };
+  const instant = { nowMs: world.nowMs, wallMs: wallMs(world), random: world.random() };
   change(instant, outputs);
   converge(world.fleet, instant, outputs);
   for (const output of outputs) if (output.type === 'effect') perform(world, output.unit, output.effect);
