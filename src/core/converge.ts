@@ -55,8 +55,9 @@ export function deliver(
   const isMoved = state.phase.at !== unit.state.phase.at;
   amend(fleet, name, { state, sinceWall: isMoved ? instant.wallMs : unit.sinceWall });
   outputs.push({ type: 'touched', unit: name });
+  // Who waits for one that has failed says why it has, which a start that is refused for its limit makes longer.
+  if (isMoved || state.phase.at === 'failed') doubtNeighbours(fleet, unit);
   if (!isMoved) return;
-  doubtNeighbours(fleet, unit);
   if (state.phase.at === 'failed') ended(fleet, unit, 'onFailure', event.type === 'start-refused', outputs);
   if (state.phase.at === 'completed') ended(fleet, unit, 'onSuccess', false, outputs);
 }

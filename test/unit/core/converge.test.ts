@@ -628,3 +628,19 @@ test('converge: with a budget it stops in between and goes on where it was', () 
     true,
   );
 });
+
+test('onFailure: who waits for a unit that has failed says so too when it gives up', () => {
+  const on = world.newWorld(1, world.NO_FAULTS);
+  on.broken.add('db');
+  const first = unitSpec('first', { ...ONCE, onFailure: ['db'] });
+  const second = unitSpec('second', { ...ONCE, onFailure: ['db'] });
+  const db = unitSpec('db', { restart: { policy: 'no', limit: 1 } });
+  load(on, db, first, second, unitSpec('web', { requires: ['db'], after: ['second'] }));
+  crash(on, 'first');
+  while (world.passDeadline(on)) tellAll(on);
+  crash(on, 'second');
+  assert.equal(
+    standing(on, 'web'),
+    'waiting: waiting for "db", which failed (could not be started: no such file; gave up after 1 restart)',
+  );
+});
