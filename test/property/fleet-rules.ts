@@ -170,14 +170,14 @@ function checkMains(world: World, watch: Watch, name: string, unit: Unit | undef
 
 /** What a plan passed over, or only updates, kept its processes when the plan was carried out. */
 export function checkPlanKept(world: World, watch: Watch, decided: DraftPlan): void {
-  // Who is upheld, and what that brings, is only known once the upholder is up.
-  if ([...world.desired.values()].some((spec) => spec.upholds.length > 0)) return;
   const rows = new Map(decided.units.map((row) => [row.name, row]));
   for (const [name, before] of watch.before) {
     const row = rows.get(name);
     if (before.removed || before.verdict.down !== null || !needsStop(before)) continue;
     const unit = world.fleet.units.get(name);
     if (row !== undefined && row.action !== 'update') continue;
+    // Who is upheld, and what that brings, is only known once the upholder is up.
+    if (world.fleet.graph.upholders(name).length > 0) continue;
     const { phase } = before.state;
     const now = unit?.state.phase;
     const wasTold = phase.at === 'stopping' && phase.requested;
@@ -210,6 +210,29 @@ export function checkPlanKept(world: World, watch: Watch, decided: DraftPlan): v
     const stands = `${name}: ${row === undefined ? 'unchanged' : row.reason}, and ${unit?.verdict.down}`;
     assert.equal(isTold && !wasTold, false, stands);
     if (!isEnding) assert.equal(unit?.state.activation, before.state.activation, stands);
+  }
+}
+
+/** What a plan restarts is on its way down when it has been carried out, and nothing that failed is left so that it starts. */
+export function checkPlanBegun(world: World, watch: Watch, decided: DraftPlan): void {
+  for (const { name, action, reason } of decided.units) {
+    if (action !== 'restart' && action !== 'start') continue;
+    const before = watch.before.get(name);
+    const unit = world.fleet.units.get(name);
+    const stands = `${name}: ${action}, ${reason}; it is ${unit?.state.phase.at}, ${unit?.verdict.down}`;
+    assert.notEqual(unit, undefined, stands);
+    if (unit === undefined) continue;
+    const { phase, activation } = unit.state;
+    const isAnew = activation > (before?.state.activation ?? 0);
+    const isLeaving = unit.cycle !== null || phase.at === 'stopping' || unit.verdict.down !== null;
+    const wasThere = before !== undefined && needsStop(before);
+    if (action === 'restart' && wasThere) assert.equal(isAnew || isLeaving || !needsStop(unit), true, stands);
+    // Conflicts between units that are both wanted are an error of the files, and who is pulled in decides them.
+    const waits = reason.includes('it will wait') && !reason.includes('conflicts');
+    if (waits) assert.equal(isAnew, false, stands);
+    // A start without its requisite is refused at once.
+    const isRefused = phase.at === 'failed' && phase.text.includes('requisite');
+    if (!isRefused) assert.equal(phase.at === 'failed' || phase.at === 'backoff', false, stands);
   }
 }
 

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { checkGone, checkPlanKept, checkRest, checkStale, checkStep, newWatch } from './fleet-rules.ts';
+import {
+  checkGone,
+  checkPlanBegun,
+  checkPlanKept,
+  checkRest,
+  checkStale,
+  checkStep,
+  newWatch,
+} from './fleet-rules.ts';
 import type { Watch } from './fleet-rules.ts';
 import { editedSet, randomSet, unitName } from './fleet-units.ts';
 import * as world from './fleet-world.ts';
@@ -62,13 +70,12 @@ function doAct(on: world.World, watch: Watch, size: number, { act: kind, pick: w
     case 'stale':
       checkStale(on, which);
       return;
-    case 'reload':
-      checkPlanKept(
-        on,
-        watch,
-        world.reload(on, editedSet(world.randomFrom(which), [...on.desired.values()], size)),
-      );
+    case 'reload': {
+      const plan = world.reload(on, editedSet(world.randomFrom(which), [...on.desired.values()], size));
+      checkPlanKept(on, watch, plan);
+      checkPlanBegun(on, watch, plan);
       break;
+    }
     case 'slow-reload': {
       const random = world.randomFrom(which);
       // Until it is committed facts only: an operator's word has the daemon plan anew.
