@@ -194,7 +194,7 @@ export function checkPlanKept(world: World, watch: Watch, decided: DraftPlan): v
     const isStartedByEnd = [...world.fleet.units.values()].some(
       ({ spec, activation }) =>
         (activation?.field === 'onFailure' || activation?.field === 'onSuccess') &&
-        (spec.name === name || down.includes(`"${spec.name}"`)),
+        (spec.name === name || unit?.activation?.by === spec.name || down.includes(`"${spec.name}"`)),
     );
     const isPulledInMeanwhile = [...world.fleet.units.values()].some(
       ({ spec, activation }) =>
