@@ -218,6 +218,8 @@ function isPulling(fleet: Fleet, unit: Unit, field: PullingField): boolean {
 function activate(fleet: Fleet, by: Unit, unit: Unit, field: PullingField): boolean {
   if (conflictsOf(fleet, by).includes(unit.spec.name)) return false;
   amend(fleet, unit.spec.name, { activation: { by: by.spec.name, field, seq: claimOf(by) } });
+  // Nobody may have wanted it for a moment, in which those that it pulls in were found to be nobody's.
+  for (const pulling of PULLING_FIELDS) for (const name of unit.spec[pulling]) fleet.dirty.add(name);
   return true;
 }
 

@@ -844,6 +844,24 @@ describe('commit', () => {
     ]);
     assert.equal(on.fleet.units.get('api-page')?.state.activation, 2);
   });
+  test('a unit that is wanted by another from now on keeps what it is bound to', () => {
+    const off = { enabled: false };
+    const db = unitSpec('db', off);
+    const on = settled(
+      unitSpec('app'),
+      unitSpec('by', { wants: ['db'] }),
+      db,
+      unitSpec('web', { bindsTo: ['db'] }),
+    );
+    const web = unitSpec('web', { ...off, bindsTo: ['db'] });
+    assert.deepEqual(load(on, unitSpec('app', { ...OTHER, wants: ['web'] }), unitSpec('by'), db, web), [
+      'restart app: command changed',
+      'update by: wants changed',
+      'update web: enabled changed',
+    ]);
+    const starts = ['app', 'db', 'web'].map((name) => on.fleet.units.get(name)?.state.activation);
+    assert.deepEqual(starts, [2, 1, 1]);
+  });
   test('a unit whose file goes and comes back before it is down is held no more', () => {
     const web = unitSpec('web');
     const job = unitSpec('job', { enabled: false });
