@@ -1,4 +1,5 @@
 // Lines of logs as they are printed: bare text for programs; times, names and colours for eyes.
+import { STEERING } from '../base/steering.ts';
 import type { LogLine } from '../wire/v1.ts';
 import { clockTime } from './local-time.ts';
 import type { Paint, Palette } from './palette.ts';
@@ -42,17 +43,16 @@ function timeOf(line: LogLine, times: 'clock' | 'full'): string {
 }
 
 // oxlint-disable-next-line no-control-regex
-const STEERING = /\u001b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f\x80-\x9f\u202a-\u202e\u2066-\u2069]/g;
+const COLOUR = /\u001b\[[0-9;]*m/y;
 
 // Colours pass, with an end put to them; what would move the cursor, turn text round or talk to the terminal is
 // shown instead.
 function tamed(text: string): string {
-  const shown = text.replace(STEERING, (character) =>
-    character === '\u001b'
-      ? '\u241b'
-      : character < ' '
-        ? String.fromCharCode(0x2400 + character.charCodeAt(0))
-        : '\ufffd',
-  );
+  const shown = text.replace(STEERING, (character, at: number) => {
+    if (character === '\t' || character === '\n') return character;
+    COLOUR.lastIndex = at;
+    if (COLOUR.test(text)) return character;
+    return character < ' ' ? String.fromCharCode(0x2400 + character.charCodeAt(0)) : '\ufffd';
+  });
   return shown.includes('\u001b[') ? `${shown}\u001b[0m` : shown;
 }

@@ -1,5 +1,6 @@
 // How many columns a text takes on a terminal, and texts cut, padded and wrapped to columns.
 // Takes plain text only: colour is put on afterwards.
+import { STEERING } from '../base/steering.ts';
 
 export type Measure = (text: string) => number;
 
@@ -33,9 +34,6 @@ const NAME_COLUMNS = 32;
 export function nameColumns(units: readonly { readonly name: string }[]): number {
   return Math.max(0, ...units.map(({ name }) => name.length).filter((length) => length <= NAME_COLUMNS));
 }
-
-// oxlint-disable-next-line no-control-regex
-const STEERING = /[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
  * Control characters made visible, and those that turn text round: what a unit wrote must not steer the terminal of the

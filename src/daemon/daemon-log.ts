@@ -1,6 +1,7 @@
 // The daemon's own log: one event a line on stderr. JSON when that is a file or a pipe, made for eyes on a terminal.
 import { join } from 'node:path';
 import { DAEMON_LOG } from '../base/paths.ts';
+import { STEERING } from '../base/steering.ts';
 import { problemLine } from '../model/problem.ts';
 import type { Problem } from '../model/problem.ts';
 import { openLogSink } from '../os/log-sink.ts';
@@ -19,10 +20,6 @@ export interface DaemonLog {
 }
 
 const COLOURS: Readonly<Record<Level, string>> = { info: '2', warning: '33', error: '31' };
-
-/** Quoted words of a unit's files are in JSON's form, which lets some of these pass. */
-// oxlint-disable-next-line no-control-regex
-const STEERING = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
 
 /** On stderr; `directory`: where the daemon's log file lies, if it is that which stderr leads to. */
 export function openDaemonLog(directory: string, wallMs: () => number): DaemonLog {
@@ -56,7 +53,10 @@ export function createDaemonLog({ sink, own, wallMs, env }: DaemonLogOptions): D
     }
     const clock = time.slice(11, 19);
     const unit = typeof fields['unit'] === 'string' ? `${fields['unit']}: ` : '';
-    const line = `${unit}${message}`.replace(STEERING, '\ufffd');
+    // Quoted words of a unit's files are in JSON's form, which lets some of these pass; a stack has lines.
+    const line = `${unit}${message}`.replace(STEERING, (character) =>
+      character === '\t' || character === '\n' ? character : '\ufffd',
+    );
     put(colour ? `\x1b[2m${clock}\x1b[0m \x1b[${COLOURS[level]}m${line}\x1b[0m\n` : `${clock} ${line}\n`);
   };
   return {
