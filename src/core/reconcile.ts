@@ -22,15 +22,8 @@ import { amend, needsStop } from './fleet.ts';
 import type { Fleet, Unit } from './fleet.ts';
 import { outlookOf, tryAgain } from './outlook.ts';
 import type { Changes } from './outlook.ts';
-import {
-  causesOf,
-  knownRow,
-  releasedRows,
-  newcomerRow,
-  removedRow,
-  retryingRequirements,
-  upheldRows,
-} from './plan-row.ts';
+import { causesOf, knownRow, newcomerRow, removedRow } from './plan-row.ts';
+import { releasedRows, retryingRequirements, upheldRows } from './plan-starts.ts';
 import { atOnce } from './steps.ts';
 import type { Steps } from './steps.ts';
 import { graphOf, isNews, isReplaced, takingIn } from './take-in.ts';
