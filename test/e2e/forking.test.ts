@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { cannotUseCgroups } from '../support/cgroups.ts';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
 import { cannotRunAs } from '../support/launch.ts';
@@ -22,6 +23,14 @@ const fences = [
   { fence: 'session', skip: cannotRunAs('nobody'), asUser: { asUser: 'nobody' } },
 ] as const;
 
+/** Where a daemon of any user can write its pidFile. */
+function directoryOfAll(t: TestContext): string {
+  const directory = join(temporaryDirectory(t), 'run');
+  mkdirSync(directory);
+  chmodSync(directory, 0o777);
+  return directory;
+}
+
 for (const { fence, skip, asUser } of fences) {
   const by = 'asUser' in asUser ? `by ${fence}, as ${asUser.asUser}` : `by ${fence}`;
   const options = { args: ['--fence', fence], ...asUser };
@@ -30,10 +39,7 @@ for (const { fence, skip, asUser } of fences) {
     const how = isNamed ? 'named by its pidFile' : 'that its command left';
     test(`${by}: main is the process ${how}; its end is told, and a stop ends all`, { skip }, async (t) => {
       const channel = openChannel(t);
-      const directory = temporaryDirectory(t);
-      const state = join(directory, 'run');
-      mkdirSync(state);
-      chmodSync(state, 0o777);
+      const state = directoryOfAll(t);
       const pidFile = join(state, 'pid');
       const unitd = await startUnitd(
         t,
@@ -71,9 +77,7 @@ for (const { fence, skip, asUser } of fences) {
     { skip },
     async (t) => {
       const channel = openChannel(t);
-      const state = join(temporaryDirectory(t), 'run');
-      mkdirSync(state);
-      chmodSync(state, 0o777);
+      const state = directoryOfAll(t);
       const unitd = await startUnitd(
         t,
         {
@@ -121,9 +125,7 @@ for (const { fence, skip, asUser } of fences) {
     { skip },
     async (t) => {
       const channel = openChannel(t);
-      const state = join(temporaryDirectory(t), 'run');
-      mkdirSync(state);
-      chmodSync(state, 0o777);
+      const state = directoryOfAll(t);
       const unitd = await startUnitd(
         t,
         {
