@@ -4,7 +4,7 @@ import type { Readiness, Watched } from '../os/ports.ts';
 import { codeOf, phraseOf } from '../base/fault.ts';
 
 // One buffer for all units: every chunk is dealt with before the next is taken.
-const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES = 128 * 1024;
 const shared = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
 /** Then the other units have their turn. */
