@@ -49,8 +49,9 @@ export interface FirstLine {
 /** null: there is no such file, or nothing in it. Throws for what is not a regular file. */
 export async function firstLineOf(path: string): Promise<FirstLine | null> {
   const status = await statusOf(path);
-  if (status === null || status.size === 0) return null;
+  if (status === null) return null;
   if (!status.isFile()) throw new Error(`"${path}" is not a regular file`);
+  if (status.size === 0) return null;
   const file = await open(path, 'r');
   try {
     const head = Buffer.alloc(HEAD_BYTES);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { firstLineOf } from '../../../src/logs/inspect.ts';
@@ -24,3 +25,13 @@ for (const [what, line, atMs] of rows) {
     assert.equal((await firstLineOf(path))?.atMs, atMs ?? createdMs);
   });
 }
+
+test('firstLineOf: what is no regular file is said to be none, also where it has no size', async (t) => {
+  const directory = temporaryDirectory(t);
+  const [pipe, folder] = [join(directory, 'pipe'), join(directory, 'folder')];
+  execFileSync('mkfifo', [pipe]);
+  mkdirSync(folder);
+  for (const path of [pipe, folder]) {
+    await assert.rejects(firstLineOf(path), { message: `"${path}" is not a regular file` });
+  }
+});
