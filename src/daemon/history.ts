@@ -6,8 +6,9 @@
 // - What does not open (the last line of a daemon that was killed, a damaged disk) is left out, said, and the file as it
 //   was set aside; what does open is written anew at once.
 // - When the file has grown well beyond what the units remember, it is written anew.
-// - A write that fails is said once, and made good by writing the whole file anew.
-import { readFileSync, renameSync } from 'node:fs';
+// - A write that fails is made good by writing the whole file anew: at once, and with each later one if that fails too,
+//   which is said once.
+import { constants, renameSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
@@ -18,6 +19,7 @@ import { isSameExit } from '../model/state.ts';
 import type { ExitRecord } from '../model/state.ts';
 import { codeOf, phraseOf } from '../base/fault.ts';
 import { removeUnfinished, writeFileAtomic } from '../os/files.ts';
+import { readRegularFile } from '../os/regular-file.ts';
 import { isOutgrown } from './outgrown.ts';
 import { seal, unseal } from './sealed-line.ts';
 
@@ -36,6 +38,9 @@ export interface HistoryOptions {
 }
 
 const MODE = 0o600;
+/** A link or a FIFO in its place fails, and is replaced. */
+const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+const APPEND_FLAGS = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
 
 export class History {
   readonly #path: string;
@@ -153,16 +158,21 @@ export class History {
       try {
         if (this.#isBehind || isLarge) await this.#compact();
         else {
-          await appendFile(this.#path, text, { mode: MODE });
+          await appendFile(this.#path, text, { mode: MODE, flag: APPEND_FLAGS });
           this.#bytes += Buffer.byteLength(text);
         }
         this.#isBehind = false;
         this.#isInTrouble = false;
       } catch (error) {
+        if (!this.#isBehind) {
+          // Whatever is in the way of an append, a link or another kind of file, may not be in that of a replacement.
+          this.#isBehind = true;
+          this.#isToBeWritten = true;
+          continue;
+        }
         if (!this.#isInTrouble)
           this.#onTrouble(`cannot write restart history "${this.#path}": ${phraseOf(error)}`);
         this.#isInTrouble = true;
-        this.#isBehind = true;
       }
     }
     this.#writing = null;
@@ -178,7 +188,7 @@ export class History {
 
   #text(warnings: string[]): string {
     try {
-      return readFileSync(this.#path, 'utf8');
+      return readRegularFile(this.#path);
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') {
         warnings.push(`cannot read restart history "${this.#path}": ${phraseOf(error)}, going on without it`);

@@ -8,19 +8,12 @@
 // - A write that fails (a full disk) is undone, said once, and made good by writing the whole file anew: with the next
 //   record or a second later, whichever comes first, since a record that is missing would be a second run.
 // - When the file has grown well beyond what it has to say, it is written anew beside itself and renamed.
-import {
-  closeSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, ftruncateSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, phraseOf } from '../base/fault.ts';
 import { isSameBoot } from '../os/boot-id.ts';
+import { createAnew, replaceNow, writeWhole } from '../os/files.ts';
+import { readRegularFile } from '../os/regular-file.ts';
 import { JournalLines, ownerIn, recordsIn } from './journal-lines.ts';
 import type { Journalled, SpawnedRun, UnitRecord } from './journal-lines.ts';
 import { isOutgrown } from './outgrown.ts';
@@ -40,6 +33,7 @@ export interface JournalOptions {
 }
 
 const VERSION = 1;
+const MODE = 0o600;
 const RETRY_MS = 1000;
 
 export class Journal {
@@ -109,7 +103,12 @@ export class Journal {
   obstacle(): string | null {
     const trial = `${this.#path}.trial`;
     try {
-      writeFileSync(trial, this.#lines.all(), { mode: 0o600 });
+      const fd = createAnew(trial, MODE);
+      try {
+        writeWhole(fd, this.#lines.all());
+      } finally {
+        closeSync(fd);
+      }
       return null;
     } catch (error) {
       return this.#cannotWrite(error);
@@ -155,7 +154,7 @@ export class Journal {
     const isLarge = isOutgrown(this.#bytes, this.#compactedBytes);
     try {
       if (isLarge) this.#compact();
-      else this.#bytes += wholeWrite(this.#fd, news);
+      else this.#bytes += writeWhole(this.#fd, news);
     } catch (error) {
       try {
         ftruncateSync(this.#fd, this.#bytes);
@@ -194,18 +193,8 @@ export class Journal {
 
   #compact(): void {
     if (!this.#isInPlace()) throw new Error('its directory was removed or replaced');
-    const fresh = `${this.#path}.new`;
-    const fd = openSync(fresh, 'w', 0o600);
     const text = this.#lines.all();
-    try {
-      wholeWrite(fd, text);
-      renameSync(fresh, this.#path);
-    } catch (error) {
-      closeSync(fd);
-      // On a full disk, half a file would only be in the way.
-      rmSync(fresh, { force: true });
-      throw error;
-    }
+    const fd = replaceNow(this.#path, text, MODE);
     if (this.#fd !== null) closeSync(this.#fd);
     this.#fd = fd;
     this.#bytes = Buffer.byteLength(text);
@@ -215,7 +204,7 @@ export class Journal {
 
 function textOrNull(path: string): string | null {
   try {
-    return readFileSync(path, 'utf8');
+    return readRegularFile(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null;
     throw new Error(`cannot read journal "${path}": ${phraseOf(error)}`, { cause: error });
@@ -235,10 +224,4 @@ function otherVersion(path: string, version: number): string {
 function strangers(theirs: string, ours: string): string {
   const expected = `expected the same directory: start it with --units ${theirs}`;
   return `cannot take back the units that an earlier daemon left: they come from "${theirs}", the unit files now from "${ours}", ${expected}`;
-}
-
-function wholeWrite(fd: number, text: string): number {
-  const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
-  return bytes.length;
 }

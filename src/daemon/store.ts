@@ -1,12 +1,13 @@
 // What outlives the daemon in the state directory: operators' words, and the last set of unit files that was applied
 // without an error. Each is one JSON file, replaced whole. One that cannot be read is set aside, never fatal. One that
 // cannot be written is said once, and tried again: with the next that is saved, after a while, and at the end.
-import { readFileSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Intent } from '../core/fleet.ts';
 import type { Steps } from '../core/steps.ts';
 import { codeOf, phraseOf } from '../base/fault.ts';
 import { removeUnfinished, writeFileAtomic } from '../os/files.ts';
+import { readRegularFile } from '../os/regular-file.ts';
 import { inSlices } from './slices.ts';
 
 /** A unit file as it was when it was last good. */
@@ -88,7 +89,7 @@ export class Store {
     removeUnfinished(path);
     let text: string;
     try {
-      text = readFileSync(path, 'utf8');
+      text = readRegularFile(path);
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') {
         warnings.push(`cannot read state file "${path}": ${phraseOf(error)}, going on without it`);

@@ -1,11 +1,13 @@
 // Finds the daemon that still runs on this state directory though no lock says so: the last logout of a user removes its
 // runtime directory, and it and its units may live on; or it was given another one, as before the first login. It would
 // run each unit a second time, and both would write the same logs. The state directory stays, so who runs stands there too.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProcessId } from '../model/process.ts';
 import { isSameBoot } from '../os/boot-id.ts';
+import { replaceNow } from '../os/files.ts';
 import { lifeOf, processStat } from '../os/procfs.ts';
+import { readRegularFile } from '../os/regular-file.ts';
 
 interface Whereabouts extends ProcessId {
   readonly bootId: string;
@@ -33,7 +35,7 @@ export function noteWhereabouts(state: string, runtime: string, bootId: string):
   const { pid, startTicks } = stat;
   const here: Whereabouts = { pid, startTicks, bootId, runtime };
   try {
-    writeFileSync(join(state, FILE), `${JSON.stringify(here)}\n`, { mode: 0o600 });
+    closeSync(replaceNow(join(state, FILE), `${JSON.stringify(here)}\n`, 0o600));
   } catch {
     // As above.
   }
@@ -41,7 +43,7 @@ export function noteWhereabouts(state: string, runtime: string, bootId: string):
 
 function read(path: string): Whereabouts | null {
   try {
-    const known: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const known: unknown = JSON.parse(readRegularFile(path));
     return isWhereabouts(known) ? known : null;
   } catch {
     return null;

@@ -6,10 +6,12 @@ import {
   closeSync,
   constants as fsConstants,
   fstatSync,
+  lstatSync,
   mkdirSync,
   openSync,
-  readFileSync,
   readdirSync,
+  renameSync,
+  rmSync,
   statSync,
   truncateSync,
   unlinkSync,
@@ -22,6 +24,7 @@ import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../base/fault.ts';
 import { errnoName } from './errno.ts';
 import { lockFile } from './libc/file.ts';
+import { readRegularFile } from './regular-file.ts';
 
 const UNFINISHED = '.tmp';
 
@@ -67,6 +70,42 @@ export async function writeFileAtomic(
   } finally {
     await folder.close();
   }
+}
+
+/** An empty file at the path, the caller's to close. What lay there is removed, so that no link is followed. Throws. */
+export function createAnew(path: string, mode: number): number {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+  return openSync(path, 'wx', mode);
+}
+
+/**
+ * Replaces `path` as writeFileAtomic() does, but at once, and for this boot only: nothing is synced. The new file, the
+ * caller's, is at its end.
+ */
+export function replaceNow(path: string, text: string, mode: number): number {
+  const fresh = `${path}.new`;
+  const fd = createAnew(fresh, mode);
+  try {
+    writeWhole(fd, text);
+    renameSync(fresh, path);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    // On a full disk, half a file would only be in the way.
+    rmSync(fresh, { force: true });
+    throw error;
+  }
+}
+
+/** The number of bytes. */
+export function writeWhole(fd: number, text: string): number {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
+  return bytes.length;
 }
 
 export interface Lock {
@@ -140,10 +179,12 @@ function isAt(path: string, fd: number): boolean {
 }
 
 function writePid(path: string): void {
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = fsConstants;
-  const fd = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === false)
+    throw new Error('it is no regular file');
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = fsConstants;
+  const fd = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, 0o600);
   try {
-    writeSync(fd, `${process.pid}\n`);
+    writeWhole(fd, `${process.pid}\n`);
   } finally {
     closeSync(fd);
   }
@@ -151,7 +192,7 @@ function writePid(path: string): void {
 
 function pidIn(path: string): number | null {
   try {
-    const pid = Number.parseInt(readFileSync(path, 'utf8'), 10);
+    const pid = Number.parseInt(readRegularFile(path), 10);
     return Number.isNaN(pid) ? null : pid;
   } catch {
     return null;
@@ -247,5 +288,5 @@ function barrierTo(path: string): { readonly code: string; readonly path: string
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  return error instanceof Error && 'code' in error ? String(error.code) : messageOf(error);
 }

@@ -1,9 +1,10 @@
-// Opens files that may be in the hands of a unit's user, who can put anything in their place at any moment. Reads nothing.
+// Opens files in whose place anything may lie: those that are in the hands of a unit's user, and the daemon's own, since a
+// FIFO among them would keep its start waiting for ever.
 //
 // To open a device does something already: a watchdog begins to count, and a terminal becomes the one that controls a
 // daemon without one, whose Ctrl-C ends it. So what lies there is looked at by O_PATH, which opens nothing, and only what
 // was looked at is opened.
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 
 /** Of asm-generic/fcntl.h, for x86-64 and arm64; node:fs does not name it. */
 export const O_PATH = 0o10000000;
@@ -18,5 +19,16 @@ export function openRegularFile(path: string): number | null {
     return fstatSync(seen).isFile() ? openSync(`/proc/self/fd/${seen}`, OPEN_FLAGS) : null;
   } finally {
     closeSync(seen);
+  }
+}
+
+/** All of its text. Throws what the system says, or that it is none. */
+export function readRegularFile(path: string): string {
+  const fd = openRegularFile(path);
+  if (fd === null) throw new Error('it is no regular file');
+  try {
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
   }
 }

@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmdirSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -236,4 +237,18 @@ test('History: the file stays in proportion to what is remembered', async (t) =>
   }
   assert.ok(statSync(path).size < 5 * HISTORY_LENGTH * 10_300);
   assert.equal(timesOf(await remembered(open(), 'web'), 'web').at(-1), 600);
+});
+
+test('History: a link in the place of the file is replaced by the next end, and not written through', async (t) => {
+  const { open, path, troubles } = scratch(t);
+  const target = `${path}.elsewhere`;
+  writeFileSync(target, '');
+  symlinkSync(target, path);
+  const history = open();
+  history.read();
+  history.add('web', exit(1));
+  await history.written();
+  assert.equal(readFileSync(target, 'utf8'), '');
+  assert.deepEqual(timesOf(await remembered(open(), 'web'), 'web'), [1]);
+  assert.deepEqual(troubles, []);
 });

@@ -149,7 +149,7 @@ test('Journal read: throws when the file is there and cannot be read', (t) => {
   const { path, reread } = opened(t);
   rmSync(path);
   mkdirSync(path);
-  assert.throws(() => reread(), new RegExp(`cannot read journal "${path}": EISDIR`));
+  assert.throws(() => reread(), new RegExp(`cannot read journal "${path}": it is no regular file`));
 });
 
 test('Journal open: what an earlier daemon left stands until it is replaced', (t) => {

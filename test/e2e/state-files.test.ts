@@ -1,12 +1,13 @@
-// Files of the state directory that are damaged: each is set aside and said to be, nothing else is lost, and the daemon
-// starts all the same.
+// Files of the state directory that are damaged, or another kind of file: each is set aside or replaced and said to be,
+// nothing else is lost, and the daemon starts all the same. And the same of its live state, where it does not.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { child, openChannel } from '../support/child.ts';
 import { smallDisk } from '../support/small-disk.ts';
-import { startUnitd } from '../support/unitd.ts';
+import { startUnitd, Unitd } from '../support/unitd.ts';
 import { USERS } from '../support/users.ts';
 
 const cutOff = (text: string): string => text.slice(0, text.length >> 1);
@@ -85,4 +86,50 @@ test('a stop that was taken back on a full state disk is not heard again: by non
   await unitd.stop();
   await unitd.start();
   await unitd.until({ web: 'running' });
+});
+
+test('FIFOs in the place of state files keep no daemon waiting: it says what it goes on without, and replaces them', async (t) => {
+  const unitd = new Unitd(t, {});
+  unitd.write('web.yaml', 'type: oneshot\ncommand: "true"');
+  mkdirSync(unitd.state, { mode: 0o700 });
+  const path = (name: string): string => join(unitd.state, name);
+  const told = ['intents.json', 'last-good.json', 'history'].map(path);
+  const all = [...told, path('daemon.json')];
+  execFileSync('mkfifo', all);
+  await unitd.start();
+  for (const file of told) await unitd.says(`${file}\\": it is no regular file, going on without it`);
+  await unitd.until({ web: 'completed' });
+  // An operator's word, which is kept.
+  assert.equal((await unitd.cli('stop', 'web')).code, 0);
+  await unitd.stop();
+  for (const file of all) assert.ok(lstatSync(file).isFile(), file);
+});
+
+test('a FIFO in the place of the journal or of the pid’s file keeps a daemon from starting, and it says so', async (t) => {
+  const unitd = new Unitd(t, {});
+  mkdirSync(unitd.runtime, { mode: 0o700 });
+  for (const [name, what] of [
+    ['unitd.pid', 'lock'],
+    ['journal', 'read journal'],
+  ] as const) {
+    const path = join(unitd.runtime, name);
+    execFileSync('mkfifo', [path]);
+    const ran = await unitd.cli('daemon');
+    assert.equal(ran.code, 1);
+    assert.ok(ran.stderr.includes(`cannot ${what} \\"${path}\\": it is no regular file`), ran.stderr);
+    rmSync(path);
+  }
+});
+
+test('links in the place of what the daemon writes are replaced, and nothing is written through them', async (t) => {
+  const unitd = new Unitd(t, {});
+  const target = join(unitd.root, 'precious');
+  writeFileSync(target, 'precious');
+  for (const directory of [unitd.state, unitd.runtime]) mkdirSync(directory, { mode: 0o700 });
+  const links = [join(unitd.state, 'daemon.json'), join(unitd.runtime, 'journal.new')];
+  for (const link of links) symlinkSync(target, link);
+  await unitd.start();
+  for (const path of [...links.slice(0, 1), join(unitd.runtime, 'journal')])
+    assert.ok(lstatSync(path).isFile(), path);
+  assert.equal(readFileSync(target, 'utf8'), 'precious');
 });
