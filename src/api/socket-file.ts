@@ -43,6 +43,16 @@ export async function listeningSocket(
   }
 }
 
+/** Whoever waits at it learns that nobody will answer. */
+export function abandonSocket(path: string, fd: number): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Gone, or a disk that refuses: the next daemon replaces it.
+  }
+  closeSync(fd);
+}
+
 function expectedInstead(error: Error): string {
   if (/^E[MN]FILE\b/.test(error.message)) return 'a descriptor to be left';
   const isOfGroup =

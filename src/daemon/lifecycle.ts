@@ -1,7 +1,7 @@
 // The life of the daemon process, from its first step to its last.
 //
-// Up: directories and lock (ground.ts); then the first set, so that units start at once; then the socket; then it says
-// `ready`. Down, on SIGTERM, SIGINT or a unit's exit action: units stop in reverse order while the socket still answers;
+// Up: directories and lock (ground.ts); then the socket, at which clients wait from then on, since nothing is to be started
+// by a daemon that nobody could reach; then the first set; then it answers and says `ready`. Down, on SIGTERM, SIGINT or a unit's exit action: units stop in reverse order while the socket still answers;
 // a second signal hurries them (signals.ts). After the start, no error of one unit ends the daemon.
 //
 // Replaced, by a client's wish, once the version on disk has been tried (reexec.ts): clients are told, the loop comes to
@@ -22,7 +22,6 @@ import { ticksSinceBoot } from '../os/procfs.ts';
 import { createReadiness } from '../os/readiness.ts';
 import { heldThroughExec } from '../os/replace.ts';
 import { createMeter } from '../os/usage-meter.ts';
-import type { Control } from './control.ts';
 import { Daemon } from './daemon.ts';
 import type { Left } from './daemon.ts';
 import { openDaemonLog } from './daemon-log.ts';
@@ -35,37 +34,16 @@ import { arrivalFrom, HANDOVER_FORMAT, leaveTo } from './handover.ts';
 import type { HandOver, Origin, ReplaceFailure } from './handover.ts';
 import { obstacleTo } from './obstacle.ts';
 import { reexecutor } from './reexec.ts';
+import type { OpenSocket, Serve, Served } from './serving.ts';
 import { listenToSignals, reloadQuietly } from './signals.ts';
 import { tryVersionOnDisk } from './trial.ts';
-
-export interface Served {
-  /** Ends streams and waits, closes every connection and removes the socket. */
-  close(): Promise<void>;
-  /** The same, but the socket stays: a descriptor that goes on listening through an exec. */
-  leave(): Promise<number>;
-}
-
-export interface ServeOptions {
-  readonly path: string;
-  readonly control: Control;
-  readonly groupId: number | null;
-  readonly onBug: (error: unknown) => void;
-  /** A socket that listens at `path` already; null: none. */
-  readonly listenFd: number | null;
-}
-
-/** Opens the control socket; a refusal is a sentence. Handed in, since the API stands above the daemon. */
-export type Serve = (
-  options: ServeOptions,
-) => Promise<
-  { readonly ok: true; readonly value: Served } | { readonly ok: false; readonly message: string }
->;
 
 export interface LifeOptions extends GroundOptions {
   readonly version: string;
   readonly insecurePermissions: boolean;
   /** null: usage is not measured. */
   readonly usageIntervalMs: number | null;
+  readonly openSocket: OpenSocket;
   readonly serve: Serve;
 }
 
@@ -204,24 +182,30 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
     log.close();
     lock.close();
   };
+  // Nothing was touched: what an earlier daemon left runs on.
+  const notStarted = (message: string): number => {
+    log.write('error', 'start', message);
+    letGo();
+    return NOT_STARTED;
+  };
+  const place = { path: paths.socket, groupId };
+  const opened = await options.openSocket({ ...place, listenFd: handOver?.listenFd ?? null });
+  if (!opened.ok) return notStarted(opened.message);
   let hasTakenUp: boolean;
   try {
     ({ hasTakenUp } = await daemon.boot());
   } catch (error) {
-    // Nothing was touched: what an earlier daemon left runs on.
-    log.write('error', 'start', `cannot start daemon: ${messageOf(error)}`);
-    letGo();
-    return NOT_STARTED;
+    opened.value.abandon();
+    return notStarted(`cannot start daemon: ${messageOf(error)}`);
   }
   processes.beginReaping();
   onUp();
   for (const fd of handOver?.pipeFds ?? []) closeSync(fd);
   const served = await options
     .serve({
-      path: paths.socket,
+      ...place,
       control: daemon.control,
-      groupId,
-      listenFd: handOver?.listenFd ?? null,
+      listenFd: opened.value.fd,
       onBug: (error) => {
         log.write('error', 'bug', stackOf(error));
       },

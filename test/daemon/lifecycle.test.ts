@@ -44,7 +44,8 @@ async function lived(
     ${before}
     process.exitCode = await liveAsDaemon({
       paths: ${JSON.stringify(paths)}, version: '0.0.0', socketGroup: null, insecurePermissions: true,
-      usageIntervalMs: null, fence: 'session', makesUnits: true, serve: ${serve},
+      usageIntervalMs: null, fence: 'session', makesUnits: true,
+      openSocket: async () => ({ ok: true, value: { fd: 0, abandon: () => undefined } }), serve: ${serve},
     });`;
   const daemon = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'inherit', 'pipe'],
