@@ -10,6 +10,7 @@ export interface Directories {
   readonly warnings: readonly string[];
   /** The state directory is there; without it, nothing is to be written to it. */
   readonly hasState: boolean;
+  readonly hasLogs: boolean;
 }
 
 /**
@@ -34,9 +35,9 @@ export function makeDirectories(paths: DaemonPaths, makesUnits: boolean, isFirst
   if (trouble !== null) throw new Error(trouble.message);
   ensureDirectory(join(paths.runtime, 'fifo'), 0o700);
   const hasState = haveIfPossible('state', paths.state, 0o700);
-  haveIfPossible('log', paths.logs, LOG_DIRECTORY_MODE);
+  const hasLogs = haveIfPossible('log', paths.logs, LOG_DIRECTORY_MODE);
   if (makesUnits && !existsSync(paths.units)) haveIfPossible('units', paths.units, 0o755);
-  return { warnings, hasState };
+  return { warnings, hasState, hasLogs };
 }
 
 /**

@@ -1,11 +1,12 @@
 // What a daemon stands on while it lives: its directories and the lock on them, the fence of its units, the group that
 // its socket is for. Or why it cannot start.
-import { realpathSync } from 'node:fs';
+import { closeSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../base/fault.ts';
 import { socketPathTrouble } from '../base/paths.ts';
 import type { FenceKind } from '../model/process.ts';
 import { currentBootId } from '../os/boot-id.ts';
+import { claimDirectory } from '../os/claim.ts';
 import { openFence } from '../os/fence.ts';
 import type { Fence } from '../os/fence.ts';
 import { acquireLock, inheritLock } from '../os/files.ts';
@@ -14,6 +15,8 @@ import { leaveRemovedDirectory, missingFooting } from '../os/footing.ts';
 import { lookupGroup } from '../os/users.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import { closeToGroup, makeDirectories } from './directories.ts';
+import type { Directories } from './directories.ts';
+import type { HandOver } from './handover.ts';
 import type { DaemonPaths } from './paths.ts';
 import { daemonElsewhere, noteWhereabouts } from './whereabouts.ts';
 
@@ -33,6 +36,8 @@ export interface Ground {
   /** The state directory is there; false: nothing is written to it. */
   readonly hasState: boolean;
   readonly lock: Lock;
+  /** Descriptors that keep other daemons from the state directory and the log directory. */
+  readonly claimFds: readonly number[];
   /** null: units are held by session. */
   readonly fence: Fence | null;
   /** Of the group that may use the socket too. */
@@ -45,10 +50,14 @@ type Taken =
   | { readonly ok: false; readonly message: string };
 
 /**
- * `lockFd`: of the lock that the version before this one held; null: it is to be taken. Says what the daemon goes on
- * without, and which fence it has. Lock and fence are the caller's to close.
+ * `held`: what the version before this one held; null: it is to be taken. Says what the daemon goes on without, and
+ * which fence it has. Lock, claims and fence are the caller's to close.
  */
-export function takeGround(options: GroundOptions, lockFd: number | null, log: DaemonLog): Taken {
+export function takeGround(
+  options: GroundOptions,
+  held: Pick<HandOver, 'lockFd' | 'claimFds'> | null,
+  log: DaemonLog,
+): Taken {
   const { paths } = options;
   const refused = (reason: string): Taken => ({ ok: false, message: `cannot start daemon: ${reason}` });
   const missing = missingFooting();
@@ -63,34 +72,70 @@ export function takeGround(options: GroundOptions, lockFd: number | null, log: D
     return { ok: false, message: `cannot listen on socket "${paths.socket}": ${unreachable}` };
   const lockPath = join(paths.runtime, 'unitd.pid');
   let locked: LockResult;
-  let hasState: boolean;
+  let made: Directories;
   try {
-    const made = makeDirectories(paths, options.makesUnits, process.pid === 1);
-    ({ hasState } = made);
+    made = makeDirectories(paths, options.makesUnits, process.pid === 1);
     for (const warning of made.warnings) log.write('warning', 'start', warning);
-    locked = lockFd === null ? acquireLock(lockPath) : inheritLock(lockPath, lockFd);
-    if (locked.ok && lockFd === null) closeToGroup(paths.runtime);
+    locked = held === null ? acquireLock(lockPath) : inheritLock(lockPath, held.lockFd);
+    if (locked.ok && held === null) closeToGroup(paths.runtime);
   } catch (error) {
     return refused(messageOf(error));
   }
   if (!locked.ok) {
-    const holder = locked.holderPid === null ? 'another daemon' : `the daemon with pid ${locked.holderPid}`;
-    return refused(`${holder} uses runtime directory "${paths.runtime}"`);
+    return refused(`${daemonCalled(locked.holderPid)} uses runtime directory "${paths.runtime}"`);
   }
   const { lock } = locked;
+  const { hasState } = made;
   const other = hasState ? daemonElsewhere(paths.state, paths.runtime, currentBootId()) : null;
   if (other !== null) {
     lock.close();
     return refused(other);
   }
+  const claimed: Claimed =
+    held === null
+      ? claimFor(paths, made, lock)
+      : // Whatever has become of the directories: what runs is not to be left alone.
+        { ok: true, fds: held.claimFds };
+  if (!claimed.ok) {
+    lock.close();
+    return refused(claimed.reason);
+  }
   if (hasState) noteWhereabouts(paths.state, paths.runtime, currentBootId());
   const fenced = fenceFor(options.fence, paths.runtime);
   if (!fenced.ok) {
+    for (const fd of claimed.fds) closeSync(fd);
     lock.close();
     return refused(`--fence is "cgroup", but ${fenced.reason}`);
   }
   log.write('info', 'fence', fenced.message);
-  return { ok: true, value: { hasState, lock, fence: fenced.fence, groupId: group.id } };
+  const value = { hasState, lock, claimFds: claimed.fds, fence: fenced.fence, groupId: group.id };
+  return { ok: true, value };
+}
+
+function daemonCalled(pid: number | null): string {
+  return pid === null ? 'another daemon' : `the daemon with pid ${pid}`;
+}
+
+type Claimed =
+  | { readonly ok: true; readonly fds: readonly number[] }
+  /** A clause. */
+  | { readonly ok: false; readonly reason: string };
+
+/** Daemons that share a log directory rotate each other's files; in a state directory, the last to write has said it. */
+function claimFor(paths: DaemonPaths, { hasState, hasLogs }: Directories, lock: Lock): Claimed {
+  const fds: number[] = [];
+  for (const [name, path] of [
+    ...(hasState ? [['state', paths.state] as const] : []),
+    ...(hasLogs ? [['log', paths.logs] as const] : []),
+  ]) {
+    const claim = claimDirectory(path, [lock.fd, ...fds]);
+    if (!claim.ok) {
+      for (const fd of fds) closeSync(fd);
+      return { ok: false, reason: `${daemonCalled(claim.holderPid)} uses ${name} directory "${path}"` };
+    }
+    if (claim.fd !== null) fds.push(claim.fd);
+  }
+  return { ok: true, fds };
 }
 
 type Group =

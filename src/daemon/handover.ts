@@ -1,7 +1,7 @@
 // What a version of this program leaves to the one that takes its place in the process, and how that one gets it.
 //
 // The journal has the units, as it has for a daemon that was killed. This is the rest: descriptors that must not close
-// (the lock, so that nobody else takes it; the listening socket, so that nobody is refused; the pipes, so that what is
+// (the locks, so that nobody else takes them; the listening socket, so that nobody is refused; the pipes, so that what is
 // in them stays), and what would be lost with the memory (who waits for what, the latest events, the set as it was
 // applied). It goes through a file without a name, whose descriptor an environment variable tells; the variable is
 // taken out at once, and names the pid that it is for, so that nobody else believes it.
@@ -27,6 +27,8 @@ export interface HandOver {
   /** What has started since then (clock ticks since boot) descends from this process, or from a stranger. */
   readonly spawnsSinceTicks: number;
   readonly lockFd: number;
+  /** Of the other directories that are this daemon's alone. */
+  readonly claimFds: readonly number[];
   readonly listenFd: number;
   /** To be closed once the units' pipes have been opened anew. */
   readonly pipeFds: readonly number[];
@@ -76,7 +78,8 @@ export function arrivalFrom(env: NodeJS.ProcessEnv, pid: number): Arrival {
   if (kind !== 'take' || Number(number) !== pid) return { kind: 'started' };
   // Whoever wrote it had tried this version before.
   const handOver: HandOver = JSON.parse(letterFrom(Number(text)));
-  for (const fd of [handOver.lockFd, handOver.listenFd, ...handOver.pipeFds]) holdNoLonger(fd);
+  const { lockFd, claimFds, listenFd, pipeFds } = handOver;
+  for (const fd of [lockFd, ...claimFds, listenFd, ...pipeFds]) holdNoLonger(fd);
   return { kind: 'handed-over', handOver };
 }
 

@@ -72,7 +72,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     return NOT_STARTED;
   };
   let handOver = arrival.kind === 'handed-over' ? arrival.handOver : null;
-  const taken = takeGround(options, handOver?.lockFd ?? null, log);
+  const taken = takeGround(options, handOver, log);
   if (!taken.ok) return refuse(taken.message);
   const ground = taken.value;
   catchBugs(log);
@@ -95,21 +95,22 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     } catch (error) {
       if (isUp) throw error;
       ground.fence?.close();
-      ground.lock.close();
+      letGoOf(ground);
       const code = refuse(`cannot start daemon: ${messageOf(error)}`);
       // oxlint-disable-next-line no-process-exit -- what was opened before the error would keep the process
       return process.exit(code);
     }
     if (typeof end === 'number') return end;
     const lockFd = heldThroughExec(ground.lock.fd);
+    const claimFds = ground.claimFds.map(heldThroughExec);
     const { wishes } = end.ending;
-    const here = { format: HANDOVER_FORMAT, version, startedWall, spawnsSinceTicks, lockFd };
+    const here = { format: HANDOVER_FORMAT, version, startedWall, spawnsSinceTicks, lockFd, claimFds };
     handOver = { ...here, wishes, ...end.left };
     const failed = `cannot replace daemon: ${leaveTo(handOver)}`;
     replaceFailure = { atWall: clock.wallMs(), detail: `${failed}; version ${version} goes on` };
     log.write('error', 'reexec', replaceFailure.detail);
     end.signals.close();
-    closeSync(lockFd);
+    for (const fd of [lockFd, ...claimFds]) closeSync(fd);
   }
 }
 
@@ -134,7 +135,7 @@ interface Surroundings {
 /** Until the daemon has ended, with its exit code, or is to be replaced at once. */
 async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Promise<number | Departure> {
   const { options, clock, log, ground, spawnsSinceTicks, origin, onUp } = surroundings;
-  const { lock, fence, groupId, hasState } = ground;
+  const { fence, groupId, hasState } = ground;
   const { paths, version } = options;
   const ending = new Ending();
   keepAcceptSpare();
@@ -143,7 +144,7 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
   const monotonicMs = (): number => clock.monotonicMs();
   const daemon: Daemon = new Daemon({
     paths,
-    holdsRuntime: () => lock.isInPlace(),
+    holdsRuntime: () => ground.lock.isInPlace(),
     hasState,
     origin,
     bootId: currentBootId(),
@@ -180,7 +181,7 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
     readiness.close();
     signals.close();
     log.close();
-    lock.close();
+    letGoOf(ground);
   };
   // Nothing was touched: what an earlier daemon left runs on.
   const notStarted = (message: string): number => {
@@ -249,6 +250,12 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
   // oxlint-disable-next-line no-process-exit -- what could not be closed would keep a process that is for nothing more
   if (!isClosed) process.exit(code);
   return code;
+}
+
+/** For another daemon to use. */
+function letGoOf({ lock, claimFds }: Ground): void {
+  for (const fd of claimFds) closeSync(fd);
+  lock.close();
 }
 
 /** Closes one after the other, whatever becomes of those before; false when one has failed. */

@@ -188,6 +188,37 @@ test('a daemon is refused on the state directory of one with another runtime dir
   await channel.next('up', 1);
 });
 
+test('a daemon is refused on the log directory of another, also of one that has replaced itself, and on no dead one’s', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, { 'web.yaml': `command: ${child.announce} ${channel.path}` });
+  await channel.next('up');
+  const elsewhere = ['--runtime-dir', join(unitd.root, 'other'), '--state-dir', join(unitd.root, 'state-2')];
+  const words = ['daemon', ...elsewhere, '--socket', join(unitd.root, 'other', 'unitd.sock')];
+  const refused = async (): Promise<void> => {
+    const second = await unitd.cli(...words);
+    assert.equal(second.code, 1);
+    assert.match(
+      second.stderr,
+      new RegExp(`the daemon with pid ${unitd.pid} uses log directory \\\\"${unitd.logs}\\\\"`),
+    );
+    assert.equal(channel.said.length, 1, 'the second has started nothing');
+  };
+  await refused();
+  assert.equal((await unitd.cli('reexec')).code, 0);
+  await refused();
+  await unitd.kill('SIGKILL');
+  await unitd.start();
+  await unitd.stop();
+  await unitd.start(...elsewhere, '--socket', unitd.socket);
+  await channel.next('up', 1);
+});
+
+test('one directory for all that a daemon writes is no other daemon’s', async (t) => {
+  const unitd = new Unitd(t, {});
+  await unitd.start('--state-dir', unitd.runtime, '--log-dir', unitd.runtime);
+  assert.equal((await unitd.cli('status')).code, 0);
+});
+
 test('a second daemon on the runtime directory refuses with the pid of the first, which goes on', async (t) => {
   const channel = openChannel(t);
   const unitd = await startUnitd(t, { 'web.yaml': `command: ${child.announce} ${channel.path}` });
