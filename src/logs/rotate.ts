@@ -2,12 +2,13 @@
 // format. Decides nothing about lines that could not be written: that is capture's.
 //
 // The file is rotated after any part that reaches its limit (rotating-file.ts). So every part ends where that may happen.
+// One that the system lets grow no further (RLIMIT_FSIZE, or what its file system can hold) has reached its limit too.
 import { appendFile, mkdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogFormat, LogSpec } from '../model/unit.ts';
 import type { Clock, Timer } from '../os/ports.ts';
 import { Archive } from './archive.ts';
-import { phraseOf } from '../base/fault.ts';
+import { codeOf, phraseOf } from '../base/fault.ts';
 import { endsWholeLine } from './format.ts';
 import { endsBetweenLines, firstLineOf, foreignness } from './inspect.ts';
 import type { FileIdentity } from './inspect.ts';
@@ -108,6 +109,8 @@ export class LogWriter {
     let offset = 0;
     let fruitless = 0;
     let torn = false;
+    /** Where a new file was begun last because the one before could not grow; -1: none was. */
+    let full = -1;
     try {
       while (offset < bytes.length) {
         await this.#makeReady(format);
@@ -117,7 +120,16 @@ export class LogWriter {
         if (!torn && identity !== null) witness?.begins({ file: identity, size, length: end - offset, end });
         const { written, error } = await this.#append(bytes.subarray(offset, end));
         offset += written;
-        if (error !== null) throw error;
+        if (error !== null) {
+          offset = await this.#withoutTorn(bytes, offset);
+          // Not even one line fits.
+          if (codeOf(error) !== 'EFBIG' || offset === full) throw error;
+          full = offset;
+          torn = false;
+          witness?.ended(offset);
+          await this.#rotateNow();
+          continue;
+        }
         torn = offset < end && offset > 0 && bytes[offset - 1] !== NEWLINE;
         if (!torn) witness?.ended(offset);
         fruitless = written === 0 ? fruitless + 1 : 0;
@@ -127,13 +139,18 @@ export class LogWriter {
       if (this.#overdue) await this.#rotateOld().catch(() => undefined);
       return { ok: true };
     } catch (error) {
-      await this.#file.close();
-      const boundary = offset === 0 ? 0 : bytes.lastIndexOf(NEWLINE, offset - 1) + 1;
-      // A torn line at the end of a full disk's file: taken back, so that what is written next stands on its own.
-      if (boundary < offset)
-        await truncate(this.#path, this.#file.size - (offset - boundary)).catch(() => undefined);
-      return { ok: false, written: boundary, reason: phraseOf(error) };
+      const written = await this.#withoutTorn(bytes, offset);
+      return { ok: false, written, reason: phraseOf(error) };
     }
+  }
+
+  /** Closes the file and takes a torn line at its end back, so that what is written next stands on its own: where it began. */
+  async #withoutTorn(bytes: Buffer, offset: number): Promise<number> {
+    await this.#file.close();
+    const boundary = offset === 0 ? 0 : bytes.lastIndexOf(NEWLINE, offset - 1) + 1;
+    if (boundary < offset)
+      await truncate(this.#path, this.#file.size - (offset - boundary)).catch(() => undefined);
+    return boundary;
   }
 
   async #makeReady(format: LogFormat): Promise<void> {

@@ -21,6 +21,7 @@ import { CURRENT } from '../../../src/logs/names.ts';
 import { LogWriter } from '../../../src/logs/rotate.ts';
 import { openSegment } from '../../../src/logs/segment.ts';
 import type { LogSpec } from '../../../src/model/unit.ts';
+import { ownLimit, RESOURCES, setOwnLimit } from '../../../src/os/libc/limit.ts';
 import {
   SPEC,
   compressed,
@@ -245,6 +246,23 @@ test('LogWriter: a line longer than maxSize is not cut, one longer than twice of
     filesOf(directory).map(({ bytes }) => bytes.toString()),
     [`${'a'.repeat(151)}\n`, `b\n${'c'.repeat(300)}`, 'c\n'],
   );
+});
+
+test('LogWriter: where the limit on the size of files is below maxSize, files are rotated at that, and only what fits into none is refused', async (t) => {
+  const before = ownLimit(RESOURCES.fsize);
+  cleanUp(t, () => void setOwnLimit(RESOURCES.fsize, before));
+  const directory = temporaryDirectory(t);
+  const { writer } = writerOf(directory, { format: 'raw' });
+  assert.equal(setOwnLimit(RESOURCES.fsize, { soft: 5000, hard: before.hard }), 0);
+  const lines = (first: number, last: number): Buffer => Buffer.from(`${numbers(first, last).join('\n')}\n`);
+  assert.deepEqual(await writer.write(lines(1, 4000), 'raw'), { ok: true });
+  const result = await writer.write(Buffer.from(`${'x'.repeat(6000)}\n`), 'raw');
+  assert.deepEqual(result, { ok: false, written: 0, reason: 'EFBIG: file too large' });
+  assert.deepEqual(await writer.write(lines(4001, 4002), 'raw'), { ok: true });
+  await writer.close();
+  const files = filesOf(directory).map(({ bytes }) => bytes.toString());
+  assert.deepEqual(files.join('').split('\n').slice(0, -1), numbers(1, 4002));
+  assert.ok(files.length > 3 && files.every((text) => text.endsWith('\n')));
 });
 
 test('LogWriter: removes rotated files whose last line is older than maxAge, when it opens and when the time has come', async (t) => {
