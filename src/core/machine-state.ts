@@ -106,7 +106,7 @@ export type Phase =
     }
   | {
       readonly at: 'running';
-      /** null for a target, which has no process. */
+      /** null for a target, which has no process. Its own process is null while it is waited for who takes its place. */
       readonly main: Run | null;
       readonly deadline: Deadline;
       readonly readyAt: number;
@@ -157,6 +157,8 @@ export type MachineEvent =
   | { readonly type: 'main-found'; readonly run: number; readonly process: ProcessId }
   | { readonly type: 'main-unknown'; readonly run: number; readonly text: string }
   | { readonly type: 'main-lost'; readonly run: number }
+  /** The process has ended, and may have left another one of the unit in its place: main-moved follows, or exited. */
+  | { readonly type: 'main-ended'; readonly run: number }
   /** The process has ended, and has named another one of the unit that goes on in its place. */
   | { readonly type: 'main-moved'; readonly run: number; readonly process: ProcessId }
   /** Answer to the effect `survey`, and news whenever something of the tree ended. */

@@ -26,8 +26,8 @@
 //            main-unknown says what is wanting as yet, main-lost that there is none any more; then it is as with a
 //            service. One startTimeout bounds all of it. Whatever fails here leads to stopping, without stop.command,
 //            since it never came up.
-// running    main's own end, runtimeMax or stop-requested lead to stopping. main-moved says that main is another process
-//            now, here and while stopping. A target has no main and nothing to stop.
+// running    main's own end, runtimeMax or stop-requested lead to stopping. main-ended says that who takes its place is
+//            waited for, main-moved that main is another process now, the latter also while stopping. A target has no main and nothing to stop.
 // stopping   command -> signal -> final -> post -> sweep, each skipped where there is nothing to do. It is over when
 //            main, the current helper and (killMode control-group and mixed) the whole tree are gone. `requested`
 //            says that an operator, a reload or a dependency wants it down: then it ends in stopped, and restarting
@@ -116,6 +116,7 @@ function stepAtRest(draft: Draft, phase: AtRest, event: MachineEvent): void {
     case 'main-found':
     case 'main-unknown':
     case 'main-lost':
+    case 'main-ended':
     case 'main-moved':
     case 'surveyed':
       return;
@@ -162,6 +163,9 @@ function stepRunning(draft: Draft, phase: Running, event: MachineEvent): void {
       return;
     case 'cleared':
       clearTally(draft, event.counts);
+      return;
+    case 'main-ended':
+      if (phase.main?.id === event.run) enter(draft, { ...phase, main: { ...phase.main, process: null } });
       return;
     case 'main-moved':
       if (phase.main?.id === event.run) {

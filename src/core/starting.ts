@@ -154,6 +154,7 @@ export function stepStarting(draft: Draft, phase: Starting, event: MachineEvent)
     case 'start-requested':
     case 'start-refused':
     case 'activated':
+    case 'main-ended':
     case 'main-moved':
     case 'surveyed':
       return;

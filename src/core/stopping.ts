@@ -73,6 +73,7 @@ export function stepStopping(draft: Draft, phase: Stopping, event: MachineEvent)
     case 'main-found':
     case 'main-unknown':
     case 'main-lost':
+    case 'main-ended':
       return;
   }
 }

@@ -42,6 +42,8 @@ export function reasonOf(unit: Unit): string {
 function runningReason(unit: Unit): string {
   if (unit.spec.type === 'target') return 'all it requires is up';
   const { activation, intent, state } = unit;
+  if (state.phase.at === 'running' && state.phase.main?.process === null)
+    return 'its main process has ended; its pidFile may come to name another';
   if (intent?.wanted === 'up' && !unit.spec.enabled) return 'started by the operator';
   if (activation !== null && !unit.spec.enabled)
     return `${ACTIVATION_PHRASES[activation.field]} "${activation.by}"`;

@@ -141,7 +141,10 @@ export class Daemon {
       members: (unit) => this.#effects.members(unit),
       isUnsure: () => processes.isUnsure(),
       send: (unit, event) => this.#supervisor.send(unit, event),
-      onWaiting: (unit, ended) => this.#records.spawned(unit, ended),
+      onWaiting: (unit, ended) => {
+        this.#records.spawned(unit, ended);
+        this.#supervisor.send(unit, { type: 'main-ended', run: ended.run });
+      },
       onFound: (unit, run, process) => this.#effects.takeMain(unit, run, process),
     });
     this.#operations = new Operations(() => this.#supervisor.fleet, clock, this.#supervisor);

@@ -187,6 +187,35 @@ for (const { fence, skip, asUser } of fences) {
   });
 }
 
+test('while it is waited for whom the pidFile comes to name, a unit says so and has no pid of a dead process', async (t) => {
+  const channel = openChannel(t);
+  const directory = temporaryDirectory(t);
+  const path = (name: string): string => join(directory, name);
+  const pidFile = path('pid');
+  const says = (word: string): string =>
+    `echo "${word} $$" >${channel.path}; sleep infinity & while :; do wait; done`;
+  // main ends well at USR1; the heir says who it is at USR2.
+  writeFileSync(path('heir'), `trap 'echo $$ >${pidFile}' USR2; ${says('heir')}`);
+  const begin = `setsid sh ${path('heir')} & echo $$ >${pidFile}`;
+  writeFileSync(path('main'), `${begin}; trap 'exit 0' USR1; ${says('main')}`);
+  const unitd = await startUnitd(t, {
+    'old.yaml': `
+      type: forking
+      command: [sh, -c, 'setsid sh ${path('main')} &']
+      pidFile: ${pidFile}`,
+  });
+  const first = await channel.next('main');
+  const second = await channel.next('heir');
+  await unitd.until({ old: 'running' });
+  process.kill(first.pid, 'SIGUSR1');
+  const look = await unitd.until((of) => of('old')?.to === 'running' && of('old')?.pid === null);
+  assert.match(look('old')?.reason ?? '', /^its main process has ended; its pidFile may/);
+  process.kill(second.pid, 'SIGUSR2');
+  await unitd.until((of) => of('old')?.pid === second.pid);
+  const { unit } = await unitd.unit('old');
+  assert.deepEqual([unit.state, unit.reason, unit.restarts], ['running', 'up', 0]);
+});
+
 test('a daemon that is killed while main is sought goes on seeking when it is back', async (t) => {
   const channel = openChannel(t);
   const pidFile = join(temporaryDirectory(t), 'pid');

@@ -47,6 +47,7 @@ function eventsFor(state: MachineState, status: number): readonly MachineEvent[]
     })),
     ...runs.map((run): MachineEvent => ({ type: 'main-unknown', run, text: 'its pidFile is not there yet' })),
     ...runs.map((run): MachineEvent => ({ type: 'main-lost', run })),
+    ...runs.map((run): MachineEvent => ({ type: 'main-ended', run })),
     ...runs.map((run): MachineEvent => ({
       type: 'main-moved',
       run,
@@ -80,6 +81,7 @@ function checkStep(spec: UnitSpec, before: MachineState, event: MachineEvent, no
     (event.type === 'spawned' ||
       event.type === 'spawn-failed' ||
       event.type === 'exited' ||
+      event.type === 'main-ended' ||
       event.type === 'main-moved') &&
     !heldRuns(before).includes(event.run);
   const isUnsought =
