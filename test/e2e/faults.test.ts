@@ -85,6 +85,16 @@ for (const user of USERS) {
 for (const user of USERS) {
   withFaults(
     user,
+    'a system that does not let limits be asked for: what /proc says of them holds',
+    async (t, faults, options) => {
+      faults.fail({ call: 'prlimit', error: 'EPERM' });
+      const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' }, options);
+      await unitd.until({ web: 'running' });
+    },
+  );
+
+  withFaults(
+    user,
     'a file with the output of the daemon that cannot be synced: the daemon ends all the same',
     async (t, faults, options) => {
       const channel = openChannel(t);

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -62,7 +63,7 @@ static struct control *control;
 #define CALLS(each)                                                                                                   \
   each(write) each(writev) each(pwrite64) each(pwritev64) each(splice) each(ftruncate64) each(fsync) each(fdatasync)   \
   each(rename) each(unlink) each(mkdir) each(mkfifo) each(kill) each(waitid) each(clock_gettime) each(gettimeofday)    \
-  each(posix_spawn) each(open) each(open64) each(flock) each(syscall)
+  each(posix_spawn) each(open) each(open64) each(flock) each(prlimit) each(syscall)
 #define DECLARE(name) static __typeof__(name) *next_##name;
 #define FIND(name) next_##name = (__typeof__(name) *)dlsym(RTLD_NEXT, #name);
 
@@ -159,6 +160,11 @@ int kill(pid_t pid, int signal) { FAIL_OR(signal == 0 ? 0 : fault("kill", NULL),
 
 /* Changes nothing that a kill could leave half done: it does not count. */
 int flock(int fd, int operation) { FAIL_OR(control == NULL ? 0 : ruled("flock", NULL), NEXT(flock)(fd, operation)); }
+
+/* Nor does this one. */
+int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlimit *wanted, struct rlimit *previous) {
+  FAIL_OR(control == NULL ? 0 : ruled("prlimit", NULL), NEXT(prlimit)(pid, resource, wanted, previous));
+}
 
 /* Of what libc has no function for. */
 long syscall(long number, ...) {

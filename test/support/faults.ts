@@ -36,6 +36,7 @@ export type FaultyCall =
   | 'kill'
   | 'pidfd_send_signal'
   | 'flock'
+  | 'prlimit'
   | 'waitid';
 
 export interface Fault {

@@ -1,4 +1,5 @@
-// This process's own resource limits: prlimit(2).
+// This process's own resource limits: prlimit(2), which a seccomp filter may refuse; /proc tells them then.
+import { readFileSync } from 'node:fs';
 import { bound, errnoOf } from '../libc.ts';
 
 const prlimit = bound<
@@ -41,11 +42,23 @@ function limitWord(value: number): bigint {
   return value === Infinity ? RLIM_INFINITY : BigInt(value);
 }
 
-/** This process's own limit. */
+/** This process's own limit; where nobody tells it, none. */
 export function ownLimit(resource: number): ResourceLimit {
   const previous = Buffer.alloc(16);
-  prlimit(0, resource, null, previous);
+  if (prlimit(0, resource, null, previous) !== 0) return listedLimit(resource);
   return { soft: limitValue(previous.readBigUInt64LE(0)), hard: limitValue(previous.readBigUInt64LE(8)) };
+}
+
+/** Of /proc/self/limits, which has a head and then a line for each in the order of their numbers (fs/proc/base.c). */
+function listedLimit(resource: number): ResourceLimit {
+  let line: string | undefined;
+  try {
+    line = readFileSync('/proc/self/limits', 'latin1').split('\n')[resource + 1];
+  } catch {
+    // As said above.
+  }
+  const [, soft = NaN, hard = NaN] = (/^.{25} (\S+) +(\S+)/.exec(line ?? '') ?? []).map(Number);
+  return { soft: Number.isNaN(soft) ? Infinity : soft, hard: Number.isNaN(hard) ? Infinity : hard };
 }
 
 /** Sets a limit of this process: of all its threads at once. */
