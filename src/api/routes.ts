@@ -3,7 +3,7 @@
 import { UNIT_VERBS } from '../wire/v1.ts';
 import { getEvents } from './events.ts';
 import { internalError, problemReply, refusal } from './exchange.ts';
-import type { ApiContext, ApiRequest, Reply, Route } from './exchange.ts';
+import type { ApiContext, ApiRequest, Reply, Route, RoutedRequest } from './exchange.ts';
 import { getLogs } from './logs.ts';
 import { getOperation } from './operation.ts';
 import { getPlan } from './plan.ts';
@@ -59,16 +59,32 @@ async function routed(request: ApiRequest, context: ApiContext): Promise<Reply> 
     const detail = `cannot find path ${JSON.stringify(path.slice(0, 200))}: no such path, expected one of API version 1`;
     return problemReply(refusal(404, 'no-such-path', 'No such path', detail));
   }
-  const entry = known.find(({ method }) => method === request.method);
+  const isHead = request.method === 'HEAD';
+  const entry = known.find(({ method }) => method === (isHead ? 'GET' : request.method));
   if (entry === undefined) {
-    const allow = known.map(({ method }) => method).join(', ');
-    const detail = `cannot ${request.method} path "${path}": method not known there, expected ${allow}`;
+    const expected = known.map(({ method }) => method).join(', ');
+    const allow = expected.replace('GET', 'GET, HEAD');
+    const detail = `cannot ${request.method} path "${path}": method not known there, expected ${expected}`;
     const reply = problemReply(refusal(405, 'method-not-allowed', 'Method not allowed', detail));
     return { ...reply, allow };
   }
   const name = nameIn(path, entry.path) ?? '';
-  return entry.route({ ...request, name, query: new URLSearchParams(queries.join('?')) }, context);
+  const asked = { ...request, name, query: new URLSearchParams(queries.join('?')) };
+  return isHead ? headOf(asked, entry.route, context) : entry.route(asked, context);
 }
+
+/** As for GET, and node leaves the body out: but nobody would read a stream to its end, and have it let go of its source. */
+async function headOf(request: RoutedRequest, route: Route, context: ApiContext): Promise<Reply> {
+  const over = new AbortController();
+  const hangup = AbortSignal.any([request.hangup, over.signal]);
+  const reply = await route({ ...request, hangup }, context);
+  if (reply.kind === 'document') return reply;
+  over.abort();
+  return { kind: 'stream', pieces: nothing() };
+}
+
+// oxlint-disable-next-line require-yield -- a stream without a piece
+async function* nothing(): AsyncGenerator<string> {}
 
 /** What `{name}` or `{id}` stands for in the path, `''` for a pattern without it; null where the path is another one. */
 function nameIn(path: string, pattern: string): string | null {

@@ -81,7 +81,8 @@ test('refusals: each is a problem document that says what was wrong and what was
     ['POST /v1/units/web/explode', '', 404, 'no-such-path', /explode/],
     ['POST /v1/units/web/{name}', '', 404, 'no-such-path', /no such path/],
     ['POST /v1/status', '', 405, 'method-not-allowed', /expected GET/],
-    ['HEAD /v1/status', '', 405, 'method-not-allowed', /expected GET/],
+    ['HEAD /v1/reload', '', 405, 'method-not-allowed', /expected POST/],
+    ['HEAD /v1/units/nope', '', 404, 'no-such-unit', /unit "nope"/],
     ['GET /v1/reload', '', 405, 'method-not-allowed', /expected POST/],
     ['DELETE /v1/units/web/start', '', 405, 'method-not-allowed', /expected POST/],
     ['GET /v1/units/nope', '', 404, 'no-such-unit', /unit "nope"/],
@@ -156,7 +157,7 @@ test('refusals: each is a problem document that says what was wrong and what was
 });
 
 test('405: Allow names the methods of the path', async () => {
-  assert.equal((await askDocument(fakeControl(), 'PUT /v1/status')).allow, 'GET');
+  assert.equal((await askDocument(fakeControl(), 'PUT /v1/status')).allow, 'GET, HEAD');
   assert.equal((await askDocument(fakeControl(), 'PUT /v1/units/web/stop')).allow, 'POST');
 });
 

@@ -262,3 +262,22 @@ test('listen: an idle connection is closed after the idle time', async (t) => {
   assert.ok(socket !== null);
   if (!socket.destroyed) await once(socket, 'close');
 });
+
+test('HEAD: the head of what GET is answered and no body, also of a stream, which holds nothing then', async (t) => {
+  const { path, control, bugs } = await served(t);
+  for (const target of ['/v1/status', '/v1/units/web', '/v1/units/nope']) {
+    const [head, whole] = [await fetched(path, `HEAD ${target}`), await fetched(path, `GET ${target}`)];
+    const told = ({ status, headers }: typeof head): unknown => [
+      status,
+      headers['content-type'],
+      headers['content-length'],
+    ];
+    assert.deepEqual([told(head), head.body], [told(whole), ''], target);
+  }
+  for (const target of ['/v1/events', '/v1/units/web/logs?follow=1']) {
+    const { status, headers, body } = await fetched(path, `HEAD ${target}`);
+    assert.deepEqual([status, headers['content-type'], body], [200, 'application/x-ndjson', ''], target);
+  }
+  assert.deepEqual([control.openSubscriptions(), control.openLogReaders()], [0, 0]);
+  assert.deepEqual(bugs, []);
+});
