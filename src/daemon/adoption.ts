@@ -13,7 +13,8 @@
 //   policies take as an unclean exit code. One that ends from now on is reported with its status where the kernel
 //   tells it (a child of ours after reexec; else Linux 6.15 or newer), and so is one whose end the earlier daemon had
 //   seen, and waited for who would take its place.
-// - Deadlines stand: they are on the monotonic clock, which runs on within the boot.
+// - Deadlines stand: they are on the monotonic clock, which runs on within the boot. But before a stop counts as overdue,
+//   it is looked who is left; in the middle of an exec, nobody can tell at once.
 import { deliver } from '../core/converge.ts';
 import type { Instant, Outputs as CoreOutputs } from '../core/converge.ts';
 import { amend, isMoving, needsStop, newUnit, regraph } from '../core/fleet.ts';
@@ -44,6 +45,9 @@ export interface Adoption {
   readonly unreadable: readonly { readonly name: string; readonly pids: readonly number[] }[];
 }
 
+/** For that look. */
+const LOOK_MS = 1000;
+
 const FOREIGN = 'its file of then is not valid for this version';
 
 interface Ports {
@@ -55,7 +59,7 @@ interface Ports {
 export function takeUp(
   earlier: Earlier,
   fleet: Fleet,
-  ports: Ports & { readonly outputs: Outputs; readonly log: DaemonLog },
+  ports: Ports & { readonly outputs: Pick<Outputs, 'readOn'>; readonly log: DaemonLog },
   instant: Instant,
   outputs: CoreOutputs,
 ): void {
@@ -76,14 +80,17 @@ export function takeUp(
     for (const fact of facts) deliver(fleet, name, fact, instant, outputs);
     const pids = processes.map(({ pid }) => pid).join(', ');
     if (pids !== '') ports.log.write('info', 'adopted', `adopted, pid ${pids}`, { unit: name });
-    const phase = fleet.units.get(name)?.state.phase;
-    if (phase?.at === 'stopping') {
+    const now = fleet.units.get(name)?.state ?? state;
+    const { phase } = now;
+    if (phase.at === 'stopping') {
+      const deadline = phase.deadline === null ? null : Math.max(phase.deadline, instant.nowMs + LOOK_MS);
+      amend(fleet, name, { state: { ...now, phase: { ...phase, deadline } } });
       // Whoever was forked while it went round may not have been met.
       const signal = lastSignalOf(spec, phase);
       if (signal !== null) ports.effects.perform(spec, { type: 'signal-tree', signal });
       ports.effects.watch(name);
     }
-    if (phase?.at === 'starting' && phase.seeking) {
+    if (phase.at === 'starting' && phase.seeking) {
       ports.effects.perform(spec, { type: 'seek-main', run: phase.seeking.id });
     }
   }

@@ -6,9 +6,10 @@ import { newFleet } from '../../src/core/fleet.ts';
 import type { Fleet } from '../../src/core/fleet.ts';
 import { NEW_STATE } from '../../src/core/machine-state.ts';
 import type { MachineEvent, Phase } from '../../src/core/machine-state.ts';
-import { adopt, type Adoption } from '../../src/daemon/adoption.ts';
+import { adopt, takeUp, type Adoption } from '../../src/daemon/adoption.ts';
 import { Effects } from '../../src/daemon/effects.ts';
 import type { SpawnedRun, UnitRecord } from '../../src/daemon/journal-lines.ts';
+import type { Earlier } from '../../src/daemon/reload.ts';
 import type { ProcessId } from '../../src/model/process.ts';
 import type { UnitSpec } from '../../src/model/unit.ts';
 import { createFakeProcesses, type FakeProcesses } from '../support/fakes/processes.ts';
@@ -57,8 +58,12 @@ interface Taken extends Adoption {
   readonly sent: (readonly [string, MachineEvent])[];
 }
 
-/** Adopts the one unit "web" that an earlier daemon left so. */
-function take(processes: FakeProcesses, left: Left): Taken {
+interface World extends Pick<Taken, 'fleet' | 'effects' | 'sent'> {
+  readonly earlier: Earlier;
+}
+
+/** The one unit "web" that an earlier daemon left so, and an empty fleet. */
+function worldOf(processes: FakeProcesses, left: Left): World {
   const sent: (readonly [string, MachineEvent])[] = [];
   const effects = new Effects({
     processes,
@@ -82,19 +87,19 @@ function take(processes: FakeProcesses, left: Left): Taken {
     ...left.change,
   };
   const spec = left.spec === undefined ? unitSpec('web') : left.spec;
-  const fleet = newFleet();
-  const adoption = adopt(
-    {
-      set: new Map(spec === null ? [] : [['web', spec]]),
-      next: new Map(left.next === undefined ? [] : [['web', left.next]]),
-      units: new Map([['web', record]]),
-      spawned: new Map(left.spawned === undefined ? [] : [['web', left.spawned]]),
-      files: [],
-    },
-    fleet,
-    { processes, effects },
-  );
-  return { ...adoption, fleet, effects, sent };
+  const earlier = {
+    set: new Map(spec === null ? [] : [['web', spec]]),
+    next: new Map(left.next === undefined ? [] : [['web', left.next]]),
+    units: new Map([['web', record]]),
+    spawned: new Map(left.spawned === undefined ? [] : [['web', left.spawned]]),
+    files: [],
+  };
+  return { earlier, fleet: newFleet(), effects, sent };
+}
+
+function take(processes: FakeProcesses, left: Left): Taken {
+  const { earlier, fleet, effects, sent } = worldOf(processes, left);
+  return { ...adopt(earlier, fleet, { processes, effects }), fleet, effects, sent };
 }
 
 test('adopt: a unit keeps its state, its counts and its words', () => {
@@ -267,4 +272,42 @@ test('Effects watch: of an adopted tree, the end of what nobody spawned is news'
   await nextTurn();
   await nextTurn();
   assert.deepEqual(sent, [['web', { type: 'surveyed', survivors: false }]]);
+});
+
+test('takeUp: a stop whose deadline has passed meanwhile is overdue only once it has been looked who is left', () => {
+  const since = 1_000;
+  for (const [deadline, later] of [
+    [3_000, 61_000],
+    [90_000, 90_000],
+    [null, null],
+  ] as const) {
+    const processes = createFakeProcesses();
+    const main = spawnEarlier(processes, 7);
+    processes.exit(main, SUCCESS);
+    const phase: Phase = {
+      at: 'stopping',
+      step: 'signal',
+      main: { id: 7, process: main },
+      helper: null,
+      signalled: true,
+      sent: 'SIGTERM',
+      since,
+      deadline,
+      ending: null,
+      requested: true,
+      cleared: false,
+      wasUp: true,
+      killed: false,
+      abandoned: false,
+      trouble: null,
+      readyAt: 500,
+    };
+    const { earlier, fleet, effects } = worldOf(processes, { phase, leaders: [main] });
+    const log = { write: () => undefined, close: () => undefined };
+    const ports = { processes, effects, outputs: { readOn: () => undefined }, log };
+    takeUp(earlier, fleet, ports, { nowMs: 60_000, wallMs: 60_000, random: 0.5 }, []);
+    const now = fleet.units.get('web')?.state.phase;
+    assert.ok(now?.at === 'stopping');
+    assert.deepEqual([now.main, now.since, now.deadline], [null, since, later]);
+  }
 });
