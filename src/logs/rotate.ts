@@ -195,7 +195,7 @@ export class LogWriter {
   }
 
   async #open(format: LogFormat): Promise<void> {
-    await mkdir(this.#directory, { recursive: true, mode: DIRECTORY_MODE });
+    await makeDirectory(this.#directory);
     const trouble = await foreignness(this.#directory);
     if (trouble !== null) throw new Error(`cannot use directory "${this.#directory}": ${trouble}`);
     if (!this.#recovered) {
@@ -276,5 +276,15 @@ export class LogWriter {
       await this.#rotateNow();
     }
     this.#firstLineMs = null;
+  }
+}
+
+/** Those above it only if they are missing: asked for all, node says ENOENT of a disk that refuses. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: DIRECTORY_MODE });
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+    else if (codeOf(error) !== 'EEXIST') throw error;
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -33,6 +33,7 @@ import {
 } from '../../fixtures/log-setup.ts';
 import { cleanUp } from '../../support/cleanup.ts';
 import { createFakeClock } from '../../support/fakes/clock.ts';
+import { smallDisk } from '../../support/small-disk.ts';
 
 const CHILD = fileURLToPath(new URL('../../fixtures/log-writing-child.js', import.meta.url));
 const asRoot = { skip: process.geteuid?.() === 0 ? false : 'needs root' };
@@ -263,6 +264,16 @@ test('LogWriter: where the limit on the size of files is below maxSize, files ar
   const files = filesOf(directory).map(({ bytes }) => bytes.toString());
   assert.deepEqual(files.join('').split('\n').slice(0, -1), numbers(1, 4002));
   assert.ok(files.length > 3 && files.every((text) => text.endsWith('\n')));
+});
+
+test('LogWriter: a read-only disk without the directory of the log is called read-only', async (t) => {
+  const disk = smallDisk(t, 64 * 1024);
+  if (disk === null) return t.skip('cannot mount a tmpfs');
+  assert.equal(spawnSync('mount', ['-o', 'remount,ro', disk]).status, 0);
+  const { writer } = writerOf(join(disk, 'web'), {});
+  const result = await writer.write(Buffer.from('x\n'), 'raw');
+  assert.deepEqual(result, { ok: false, written: 0, reason: 'EROFS: read-only file system' });
+  await writer.close();
 });
 
 test('LogWriter: removes rotated files whose last line is older than maxAge, when it opens and when the time has come', async (t) => {
