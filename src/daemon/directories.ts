@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LOG_DIRECTORY_MODE } from '../base/paths.ts';
-import { cannotHaveDirectory, ensureDirectory } from '../os/files.ts';
+import { cannotHaveDirectory } from '../os/files.ts';
 import type { DaemonPaths } from './paths.ts';
 
 export interface Directories {
@@ -27,13 +27,14 @@ export function makeDirectories(paths: DaemonPaths, makesUnits: boolean, isFirst
     warnings.push(`going on without ${name} directory "${path}": ${trouble.message}`);
     return false;
   };
-  const trouble = cannotHaveDirectory(paths.runtime, 0o700);
-  if (trouble?.isReadOnly === true) {
-    const expected = 'expected a file system that can be written to';
-    throw new Error(`cannot use runtime directory "${paths.runtime}": EROFS, ${expected}`);
+  for (const path of [paths.runtime, join(paths.runtime, 'fifo')]) {
+    const trouble = cannotHaveDirectory(path, 0o700);
+    if (trouble?.isReadOnly === true) {
+      const expected = 'expected a file system that can be written to';
+      throw new Error(`cannot use runtime directory "${paths.runtime}": EROFS, ${expected}`);
+    }
+    if (trouble !== null) throw new Error(trouble.message);
   }
-  if (trouble !== null) throw new Error(trouble.message);
-  ensureDirectory(join(paths.runtime, 'fifo'), 0o700);
   const hasState = haveIfPossible('state', paths.state, 0o700);
   const hasLogs = haveIfPossible('log', paths.logs, LOG_DIRECTORY_MODE);
   if (makesUnits && !existsSync(paths.units)) haveIfPossible('units', paths.units, 0o755);

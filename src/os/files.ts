@@ -262,7 +262,10 @@ export function cannotHaveDirectory(path: string, mode: number): DirectoryTroubl
   try {
     ensureDirectory(path, mode);
   } catch (error) {
-    message = messageOf(error);
+    message =
+      error instanceof Error && 'code' in error
+        ? `cannot use directory ${JSON.stringify(path)}: ${codeOf(error)}, expected one to write to`
+        : messageOf(error);
   }
   const barrier = barrierTo(path);
   if (barrier?.code === 'EROFS') return { isReadOnly: true, message: 'the file system is read-only' };

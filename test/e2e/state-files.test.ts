@@ -2,13 +2,24 @@
 // nothing else is lost, and the daemon starts all the same. And the same of its live state, where it does not.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { child, openChannel } from '../support/child.ts';
 import { smallDisk } from '../support/small-disk.ts';
 import { startUnitd, Unitd } from '../support/unitd.ts';
-import { USERS } from '../support/users.ts';
+import { cannotRunAs, idsOf } from '../support/launch.ts';
+import { ORDINARY, USERS } from '../support/users.ts';
 
 const cutOff = (text: string): string => text.slice(0, text.length >> 1);
 
@@ -133,3 +144,22 @@ test('links in the place of what the daemon writes are replaced, and nothing is 
     assert.ok(lstatSync(path).isFile(), path);
   assert.equal(readFileSync(target, 'utf8'), 'precious');
 });
+
+test(
+  'a runtime directory that the daemon’s user may not write to keeps it from starting, and it says so',
+  { skip: cannotRunAs(ORDINARY) },
+  async (t) => {
+    const unitd = new Unitd(t, { asUser: ORDINARY });
+    mkdirSync(unitd.runtime);
+    chownSync(unitd.runtime, ...idsOf(ORDINARY));
+    for (const [mode, what] of [
+      [0o500, `cannot make directory \\"${unitd.runtime}/fifo\\": EACCES at \\"${unitd.runtime}\\"`],
+      [0o000, `cannot use directory \\"${unitd.runtime}/fifo\\": EACCES`],
+    ] as const) {
+      chmodSync(unitd.runtime, mode);
+      const ran = await unitd.cli('daemon');
+      assert.equal(ran.code, 1);
+      assert.ok(ran.stderr.includes(`${what}, expected one to write to`), ran.stderr);
+    }
+  },
+);
