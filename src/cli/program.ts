@@ -49,14 +49,16 @@ export function readArguments(argv: readonly string[], version: string, look: He
       };
     });
   }
-  const [first, topic] = argv;
+  // Commander would take the dashes for the name of a verb.
+  const words = argv[0] === 'help' && argv[1] === '--' ? ['help', ...argv.slice(2)] : [...argv];
+  const [first, topic] = words;
   const isOfItself = first === 'help' && topic === 'help';
   if (first === 'help' && topic !== undefined && !/^-|^help$/.test(topic) && verbNamed(topic) === undefined) {
     complain(unknownVerb(topic), 'help', look, (text) => (stderr += text));
     return { kind: 'text', stdout, stderr, exitCode: EXIT.usage };
   }
   try {
-    program.parse(isOfItself ? ['help'] : [...argv], { from: 'user' });
+    program.parse(isOfItself ? ['help'] : words, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     // "unitd" alone prints the help as an error: commander marks that by its own code.

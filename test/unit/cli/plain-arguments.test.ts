@@ -113,6 +113,7 @@ test('readArguments() passes what follows -- as operands', () => {
 
 for (const [argv, sentence] of [
   [['stats'], 'cannot run verb "stats": no such verb, did you mean status?'],
+  [['help', '--', 'stats'], 'cannot run verb "stats": no such verb, did you mean status?'],
   [['help', 'stats'], 'cannot run verb "stats": no such verb, did you mean status?'],
   [['ps'], 'cannot run verb "ps": no such verb, expected status'],
   [['kill', 'web'], 'cannot run verb "kill": no such verb, expected signal UNIT SIGNAL, or stop UNIT'],
@@ -175,6 +176,7 @@ for (const argv of [
   ['help'],
   ['help', 'logs'],
   ['help', 'help'],
+  ['help', '--', 'logs'],
   ['logs', '--help'],
   ['--version'],
   ['-V'],
