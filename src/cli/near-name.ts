@@ -3,14 +3,15 @@ import leven from 'leven';
 
 /** Those that hold it, at most three; else the one that slips of the fingers make into it; none if nothing is near. */
 export function nearNames(name: string, candidates: readonly string[]): readonly string[] {
-  const inside = candidates.filter((other) => name.length > 2 && other.includes(name));
+  const sought = name.toLowerCase();
+  const inside = candidates.filter((other) => name.length > 2 && other.toLowerCase().includes(sought));
   if (inside.length > 0) return inside.slice(0, 3);
   // Two letters in each other's place are the commonest slip, and count as two.
   const maxDistance = Math.max(Math.min(2, name.length - 1), Math.floor(name.length / 3));
   const [best] = candidates
     .map((other) => ({
       other,
-      distance: leven(name, other, { maxDistance: maxDistance + 1 }),
+      distance: leven(sought, other.toLowerCase(), { maxDistance: maxDistance + 1 }),
       lengths: Math.abs(name.length - other.length),
     }))
     .filter(({ distance }) => distance <= maxDistance)

@@ -115,6 +115,7 @@ for (const [argv, sentence] of [
   [['stats'], 'cannot run verb "stats": no such verb, did you mean status?'],
   [['help', '--', 'stats'], 'cannot run verb "stats": no such verb, did you mean status?'],
   [['help', 'stats'], 'cannot run verb "stats": no such verb, did you mean status?'],
+  [['STATUS'], 'cannot run verb "STATUS": no such verb, did you mean status?'],
   [['ps'], 'cannot run verb "ps": no such verb, expected status'],
   [['kill', 'web'], 'cannot run verb "kill": no such verb, expected signal UNIT SIGNAL, or stop UNIT'],
   [
