@@ -104,7 +104,18 @@ const SENTENCES: readonly (readonly [RegExp, Worded])[] = [
 function unknownOption(flag: string, verb: VerbSpec | null): string {
   const options = [...(verb?.options ?? []), ...GLOBAL_OPTIONS].map(({ long }) => long);
   const whose = verb === null ? '' : ` of verb "${verb.name}"`;
-  return `cannot read option "${flag}"${whose}: no such option, ${nearOrOneOf(flag, options)}`;
+  const cannot = `cannot read option "${flag}"${whose}`;
+  if (verb === null && isOfSomeVerb(flag)) {
+    return `${cannot}: it stands before the verb, expected it behind that`;
+  }
+  const bare = options.find((long) => flag.startsWith(`${long}=`));
+  if (bare !== undefined) return `${cannot}: it takes no value, expected ${bare}`;
+  return `${cannot}: no such option, ${nearOrOneOf(flag, options)}`;
+}
+
+function isOfSomeVerb(flag: string): boolean {
+  const name = flag.startsWith('--') ? flag.split('=')[0] : flag.slice(0, 2);
+  return VERBS.some(({ options }) => options.some(({ long, short }) => long === name || short === name));
 }
 
 function wrongOperands(verb: VerbSpec | null, actual: string): string {

@@ -124,6 +124,12 @@ for (const [argv, sentence] of [
   ],
   [['status', '--jsn'], 'cannot read option "--jsn" of verb "status": no such option, did you mean --json?'],
   [['--nope'], 'cannot read option "--nope": no such option, expected --socket, --runtime-dir or --color'],
+  [['--json', 'status'], 'cannot read option "--json": it stands before the verb, expected it behind that'],
+  [['-n5', 'logs', 'web'], 'cannot read option "-n5": it stands before the verb, expected it behind that'],
+  [
+    ['logs', 'web', '--follow=true'],
+    'cannot read option "--follow=true" of verb "logs": it takes no value, expected --follow',
+  ],
   [['logs'], 'cannot run verb "logs": UNIT is missing, expected unitd logs UNIT...'],
   [['plan', 'web'], 'cannot run verb "plan": 1 operand is given, expected unitd plan'],
   [
