@@ -25,7 +25,7 @@ export function plainInvocation(argv: readonly string[]): Invocation | null {
     }
     at += 1;
     const value = argv[at];
-    if (value === undefined || value.startsWith('-')) return null;
+    if (value === undefined || value === '' || value.startsWith('-')) return null;
     if (option.choices !== undefined && !option.choices.includes(value)) return null;
     options[name] = value;
   }

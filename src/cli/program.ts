@@ -1,6 +1,6 @@
 // The whole command line in commander: help, versions, and every command line that is not plain.
 // Decides nothing and runs nothing: it answers with an invocation, or with a text and an exit code.
-import { Command, CommanderError, Help, Option } from 'commander';
+import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'commander';
 import { EXIT } from './exit-code.ts';
 import { optionName } from './plain-arguments.ts';
 import type { Palette } from './palette.ts';
@@ -112,8 +112,14 @@ function commanderOption(spec: OptionSpec): Option {
   if (spec.choices !== undefined) option.choices([...spec.choices]);
   if (spec.repeats) {
     option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
-  }
+  } else if (spec.value !== undefined && spec.choices === undefined) option.argParser(filled);
   return option;
+}
+
+/** A variable of a script that was not set: taken for an option that is not given, it would lead to another daemon. */
+function filled(value: string): string {
+  if (value === '') throw new InvalidArgumentError('');
+  return value;
 }
 
 function readOptions(verb: VerbSpec, parsed: Readonly<Record<string, unknown>>): Invocation['options'] {

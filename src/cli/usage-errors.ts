@@ -87,6 +87,10 @@ const SENTENCES: readonly (readonly [RegExp, Worded])[] = [
     ([name = '', value = '']) => `cannot read ${name}: it has no value, expected ${name} ${value}`,
   ],
   [
+    /^option '(?:.*, )?(--[\w-]+) <(.*)>' argument '' is invalid\.$/,
+    ([name = '', value = '']) => `cannot read ${name} "": it is empty, expected ${name} ${value}`,
+  ],
+  [
     /^option '(?:.*, )?(--[\w-]+) <.*>' argument '(.*)' is invalid\. Allowed choices are (.*)\.$/,
     ([name = '', value = '', choices = '']) => unknownChoice(name, value, choices.split(', ')),
   ],

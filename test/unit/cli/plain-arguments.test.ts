@@ -141,6 +141,13 @@ for (const [argv, sentence] of [
     'cannot read --stream "stdin": no such choice, expected stdout or stderr',
   ],
   [['status', '--color', 'x'], 'cannot read --color "x": no such choice, expected auto, always or never'],
+  [
+    ['stop', 'web', '--runtime-dir', ''],
+    'cannot read --runtime-dir "": it is empty, expected --runtime-dir DIR',
+  ],
+  [['--socket=', 'status'], 'cannot read --socket "": it is empty, expected --socket PATH'],
+  [['logs', 'web', '-n', ''], 'cannot read --lines "": it is empty, expected --lines N'],
+  [['status', '--color', ''], 'cannot read --color "": no such choice, expected auto, always or never'],
   [['logs', 'web', '-n'], 'cannot read --lines: it has no value, expected --lines N'],
 ] as const) {
   test(`readArguments() answers "${argv.join(' ')}" with exit code 64, one sentence, and where to look`, () => {
