@@ -30,7 +30,8 @@ export async function unknownAmong(
 }
 
 const ASKED_NAME = /"([^"]*)"/;
-const FILE_ENDING = /\.ya?ml$/;
+/** Of a unit's file, and what systemd writes behind names. */
+const ENDING = /\.(?:ya?ml|service|target)$/;
 
 /** The failure, and for an unknown unit the names that were perhaps meant. */
 export async function explained(client: Client, failure: Failure): Promise<Failure> {
@@ -46,8 +47,8 @@ const NEW_FILE = 'if its file is new: unitd reload';
 
 async function hintsOn(name: string, names: readonly string[]): Promise<readonly string[]> {
   if (names.length === 0) return ['there are no units: unitd status', NEW_FILE];
-  // The name of its file, as a shell completes it.
-  const bare = (name.split('/').at(-1) ?? '').replace(FILE_ENDING, '');
+  // The name of its file, as a shell completes it, or of its unit elsewhere.
+  const bare = (name.split('/').at(-1) ?? '').replace(ENDING, '');
   if (names.includes(bare)) return [`did you mean ${bare}?`];
   const { nearNames } = await import('./near-name.ts');
   const { either } = await import('./verb-spec.ts');

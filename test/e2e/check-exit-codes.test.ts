@@ -79,6 +79,24 @@ test('4: no such unit, for every verb that takes one', async (t) => {
   assert.match((await unitd.cli('status', 'wbe')).stderr, /web/, 'it says which was meant');
 });
 
+test('4: a name that is almost right is asked about, for every verb that takes one', async (t) => {
+  const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
+  const verbs = ['status', 'show', 'deps', 'logs', 'wait', 'start', 'stop', 'restart', 'release', 'reset'];
+  for (const call of [
+    ...verbs.map((verb) => [verb, 'wbe']),
+    ['signal', 'wbe', 'HUP'],
+    ['events', '--unit', 'wbe'],
+  ]) {
+    const ran = await unitd.cli(...call);
+    assert.equal(ran.code, 4, `${call.join(' ')}: ${ran.stderr}`);
+    assert.match(
+      ran.stderr,
+      /^unitd: cannot find unit "wbe": [^\n]*\n {2}did you mean web\?\n/,
+      call.join(' '),
+    );
+  }
+});
+
 test('4: an empty name is no unit, for every verb that takes one', async (t) => {
   const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
   await unitd.until({ web: 'running' });

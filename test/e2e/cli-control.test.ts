@@ -516,10 +516,10 @@ for (const args of [
 
 test('unitd status FILE asks whether the unit of that file was meant', async (t) => {
   const { unitd } = await bench(t);
-  for (const name of ['web.yaml', 'units.d/web.yml', './web']) {
+  for (const name of ['web.yaml', 'units.d/web.yml', './web', 'web.service', 'WEB']) {
     const { code, stderr } = await unitd('status', name);
     assert.equal(code, 4);
-    assert.match(stderr, /\n {2}did you mean web\?\n$/);
+    assert.match(stderr, /\n {2}did you mean web\?\n/);
   }
 });
 

@@ -10,7 +10,7 @@ import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { connectionFailure, unknownChoice, usageFailure } from '../failure.ts';
 import type { Reply } from '../failure.ts';
-import { unitsQuery, unknownAmong } from '../unit-path.ts';
+import { explained, unitsQuery, unknownAmong } from '../unit-path.ts';
 import { given, valuesOf } from '../verb-spec.ts';
 
 export async function runEvents(context: Context): Promise<ExitCode> {
@@ -51,7 +51,7 @@ export async function runEvents(context: Context): Promise<ExitCode> {
       new AbortController().signal,
     );
   } while (replacedAfter !== null && reply.ok);
-  if (!reply.ok) return failed(context, reply.failure);
+  if (!reply.ok) return failed(context, await explained(client, reply.failure));
   if (reply.value.complete) {
     const message = 'cannot go on: the daemon has ended, expected it to run';
     return failed(context, { exitCode: EXIT.unreachable, message, hints: [], details: null });
