@@ -12,6 +12,9 @@ const FRAME_MS = 100;
 const MOST_LINES = 8;
 /** Columns for what stands beside a name. A line that the terminal wraps would not be erased whole. */
 const BESIDE_NAME = 25;
+/** DECAWM: has the terminal cut off what is too wide for it, where it is very narrow or was made so meanwhile. */
+const NO_WRAP = '\u001b[?7l';
+const WRAP = '\u001b[?7h';
 
 export interface ProgressView {
   update(line: ProgressLine): void;
@@ -23,8 +26,9 @@ export interface ProgressView {
 export function progressView(context: Context, verb: string, asked: readonly string[]): ProgressView {
   const { err, note } = context;
   if (err.width === null || context.env['TERM'] === 'dumb') return { update: () => {}, close: () => {} };
-  const width = err.width;
-  const { palette } = err;
+  const { width, palette } = err;
+  // What has left the screen at its top is not reached any more.
+  const mostLines = Math.min(MOST_LINES, (err.height ?? Infinity) - 1);
   const frames = err.unicode ? FRAMES : ASCII_FRAMES;
   const latest = new Map<string, ProgressLine | null>(asked.map((name) => [name, null]));
   const begun = performance.now();
@@ -37,7 +41,7 @@ export function progressView(context: Context, verb: string, asked: readonly str
   const lines = (): readonly string[] => {
     const spinner = palette.cyan(frames[frame % frames.length] ?? '');
     const elapsed = palette.dim(shortSpan(performance.now() - begun));
-    if (latest.size === 0 || latest.size > MOST_LINES) {
+    if (latest.size === 0 || latest.size > mostLines) {
       const done = [...latest.values()].filter(settled).length;
       const count = latest.size === 0 ? '' : ` ${done}/${latest.size} units`;
       return [`${spinner} ${verb}${count} ${elapsed}`];
@@ -54,10 +58,12 @@ export function progressView(context: Context, verb: string, asked: readonly str
     });
   };
 
-  const erase = (): string => (drawn === 0 ? '' : `\u001b[${drawn}F\u001b[J`);
+  // Line by line: what erases a screen from its top on has some terminals keep it all in their history.
+  const up = (): string => (drawn === 0 ? '' : `\u001b[${drawn}F`);
+  const erase = (): string => up() + '\u001b[K\n'.repeat(drawn) + up();
   const draw = (): void => {
     const next = lines();
-    note(`${erase()}${next.join('\n')}\n`);
+    note(`${erase()}${NO_WRAP}${next.join('\n')}${WRAP}\n`);
     drawn = next.length;
     frame += 1;
   };
