@@ -28,8 +28,9 @@ export function screenOf(
   const colours =
     choice === 'always' || (choice === 'auto' && stream.isTTY && !dumb && (env['NO_COLOR'] ?? '') === '');
   return {
-    width: stream.isTTY ? Math.max(40, stream.columns ?? 80) : null,
-    height: stream.isTTY ? (stream.rows ?? 24) : null,
+    // A serial line has no size, and says 0.
+    width: stream.isTTY ? Math.max(40, stream.columns || 80) : null,
+    height: stream.isTTY ? stream.rows || 24 : null,
     palette: colours ? COLOURS : NO_COLOURS,
     unicode: !dumb && speaksUnicode(env),
   };

@@ -81,6 +81,13 @@ for (const [title, stream, env, choice, colours] of [
   });
 }
 
+test('screenOf() takes a terminal that knows no size for one of 80 columns and 24 lines', () => {
+  for (const size of [undefined, 0]) {
+    const { width, height } = screenOf({ isTTY: true, columns: size, rows: size }, {}, 'auto');
+    assert.deepEqual([width, height], [80, 24]);
+  }
+});
+
 test('screenOf() takes a terminal without a locale for one that speaks UTF-8, and believes a locale that does not', () => {
   assert.equal(screenOf(TTY, {}, 'auto').unicode, true);
   assert.equal(screenOf(TTY, { LANG: 'de_DE.UTF-8' }, 'auto').unicode, true);
