@@ -1,6 +1,9 @@
 // Verbs that have nothing to show: nothing on stdout, why on stderr, exit code 0.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { smallDisk } from '../support/small-disk.ts';
 import { startUnitd } from '../support/unitd.ts';
 
 function quiet(stderr: string): { readonly code: number; readonly stdout: string; readonly stderr: string } {
@@ -54,4 +57,20 @@ test('logs says that there is no line that fits', async (t) => {
   const since = await unitd.cli('logs', '--since', '2999-01-01T00:00', 'loud');
   assert.deepEqual(since, quiet('unit "loud": no line since 2999-01-01 00:00:00\n'));
   assert.deepEqual(await unitd.cli('logs', 'mute', 'loud'), { code: 0, stdout: 'loud │ here\n', stderr: '' });
+});
+
+test('logs says how many lines a full disk has cost, and that it is full', async (t) => {
+  const disk = smallDisk(t, 4096);
+  if (disk === null) return t.skip('cannot mount a tmpfs');
+  writeFileSync(join(disk, 'ballast'), Buffer.alloc(4096));
+  const unitd = await startUnitd(t, {}, { env: { UNITD_LOG_DIR: disk } });
+  const next = await unitd.follow();
+  unitd.write('lost.yaml', 'command: [/bin/sh, -c, \'printf "one\\\\ntwo\\\\n"; exec sleep infinity\']');
+  assert.equal((await unitd.cli('reload')).code, 0);
+  await next((line) => line.type === 'log' && line.unit === 'lost' && line.problem !== null);
+  const { problem, droppedLines } = (await unitd.unit('lost')).logs;
+  assert.match(String(problem), /ENOSPC/);
+  assert.equal(droppedLines, 2);
+  const said = `unit "lost": no line; 2 lines dropped: ${problem}\n`;
+  assert.deepEqual(await unitd.cli('logs', 'lost'), quiet(said));
 });

@@ -11,11 +11,12 @@ import type { ExitCode } from '../exit-code.ts';
 import { usageFailure } from '../failure.ts';
 import type { Failure, Reply } from '../failure.ts';
 import { inTurns } from '../in-turns.ts';
-import { dateAndTime, momentOf } from '../local-time.ts';
+import { momentOf } from '../local-time.ts';
 import { inOrder, liveOrder, readMark } from '../log-order.ts';
 import type { ReadMark } from '../log-order.ts';
 import { logText } from '../log-text.ts';
 import type { LogLook } from '../log-text.ts';
+import { lineCounts, noLines, whoseLines } from '../no-lines.ts';
 import { keepStreaming } from '../reconnect.ts';
 import type { StreamEnd } from '../reconnect.ts';
 import { explained, unitPath } from '../unit-path.ts';
@@ -56,16 +57,16 @@ export async function runLogs(context: Context): Promise<ExitCode> {
     ? await followed(client, units, wish.value, print, context.now())
     : await kept(client, units, wish.value, print);
   if (!end.ok) return failed(context, await explained(client, end.failure));
-  if (isEmpty) context.note(`${nothingFrom(units, wish.value)}\n`);
+  if (!isEmpty) return EXIT.done;
+  if (wish.value.lines === 0) {
+    context.note(`no line of ${whoseLines(units)} was asked for\n`);
+    return EXIT.done;
+  }
+  const counts = await lineCounts(client, units);
+  // The first may have come since.
+  if (counts.written > 0) await kept(client, units, wish.value, print);
+  if (isEmpty) context.note(`${noLines(units, wish.value, counts)}\n`);
   return EXIT.done;
-}
-
-function nothingFrom(units: readonly string[], { lines, sinceMs, stream }: Wish): string {
-  const whose = units.length === 1 ? `unit "${units[0] ?? ''}"` : 'these units';
-  const from = stream === undefined ? '' : ` to ${stream}`;
-  if (lines === 0) return `no line of ${whose} was asked for`;
-  if (sinceMs !== null) return `${whose}: no line${from} since ${dateAndTime(sinceMs)}`;
-  return `${whose}: no line${from} yet`;
 }
 
 function wishOf({ invocation, now }: Context): Reply<Wish> {
