@@ -220,7 +220,7 @@ export class Answers implements Control {
     const directory = join(this.#parts.paths.logs, name);
     const { lines, sinceWall: sinceMs, stream } = query;
     const entries = query.follow
-      ? followLog({ directory, lines, sinceMs, stream, signal: hangup })
+      ? followLog({ directory, lines, sinceMs, stream, signal: hangup, last: this.#parts.outputs.last(name) })
       : readLog({ directory, lines, sinceMs, stream });
     return { ok: true, value: named(name, entries) };
   }

@@ -1,5 +1,6 @@
 // Owns every unit's output: opened at the unit's first start or as it is taken back, told of spec changes, settled when
 // its processes have ended, closed when the unit is forgotten or the daemon ends.
+import { setMaxListeners } from 'node:events';
 import type { CaptureStats } from '../logs/capture.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { phraseOf } from '../base/fault.ts';
@@ -27,6 +28,8 @@ export class Outputs {
   readonly #closing = new Map<string, Promise<void>>();
   /** Of units that write and whose pipes could not be had. */
   readonly #retries = new Map<string, Timer>();
+  /** Of units whose log somebody follows, or has followed. */
+  readonly #lasts = new Map<string, AbortController>();
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -66,15 +69,27 @@ export class Outputs {
     this.#open.get(unit)?.settle().catch(this.#report(unit, 'complete log'));
   }
 
+  /** Aborts when the unit has been forgotten and all that it wrote is in its log. */
+  last(unit: string): AbortSignal {
+    const known = this.#lasts.get(unit) ?? new AbortController();
+    // Each follower listens to it, which node would take for a leak.
+    setMaxListeners(0, known.signal);
+    this.#lasts.set(unit, known);
+    return known.signal;
+  }
+
   forget(unit: string): void {
     this.#giveUp(unit);
+    const last = this.#lasts.get(unit);
+    this.#lasts.delete(unit);
     const output = this.#open.get(unit);
-    if (output === undefined) return;
+    if (output === undefined) return last?.abort();
     this.#open.delete(unit);
     const closing = output.close(true).catch(this.#report(unit, 'close log'));
     this.#closing.set(unit, closing);
     void closing.then(() => {
       if (this.#closing.get(unit) === closing) this.#closing.delete(unit);
+      last?.abort();
     });
   }
 

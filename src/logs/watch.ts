@@ -10,7 +10,7 @@ const RECHECK_MS = 1000;
 
 export class Watch {
   readonly #directory: string;
-  readonly #signal: AbortSignal;
+  readonly #signals: readonly AbortSignal[];
   #watcher: FSWatcher | null = null;
   #watched: string | null = null;
   #changed = false;
@@ -20,10 +20,11 @@ export class Watch {
     this.#wake?.();
   };
 
-  constructor(directory: string, signal: AbortSignal) {
+  /** An abort of one of the signals is a change too. */
+  constructor(directory: string, signals: readonly AbortSignal[]) {
     this.#directory = directory;
-    this.#signal = signal;
-    signal.addEventListener('abort', this.#onChange);
+    this.#signals = signals;
+    for (const signal of signals) signal.addEventListener('abort', this.#onChange);
   }
 
   /** Makes sure that the watch is on the directory, or else on the nearest one above it that exists. */
@@ -46,7 +47,7 @@ export class Watch {
 
   /** Resolves at the next change after the last call, at the latest after a second. */
   async next(): Promise<void> {
-    if (!this.#changed && !this.#signal.aborted) {
+    if (!this.#changed && !this.#signals.some(({ aborted }) => aborted)) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, RECHECK_MS);
         this.#wake = () => {
@@ -60,7 +61,7 @@ export class Watch {
   }
 
   close(): void {
-    this.#signal.removeEventListener('abort', this.#onChange);
+    for (const signal of this.#signals) signal.removeEventListener('abort', this.#onChange);
     this.#watcher?.close();
     this.#watcher = null;
   }

@@ -62,3 +62,26 @@ test('logs -f of several units shows lines of each as they come', async (t) => {
   gate.open();
   for (const text of ['a new', 'b new']) await both.line(text);
 });
+
+test('logs -f goes on with the other when a unit is removed, and exits 4 behind the last words of the last', async (t) => {
+  const channel = openChannel(t);
+  const say = (name: string): string =>
+    `command: [/bin/sh, -c, 'trap "echo ${name} bye; exit" TERM; echo ${name} here; echo "up $$$$" >${channel.path}; while :; do sleep 60 & wait; done']`;
+  const unitd = await startUnitd(t, { 'a.yaml': say('a'), 'b.yaml': say('b') });
+  await channel.next('up', 1);
+  const both = unitd.spawnCli('logs', '-f', 'a', 'b');
+  for (const text of ['a here', 'b here']) await both.line(text);
+  unitd.remove('a.yaml');
+  assert.equal((await unitd.cli('reload')).code, 0);
+  await both.line('a bye');
+  unitd.write('b.yaml', say('B'));
+  assert.equal((await unitd.cli('reload')).code, 0);
+  await both.line('B here');
+  unitd.remove('b.yaml');
+  assert.equal((await unitd.cli('reload')).code, 0);
+  assert.deepEqual(await both.ended, { code: 4, signal: null });
+  assert.deepEqual(
+    both.lines.map((line) => line.replace(/^. │ /, '')).toSorted(),
+    ['a here', 'b here', 'a bye', 'b bye', 'B here', 'B bye'].toSorted(),
+  );
+});

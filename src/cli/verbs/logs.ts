@@ -4,7 +4,7 @@ import { parseDuration } from '../../base/duration.ts';
 import type { LogLine } from '../../wire/v1.ts';
 import { clientOf } from '../client.ts';
 import type { Client } from '../client.ts';
-import { failed } from '../report.ts';
+import { complained, failed } from '../report.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import type { ExitCode } from '../exit-code.ts';
@@ -53,10 +53,13 @@ export async function runLogs(context: Context): Promise<ExitCode> {
     isEmpty &&= lines.length === 0;
     printed(lines);
   };
+  const gone = async (failure: Failure): Promise<void> =>
+    void complained(context, await explained(client, failure));
   const end = follow
-    ? await followed(client, units, wish.value, print, context.now())
+    ? await followed(client, units, wish.value, print, context.now(), gone)
     : await kept(client, units, wish.value, print);
-  if (!end.ok) return failed(context, await explained(client, end.failure));
+  // What was printed is the answer.
+  if (!end.ok) return (isEmpty ? failed : complained)(context, await explained(client, end.failure));
   if (!isEmpty) return EXIT.done;
   if (wish.value.lines === 0) {
     context.note(`no line of ${whoseLines(units)} was asked for\n`);
@@ -146,13 +149,17 @@ async function cutOff(client: Client, unit: string): Promise<Failure> {
   };
 }
 
-/** Until the process is ended; only a refusal by the daemon comes back. */
+/**
+ * Until the process is ended, a unit is unknown from the beginning, or the last one is removed; `gone` is told of those
+ * before it.
+ */
 async function followed(
   client: Client,
   units: readonly string[],
   wish: Wish,
   print: Print,
   begunMs: number,
+  gone: (failure: Failure) => Promise<void>,
 ): Promise<StreamEnd> {
   const stop = new AbortController();
   // Each request listens to it, which node would take for a leak.
@@ -168,13 +175,16 @@ async function followed(
     timer ??= setTimeout(() => flush(performance.now()), REORDER_MS);
   };
   const take = units.length === 1 ? inBatches(print) : waitForOthers;
-  const ends = units.map((unit) => {
+  let left = units.length;
+  const ends = units.map(async (unit): Promise<StreamEnd> => {
     const mark = readMark(wish.lines !== null && wish.lines > 0);
     let opened = false;
+    let reopened = false;
     let isFruitful = false;
     const open = (): Promise<StreamEnd> => {
       const path = logPath(unit, opened ? { ...wish, ...newSince(mark, begunMs) } : wish, true);
       if (opened) mark.reopened();
+      reopened = opened;
       opened = true;
       isFruitful = false;
       const takeNew = (line: LogLine): void => {
@@ -184,7 +194,13 @@ async function followed(
       };
       return client.stream<LogLine>(path, takeNew, stop.signal);
     };
-    return keepStreaming(open, stop.signal, { cameNew: () => isFruitful });
+    const end = await keepStreaming(open, stop.signal, { cameNew: () => isFruitful });
+    if (end.ok || !reopened || end.failure.exitCode !== EXIT.noSuchUnit) return end;
+    const failure = removed(unit);
+    left -= 1;
+    if (left === 0) return { ok: false, failure };
+    await gone(failure);
+    return new Promise(() => {});
   });
   const first = await Promise.race(ends);
   stop.abort();
@@ -193,6 +209,11 @@ async function followed(
     flush(Infinity);
   }
   return first;
+}
+
+function removed(unit: string): Failure {
+  const message = `cannot go on with the log of unit "${unit}": its file was removed, expected it to stay`;
+  return { exitCode: EXIT.noSuchUnit, message, hints: [], details: null };
 }
 
 /** What to ask for when the log is opened again; of a log without times only what is written from then on. */

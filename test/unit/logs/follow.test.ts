@@ -34,6 +34,7 @@ function followed(t: TestContext, directory: string, query: Partial<FollowQuery>
     sinceMs: null,
     stream: null,
     signal: abort.signal,
+    last: new AbortController().signal,
     ...query,
   });
   cleanUp(t, async () => {
@@ -76,6 +77,19 @@ test('followLog: what is there, then what comes, until it is aborted', async (t)
   await run('sh', '-c', 'echo two; echo three');
   assert.deepEqual(await follower.next(2), ['two', 'three']);
   assert.equal(await follower.end(), true);
+});
+
+test('followLog: ends behind what is in the log when nothing more comes', async (t) => {
+  const { log, run } = captured(t);
+  const last = new AbortController();
+  const follower = followed(t, log, { last: last.signal });
+  await run('sh', '-c', 'echo one');
+  assert.deepEqual(await follower.next(1), ['one']);
+  const rest = follower.next(9);
+  await run('sh', '-c', 'echo two; echo three');
+  last.abort();
+  assert.deepEqual(await rest, ['two', 'three']);
+  assert.deepEqual(await followed(t, log, { last: last.signal, lines: 1 }).next(9), ['three']);
 });
 
 test('followLog: begins with the last lines', async (t) => {
