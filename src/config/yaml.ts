@@ -13,7 +13,7 @@ export function parseYaml(text: string): Parsed {
     events = parseEvents(text, { maxDepth: MAX_DEPTH });
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
-    return refused(syntaxFinding(error));
+    return refused(syntaxFinding(error, text));
   }
   const second = events.findIndex((event, index) => index > 0 && event.type === EVENT_ID.DOCUMENT);
   if (second !== -1) {
@@ -27,15 +27,38 @@ export function parseYaml(text: string): Parsed {
   return new Composer(text, events).document();
 }
 
-function syntaxFinding(error: YAMLException): Finding {
+function syntaxFinding(error: YAMLException, text: string): Finding {
   const reason = visible(error.reason);
-  const tooDeep = reason.startsWith('nesting exceeded');
-  return finding(
-    tooDeep ? 'nesting' : 'syntax',
-    error.mark?.position ?? 0,
-    tooDeep ? `nested more than ${MAX_DEPTH} deep` : `YAML does not parse here: ${reason}`,
-    tooDeep ? 'expected a flat file' : 'expected valid YAML 1.2',
-  );
+  const at = error.mark?.position ?? 0;
+  if (reason.startsWith('nesting exceeded')) {
+    return finding('nesting', at, `nested more than ${MAX_DEPTH} deep`, 'expected a flat file');
+  }
+  const [actual, expected] = slipAt(text, at, reason) ?? [reason, 'expected valid YAML 1.2'];
+  return finding('syntax', at, `YAML does not parse here: ${actual}`, expected);
+}
+
+/** What most likely was not meant, where the parser's own words are of what it was looking for; null: take these. */
+function slipAt(
+  text: string,
+  at: number,
+  reason: string,
+): readonly [actual: string, expected: string] | null {
+  if (reason === 'deficient indentation') {
+    return ['a quote or bracket is still open', 'expected its closing one before this line'];
+  }
+  if (reason !== 'bad indentation of a mapping entry') return null;
+  const before = text.slice(text.lastIndexOf('\n', at - 1) + 1, at);
+  const sign = text[at] ?? '';
+  if (/^[^:#'"]+: +[^'" ].*$/.test(before) && sign === ':') {
+    return ['the value has a colon and a blank in it', 'expected quotes around the value'];
+  }
+  if (/: +$/.test(before) && /[@`%]/.test(sign)) {
+    return [`the value begins with ${sign}`, 'expected quotes around the value'];
+  }
+  if (/: +(?:"[^"]*"|'[^']*') *$/.test(before)) {
+    return ['the value goes on behind its closing quote', 'expected quotes around the whole value'];
+  }
+  return null;
 }
 
 /** A `---` at the start of a line always begins a document, so the n-th marker belongs to the n-th explicit start. */

@@ -74,7 +74,40 @@ const files: readonly Row[] = [
   {
     title: 'an open bracket',
     file: 'requires: [a\ncommand: x\n',
-    lines: ['2:1 YAML does not parse here: deficient indentation, expected valid YAML 1.2'],
+    lines: [
+      '2:1 YAML does not parse here: a quote or bracket is still open, expected its closing one before this line',
+    ],
+  },
+  {
+    title: 'an open quote',
+    file: 'command: "x\nuser: b\n',
+    lines: [
+      '2:1 YAML does not parse here: a quote or bracket is still open, expected its closing one before this line',
+    ],
+  },
+  {
+    title: 'a colon in a value',
+    file: 'description: note: this\ncommand: x\n',
+    lines: [
+      '1:18 YAML does not parse here: the value has a colon and a blank in it, expected quotes around the value',
+    ],
+  },
+  {
+    title: 'more behind a quoted value',
+    file: 'command: "/opt/my program" --port 80\n',
+    lines: [
+      '1:28 YAML does not parse here: the value goes on behind its closing quote, expected quotes around the whole value',
+    ],
+  },
+  {
+    title: 'a value that begins with a reserved sign',
+    file: 'command: x\nuser: @web\n',
+    lines: ['2:7 YAML does not parse here: the value begins with @, expected quotes around the value'],
+  },
+  {
+    title: 'a field that is set in too far',
+    file: 'command: x\n restart:\n  delay: 5s\n',
+    lines: ['2:9 YAML does not parse here: bad indentation of a mapping entry, expected valid YAML 1.2'],
   },
   {
     title: 'deep nesting',
