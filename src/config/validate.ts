@@ -127,7 +127,7 @@ function worded(root: SourceNode, error: ErrorObject, path: readonly Step[]): Fi
 function unknownField(root: SourceNode, path: readonly Step[], name: string): Finding {
   const fields = Object.keys(schemaAt(path)?.properties ?? {});
   const fieldPath = [...path, name];
-  const alike = suggestion(name, fields);
+  const alike = suggestion(name, fields) ?? (path.length === 0 ? partOfField(name) : null);
   const choice = fields.length > 20 ? 'a field that unitd.unit(5) lists' : `one of ${fields.join(', ')}`;
   const expected = alike === null ? `expected ${choice}` : didYouMean(alike);
   return {
@@ -137,6 +137,14 @@ function unknownField(root: SourceNode, path: readonly Step[], name: string): Fi
     actual: 'is not a known field',
     expected,
   };
+}
+
+/** A field of a field, as in a mapping whose lines are not set in. */
+function partOfField(name: string): string | null {
+  const holder = Object.keys(schemaAt([])?.properties ?? {}).find((field) =>
+    Object.hasOwn(schemaAt([field])?.properties ?? {}, name),
+  );
+  return holder === undefined ? null : `${holder}.${name}`;
 }
 
 function wrongValue(root: SourceNode, path: readonly Step[]): Finding {

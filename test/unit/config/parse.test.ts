@@ -206,6 +206,15 @@ const fields: readonly Row[] = [
     ],
   },
   {
+    title: 'fields of a field that are not set in',
+    file: 'command: a\nrestart:\ndelay: 5s\nmemoryMax: 1GiB\n',
+    lines: [
+      '2:1 restart is empty, expected a mapping such as {policy: on-failure, delay: 5s}',
+      '3:1 delay is not a known field, did you mean restart.delay?',
+      '4:1 memoryMax is not a known field, did you mean resources.memoryMax?',
+    ],
+  },
+  {
     title: 'two letters in each other’s place',
     file: 'command: a\nnise: 1\nniec: 1\nrestart: {delya: 5s, edlay: 5s, leday: 5s}\n',
     lines: [
