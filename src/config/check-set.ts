@@ -46,6 +46,9 @@ function problem(places: Places, unit: string, field: string, code: string, text
   };
 }
 
+/** Of a unit's file, or of a unit of systemd's. */
+const FILE_ENDING = /\.(?:ya?ml|service|target)$/;
+
 function* unknownNames(
   specs: readonly UnitSpec[],
   places: Places,
@@ -61,7 +64,10 @@ function* unknownNames(
       spec[field].forEach((name, index) => {
         if (known.has(name)) return;
         comparisonsLeft -= names.length;
-        const alike = comparisonsLeft > 0 ? suggestion(name, names) : null;
+        const bare = name.replace(FILE_ENDING, '');
+        // Its own name would be the next error.
+        const others = comparisonsLeft > 0 ? names.filter((other) => other !== spec.name) : [];
+        const alike = known.has(bare) && bare !== spec.name ? bare : suggestion(name, others);
         const expected = alike === null ? 'expected a unit of the set' : `did you mean ${alike}?`;
         const text = `${field}[${index}] is ${name}, which no file defines, ${expected}`;
         problems.push(problem(places, spec.name, `${field}[${index}]`, 'unknown-unit', text));

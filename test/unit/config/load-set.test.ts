@@ -33,10 +33,24 @@ test('loadSet() reports the problems of all files and of the set, by file and pl
       'a.yaml': 'command: x\nafter: [c,\n  bb]\nrequires: [b]\n',
     }),
     [
-      'units.d/a.yaml:2:9: cannot load unit "a": after[0] is c, which no file defines, did you mean a?',
+      'units.d/a.yaml:2:9: cannot load unit "a": after[0] is c, which no file defines, did you mean b?',
       'units.d/a.yaml:3:3: cannot load unit "a": after[1] is bb, which no file defines, did you mean b?',
       'units.d/b.yaml:2:7: cannot load unit "b": nice is 99, expected a whole number from -20 to 19',
       'units.d/b.yaml:3:8: cannot load unit "b": umask is 7, expected octal digits in quotes, such as "0027"',
+    ],
+  );
+});
+
+test('loadSet() takes the name of a file for that of its unit, and never suggests a unit to itself', () => {
+  assert.deepEqual(
+    linesOf({
+      'db.yaml': 'command: x\n',
+      'web1.yaml': 'command: x\nrequires: [db.yaml, db.service, web2]\n',
+    }),
+    [
+      'units.d/web1.yaml:2:12: cannot load unit "web1": requires[0] is db.yaml, which no file defines, did you mean db?',
+      'units.d/web1.yaml:2:21: cannot load unit "web1": requires[1] is db.service, which no file defines, did you mean db?',
+      'units.d/web1.yaml:2:33: cannot load unit "web1": requires[2] is web2, which no file defines, expected a unit of the set',
     ],
   );
 });
