@@ -25,6 +25,9 @@ export function signalUnit(
     const reached = processes.signalTree(effects.treeOf(name), signal);
     return reached > 0 ? null : notSignalled(name, 'none of its processes could be sent it', 403);
   }
+  if (unit.spec.type === 'target') {
+    return notSignalled(name, 'it is a target, which runs no process, expected a unit that runs one', 409);
+  }
   const { phase } = unit.state;
   const main = 'main' in phase ? phase.main?.process : undefined;
   if (!main) {

@@ -44,24 +44,34 @@ test('signalUnit: what is no signal is refused before anybody is looked at', asy
   );
 });
 
-test('signalUnit: a unit without a process is refused with its state, a target that is running too', async () => {
-  for (const [whom, lacking] of [
-    ['main', 'main process'],
-    ['all', 'process'],
-  ] as const) {
+test('signalUnit: a target is refused as one, running or not', async () => {
+  for (const whom of ['main', 'all'] as const) {
     const { error } = signalled(await running('target'), { whom }) ?? assert.fail();
     assert.equal(error.status, 409);
     assert.equal(
       error.detail,
-      `cannot signal unit "web": it has no ${lacking} (its state is running), expected a running one`,
+      'cannot signal unit "web": it is a target, which runs no process, expected a unit that runs one',
     );
   }
+});
+
+test('signalUnit: a unit without a process is refused with its state', async () => {
   const rig = await running();
   rig.operate('web', 'stop');
   await rig.rest();
   rig.clock.advance(10_000);
   await rig.rest();
-  assert.match(signalled(rig, {})?.error.detail ?? '', /its state is stopped/);
+  for (const [whom, lacking] of [
+    ['main', 'main process'],
+    ['all', 'process'],
+  ] as const) {
+    const { error } = signalled(rig, { whom }) ?? assert.fail();
+    assert.equal(error.status, 409);
+    assert.equal(
+      error.detail,
+      `cannot signal unit "web": it has no ${lacking} (its state is stopped), expected a running one`,
+    );
+  }
 });
 
 test('signalUnit: what the system forbids is refused as that', async () => {
