@@ -10,6 +10,7 @@ import type { StatusDocument } from '../wire/v1.ts';
 import { clientOf } from './client.ts';
 import type { Client } from './client.ts';
 import type { Context } from './context.ts';
+import { bannerLines } from './degraded-banner.ts';
 import { EXIT } from './exit-code.ts';
 import type { ExitCode } from './exit-code.ts';
 import { closeInherited } from './inherited-descriptors.ts';
@@ -27,15 +28,19 @@ const SAYS_MORE = 'its log does not say why, without --detach it may';
 /** How the daemon ended: its code, the signal, or what kept it from being started at all. */
 type Ended = number | NodeJS.Signals | Error;
 
+/** It answers. */
+type Up = Pick<StatusDocument, 'daemon'>;
+
 /** The exit code of this process, or of the daemon that did not come up. */
 export async function detachDaemon(context: Context): Promise<number> {
   const { paths, err } = context;
   const client = clientOf(paths.socket);
   // Of one that is silent, a daemon that is started says more.
-  const before = await daemonPid(client, AbortSignal.timeout(GRACE_MS));
-  if (before !== null) {
+  const before = await client.get<StatusDocument>('/v1/status', AbortSignal.timeout(GRACE_MS));
+  if (before.ok) {
+    const { pid } = before.value.daemon;
     context.note(
-      `${err.palette.red('unitd:')} cannot start daemon: one runs already with pid ${before}, expected none\n`,
+      `${err.palette.red('unitd:')} cannot start daemon: one runs already with pid ${pid}, expected none\n`,
     );
     return EXIT.failed;
   }
@@ -59,9 +64,10 @@ export async function detachDaemon(context: Context): Promise<number> {
   settled.abort();
   const reason = tail(log, begin);
   closeSync(log);
-  if (outcome === 'up') {
+  if (isUp(outcome)) {
     child.unref();
     context.note(`unitd runs in the background with pid ${child.pid}, log in ${logFile}\n`);
+    if (outcome.daemon.problems.length > 0) context.note(`${bannerLines(outcome.daemon, err).join('\n')}\n`);
     return EXIT.done;
   }
   context.note(
@@ -71,6 +77,10 @@ export async function detachDaemon(context: Context): Promise<number> {
     context.note(`  ${err.palette.dim(SAYS_MORE)}\n`);
   child.unref();
   return typeof outcome === 'number' && outcome !== EXIT.done ? outcome : EXIT.failed;
+}
+
+function isUp(outcome: Up | 'silent' | Ended): outcome is Up {
+  return typeof outcome === 'object' && 'daemon' in outcome;
 }
 
 function whyNot(outcome: 'silent' | Ended): string {
@@ -111,18 +121,14 @@ function openLog({ paths, note, err }: Context, file: string): number | { readon
 }
 
 /** Asks until the daemon with this pid answers; another one's answer means that ours is about to give up. */
-async function answering(client: Client, pid: number | null, settled: AbortSignal): Promise<'up' | 'silent'> {
+async function answering(client: Client, pid: number | null, settled: AbortSignal): Promise<Up | 'silent'> {
   const signal = AbortSignal.any([settled, AbortSignal.timeout(PATIENCE_MS)]);
   while (!signal.aborted) {
-    if ((await daemonPid(client, signal)) === pid) return 'up';
+    const reply = await client.get<StatusDocument>('/v1/status', signal);
+    if (reply.ok && reply.value.daemon.pid === pid) return reply.value;
     await delay(ASK_AGAIN_MS);
   }
   return 'silent';
-}
-
-async function daemonPid(client: Client, signal: AbortSignal): Promise<number | null> {
-  const reply = await client.get<StatusDocument>('/v1/status', signal);
-  return reply.ok ? reply.value.daemon.pid : null;
 }
 
 /** What went wrong, by the last lines that were written since the file had `begin` bytes. */

@@ -62,6 +62,16 @@ test('unitd daemon --detach returns once the daemon answers, in a session of its
   assert.match(second.stderr, new RegExp(`one runs already with pid ${pid}`));
 });
 
+test('unitd daemon --detach says what is wrong with the unit files of a daemon that has come up', async (t) => {
+  const { unitd } = place(t);
+  const missing = await unitd('daemon', '--detach');
+  assert.equal(missing.code, 0);
+  assert.match(
+    missing.stderr,
+    /^unitd runs [^\n]*\n▲ degraded: 1 error [^\n]*\n {2}[^\n]*units\.d": it does not exist/,
+  );
+});
+
 test('unitd daemon --detach holds nothing open that whoever started it does, such as a lock', async (t) => {
   const { directory, env, unitd } = place(t);
   const lock = join(directory, 'lock');
