@@ -49,7 +49,7 @@ function happening(event: EventLine, screen: Screen): string {
         : palette.yellow(`its log: ${printable(event.problem)}${dropped}`);
     }
     case 'reload': {
-      const problems = event.problems === 0 ? '' : palette.red(`, ${event.problems} problems`);
+      const problems = event.problems === 0 ? '' : palette.red(`, ${counted(event.problems, 'problem')}`);
       return `reloaded, plan ${event.plan}: ${event.moved} moved${problems}`;
     }
     case 'daemon':
@@ -57,6 +57,6 @@ function happening(event: EventLine, screen: Screen): string {
         ? palette.green('the daemon is ready')
         : palette.yellow(`the daemon is ${event.phase === 'stopping' ? 'stopping' : 'being replaced'}`);
     case 'lost':
-      return palette.yellow(`${event.count} events lost: read too slowly`);
+      return palette.yellow(`${counted(event.count, 'event')} lost: read too slowly`);
   }
 }
