@@ -62,9 +62,12 @@ interface Preset {
   readonly logs: () => string;
 }
 
+/** Of root, where nothing else is said. */
+export const SYSTEM_RUNTIME = '/run/unitd';
+
 const SYSTEM: Preset = {
   units: () => '/etc/unitd/units.d',
-  runtime: () => '/run/unitd',
+  runtime: () => SYSTEM_RUNTIME,
   state: () => '/var/lib/unitd',
   logs: () => '/var/log/unitd',
 };

@@ -5,6 +5,7 @@ import { EXIT } from './exit-code.ts';
 import type { ExitCode } from './exit-code.ts';
 import { problemLines } from './failure.ts';
 import type { Failure } from './failure.ts';
+import { hintsOnRoot } from './roots-daemon.ts';
 
 /** Says why and gives the exit code. */
 export function failed(context: Context, failure: Failure): ExitCode {
@@ -16,7 +17,9 @@ export function failed(context: Context, failure: Failure): ExitCode {
 export function complained(context: Context, failure: Failure): ExitCode {
   const { red, dim } = context.err.palette;
   const isUsage = failure.exitCode === EXIT.usage && failure.details === null;
-  const hints = isUsage ? [...failure.hints, `see: unitd help ${context.invocation.verb}`] : failure.hints;
+  const hints = isUsage
+    ? [...failure.hints, `see: unitd help ${context.invocation.verb}`]
+    : [...failure.hints, ...hintsOnRoot(failure, context)];
   const problems = problemLines(failure.details?.problems ?? []);
   const lines = [
     ...problems.slice(0, -1),
