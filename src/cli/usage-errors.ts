@@ -52,6 +52,10 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   lint: 'check',
   serve: 'daemon',
   supervise: 'daemon',
+  shutdown: 'stop UNIT, or SIGTERM for the daemon, which stops all',
+  exit: 'stop UNIT, or SIGTERM for the daemon, which stops all',
+  quit: 'stop UNIT, or SIGTERM for the daemon, which stops all',
+  edit: 'its file edited, and then: unitd reload',
   version: '--version',
 };
 
@@ -106,7 +110,9 @@ const SENTENCES: readonly (readonly [RegExp, Worded])[] = [
 ];
 
 function unknownOption(flag: string, verb: VerbSpec | null): string {
-  const options = [...(verb?.options ?? []), ...GLOBAL_OPTIONS].map(({ long }) => long);
+  const known = [...(verb?.options ?? []), ...GLOBAL_OPTIONS];
+  const options = [...known.map(({ long }) => long), '--help', '--version'];
+  const short = [...known.flatMap((option) => option.short ?? []), '-h', '-V'];
   const whose = verb === null ? '' : ` of verb "${verb.name}"`;
   const cannot = `cannot read option "${flag}"${whose}`;
   if (verb === null && isOfSomeVerb(flag)) {
@@ -114,7 +120,8 @@ function unknownOption(flag: string, verb: VerbSpec | null): string {
   }
   const bare = options.find((long) => flag.startsWith(`${long}=`));
   if (bare !== undefined) return `${cannot}: it takes no value, expected ${bare}`;
-  return `${cannot}: no such option, ${nearOrOneOf(flag, options)}`;
+  const meant = short.find((other) => other.toLowerCase() === flag.toLowerCase());
+  return `${cannot}: no such option, ${meant === undefined ? nearOrOneOf(flag, options) : `did you mean ${meant}?`}`;
 }
 
 function isOfSomeVerb(flag: string): boolean {

@@ -123,7 +123,18 @@ for (const [argv, sentence] of [
     `cannot run verb "xyzzy": no such verb, expected ${either(VERBS.map(({ name }) => name))}`,
   ],
   [['status', '--jsn'], 'cannot read option "--jsn" of verb "status": no such option, did you mean --json?'],
-  [['--nope'], 'cannot read option "--nope": no such option, expected --socket, --runtime-dir or --color'],
+  [
+    ['--nope'],
+    'cannot read option "--nope": no such option, expected --socket, --runtime-dir, --color, --help or --version',
+  ],
+  [['-v'], 'cannot read option "-v": no such option, did you mean -V?'],
+  [['--hlep'], 'cannot read option "--hlep": no such option, did you mean --help?'],
+  [['logs', '-F', 'web'], 'cannot read option "-F" of verb "logs": no such option, did you mean -f?'],
+  [['sotp', 'web'], 'cannot run verb "sotp": no such verb, did you mean stop?'],
+  [
+    ['quit'],
+    'cannot run verb "quit": no such verb, expected stop UNIT, or SIGTERM for the daemon, which stops all',
+  ],
   [['--json', 'status'], 'cannot read option "--json": it stands before the verb, expected it behind that'],
   [['-n5', 'logs', 'web'], 'cannot read option "-n5": it stands before the verb, expected it behind that'],
   [
