@@ -18,8 +18,10 @@ export type EnvironmentResult =
   | { readonly ok: false; readonly failure: SpawnFailure };
 
 /**
- * Of the daemon's own environment, what speaks of the daemon alone, or of the unit that a command of started it: a
- * stop.command that signals MAINPID must not meet another's main process where its unit has none.
+ * Of the daemon's own environment, what speaks of the daemon alone, as a service of systemd has it (systemd.exec(5)): a
+ * program that takes JOURNAL_STREAM for its own writes as nobody reads it, and one that goes by MEMORY_PRESSURE_WATCH
+ * minds the memory of all units. Or what speaks of the unit that a command of started it: a stop.command that signals
+ * MAINPID must not meet another's main process where its unit has none.
  */
 const OWN = [
   '_',
@@ -30,6 +32,12 @@ const OWN = [
   'LISTEN_FDS',
   'LISTEN_PID',
   'LISTEN_FDNAMES',
+  'FDSTORE',
+  'JOURNAL_STREAM',
+  'MANAGERPID',
+  'MEMORY_PRESSURE_WATCH',
+  'MEMORY_PRESSURE_WRITE',
+  'SYSTEMD_EXEC_PID',
   'PIDUSAGE_SILENT',
   'MAINPID',
   'SERVICE_RESULT',
