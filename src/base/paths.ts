@@ -1,8 +1,9 @@
 // Where things lie: the directory table of the manual, resolved from flags, environment and user.
-// Looks at nothing but its arguments (and whether a runtime directory exists); creates nothing.
-import { existsSync } from 'node:fs';
+// Looks at nothing but its arguments (and whether a runtime directory exists, and is for this user); creates nothing.
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
+import { codeOf } from './fault.ts';
 
 export interface Paths {
   /** Directory of the unit files. */
@@ -40,11 +41,14 @@ export interface PathSources {
   readonly flags: PathFlags;
   /** Whether a directory exists; default: asks the file system. */
   readonly exists?: (path: string) => boolean;
+  /** Whether a directory is another user's, and closed to this one; default: asks the file system. */
+  readonly isForeign?: (path: string, uid: number) => boolean;
 }
 
 /** Absolute paths: a flag wins over UNITD_*, that over the defaults of root or of the user's XDG directories. */
-export function resolvePaths({ uid, env, flags, exists = existsSync }: PathSources): Paths {
-  const preset = uid === 0 ? SYSTEM : userDirectories(uid, env, exists);
+export function resolvePaths(sources: PathSources): Paths {
+  const { uid, env, flags } = sources;
+  const preset = uid === 0 ? SYSTEM : userDirectories(sources);
   const runtime = chosen(flags.runtimeDir, env['UNITD_RUNTIME_DIR']) ?? preset.runtime();
   return {
     units: chosen(flags.units, env['UNITD_UNITS']) ?? preset.units(),
@@ -72,12 +76,13 @@ const SYSTEM: Preset = {
   logs: () => '/var/log/unitd',
 };
 
-function userDirectories(uid: number, env: PathSources['env'], exists: (path: string) => boolean): Preset {
+function userDirectories(sources: PathSources): Preset {
+  const { env } = sources;
   const home = (): string => xdg(env['HOME']) ?? homeOfUser();
   const state = (): string => join(xdg(env['XDG_STATE_HOME']) ?? join(home(), '.local/state'), 'unitd');
   return {
     units: () => join(xdg(env['XDG_CONFIG_HOME']) ?? join(home(), '.config'), 'unitd/units.d'),
-    runtime: () => userRuntimeDirectory(uid, env, exists),
+    runtime: () => userRuntimeDirectory(sources),
     state,
     logs: () => join(state(), 'log'),
   };
@@ -95,16 +100,27 @@ function homeOfUser(): string {
 }
 
 // cron and sudo leave XDG_RUNTIME_DIR out although the directory is there: a client run by them has to find the
-// same socket. Without any, the name carries the uid; daemon and client refuse it where it is another user's.
-function userRuntimeDirectory(
-  uid: number,
-  env: PathSources['env'],
-  exists: (path: string) => boolean,
-): string {
+// same socket. su and runuser hand on that of whoever became this user: root's, from a login, is closed to all others.
+// Without any, the name carries the uid; daemon and client refuse it where it is another user's.
+function userRuntimeDirectory({
+  uid,
+  env,
+  exists = existsSync,
+  isForeign = isClosedToUser,
+}: PathSources): string {
   const given = xdg(env['XDG_RUNTIME_DIR']);
-  if (given !== null) return join(given, 'unitd');
+  if (given !== null && !isForeign(given, uid)) return join(given, 'unitd');
   const login = `/run/user/${uid}`;
   return exists(login) ? join(login, 'unitd') : TEMPORARY_RUNTIME + String(uid);
+}
+
+function isClosedToUser(path: string, uid: number): boolean {
+  try {
+    if (statSync(path).uid !== uid) accessSync(path, constants.W_OK | constants.X_OK);
+    return false;
+  } catch (error) {
+    return codeOf(error) === 'EACCES';
+  }
 }
 
 function chosen(flag: string | undefined, variable: string | undefined): string | null {

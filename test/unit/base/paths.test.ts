@@ -75,6 +75,15 @@ test("resolvePaths() finds a user's runtime directory where XDG_RUNTIME_DIR was 
   assert.equal(paths.socket, '/run/user/1000/unitd/unitd.sock');
 });
 
+test('resolvePaths() passes over an XDG_RUNTIME_DIR that is closed to the user, as su hands on that of root', () => {
+  const env = { HOME: '/home/a', XDG_RUNTIME_DIR: '/run/user/0' };
+  const isForeign = (path: string, uid: number): boolean => path !== `/run/user/${uid}`;
+  const socketOf = (isThere: boolean): string =>
+    resolvePaths({ uid: 1000, env, flags: {}, exists: () => isThere, isForeign }).socket;
+  assert.equal(socketOf(true), '/run/user/1000/unitd/unitd.sock');
+  assert.equal(socketOf(false), '/tmp/unitd-1000/unitd.sock');
+});
+
 test('resolvePaths() prefers a flag to its variable, and that to the default', () => {
   const env = {
     UNITD_UNITS: '/env/units',
