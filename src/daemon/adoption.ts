@@ -7,6 +7,8 @@
 //   is taken for it: what it forked into a session of its own is younger, and passes for it if it is gone already.
 // - A unit whose earlier file is not valid for this version is taken up by its present one, and what runs of it restarts.
 //   Where that is not valid either, its processes are left alone.
+// - What its unit may have is in force again: a daemon may have been killed between its word and the deed, and whoever
+//   started this one may have had to take the controllers away to be let into the cgroup, as systemd has to.
 // - What an earlier daemon spawned and had not moved to its unit's cgroup yet is moved there now.
 // - A main process that ended meanwhile and named another one in its pidFile has handed over to that.
 // - Any other that ended meanwhile ended nobody knows how: its unit hears of an end with status unknown, which restart
@@ -22,6 +24,7 @@ import type { Fleet, Unit } from '../core/fleet.ts';
 import { lastSignalOf } from '../core/stopping.ts';
 import type { Helper, MachineEvent, Phase, Run } from '../core/machine-state.ts';
 import type { ProcessId } from '../model/process.ts';
+import { isUnlimited } from '../model/unit.ts';
 import type { Processes } from '../os/ports.ts';
 import type { DaemonLog } from './daemon-log.ts';
 import { withOomKills } from './effects.ts';
@@ -164,6 +167,9 @@ function adoptProcesses(
     }
   }
   effects.restore(name, { ...tree, leaders }, living);
+  if (unit !== undefined && living.size > 0 && !isUnlimited(unit.spec.resources)) {
+    effects.perform(unit.spec, { type: 'limit' });
+  }
   return { name, processes: [...living.values()], facts };
 }
 

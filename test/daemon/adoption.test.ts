@@ -11,6 +11,7 @@ import { Effects } from '../../src/daemon/effects.ts';
 import type { SpawnedRun, UnitRecord } from '../../src/daemon/journal-lines.ts';
 import type { Earlier } from '../../src/daemon/reload.ts';
 import type { ProcessId } from '../../src/model/process.ts';
+import { NO_RESOURCES } from '../../src/model/unit.ts';
 import type { UnitSpec } from '../../src/model/unit.ts';
 import { createFakeProcesses, type FakeProcesses } from '../support/fakes/processes.ts';
 import { unitSpec } from '../unit/core/unit-spec.ts';
@@ -134,6 +135,23 @@ test('adopt: a main process that lives is no news, and its end is its run’s', 
   processes.exit(main, FAILURE);
   await nextTurn();
   assert.deepEqual(sent, [['web', { type: 'exited', run: 7, status: FAILURE }]]);
+});
+
+test('adopt: what the unit may have is in force again, where something of it lives', () => {
+  const processes = createFakeProcesses({ fence: 'cgroup' });
+  const main = spawnEarlier(processes, 7);
+  const resources = { ...NO_RESOURCES, tasksMax: 5 };
+  const tree = { invocationId: 'abc', leaders: [main], cgroup: '/fence/web.unit' };
+  const left = { phase: running(7, main), change: { tree } };
+  take(processes, { ...left, spec: unitSpec('web', { resources }) });
+  const limits = [{ cgroup: '/fence/web.unit', from: null, to: resources }];
+  assert.deepEqual(processes.limited, limits);
+  processes.close();
+  take(processes, left);
+  processes.exit(main, SUCCESS);
+  processes.close();
+  take(processes, { ...left, spec: unitSpec('web', { resources }) });
+  assert.deepEqual(processes.limited, limits, 'neither without limits nor without processes');
 });
 
 test('adopt: a main process that is gone has ended, nobody knows how', () => {

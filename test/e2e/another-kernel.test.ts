@@ -13,7 +13,7 @@ test(
   async (t) => {
     const { code, passed, skipped, output } = await runInMachine(t, ['e2e/resources']);
     assert.equal(code, 0, output);
-    assert.equal(passed, 8, output);
+    assert.equal(passed, 9, output);
     assert.equal(skipped, 0, output);
   },
 );

@@ -95,6 +95,23 @@ test('resources: a change, and a removal, is written into the running cgroup', {
   );
 });
 
+test(
+  'resources: what a unit lost while there was no daemon is in force again with the next',
+  { skip },
+  async (t) => {
+    const channel = openChannel(t);
+    const unitd = await startUnitd(t, { 'web.yaml': `command: ${child.announce} ${channel.path}\n${ALL}` });
+    const { pid } = await channel.next('up');
+    await unitd.until({ web: 'running' });
+    const cgroup = await cgroupOf(unitd, 'web');
+    await unitd.kill('SIGKILL');
+    assert.equal(writeControl(cgroup, 'pids.max', 'max'), null);
+    await unitd.start();
+    assert.equal((await unitd.unit('web')).unit.pid, pid);
+    assert.equal(control(cgroup, 'pids.max'), '20');
+  },
+);
+
 test('tasksMax: fork fails beyond it', { skip }, async (t) => {
   const [channel, gate] = [openChannel(t), openGate(t)];
   const script = `echo "up $$" >${channel.path}; read -r _ <${gate.path}; sleep 1000 & sleep 1000 & sleep 1000 & wait`;
