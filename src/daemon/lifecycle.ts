@@ -21,6 +21,7 @@ import { createHeldProcesses } from '../os/processes.ts';
 import { ticksSinceBoot } from '../os/procfs.ts';
 import { createReadiness } from '../os/readiness.ts';
 import { heldThroughExec } from '../os/replace.ts';
+import { tellStarter } from '../os/starter.ts';
 import { createMeter } from '../os/usage-meter.ts';
 import { Daemon } from './daemon.ts';
 import type { Left } from './daemon.ts';
@@ -215,6 +216,8 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
   if (served.ok) {
     const before = handOver === null ? '' : `, took over from version ${handOver.version}`;
     const fields = { pid: process.pid, version, socket: paths.socket };
+    const unsaid = tellStarter(process.env['NOTIFY_SOCKET'], 'READY=1');
+    if (unsaid !== null) log.write('warning', 'start', unsaid);
     log.write('info', 'ready', `ready, pid ${process.pid}${before}`, fields);
     daemon.announceReady();
     if (handOver?.wishes.reload === true) reloadQuietly(daemon, log);
