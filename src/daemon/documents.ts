@@ -1,4 +1,5 @@
 // Renders what the daemon knows as the documents of the wire. Pure reading; everything comes in as an argument.
+import { nearestMoment } from '../base/moment.ts';
 import { isHeld, isUp } from '../core/fleet.ts';
 import type { Fleet, Unit } from '../core/fleet.ts';
 import { publicState, reasonOf } from '../core/view.ts';
@@ -18,8 +19,9 @@ export interface Now {
   readonly wallMs: number;
 }
 
+/** The end of a pause may be further away than any date. */
 export function timestamp(wallMs: number): string {
-  return new Date(wallMs).toISOString();
+  return new Date(nearestMoment(wallMs)).toISOString();
 }
 
 /** Of the processes of a unit, if it has any. */

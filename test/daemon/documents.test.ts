@@ -112,6 +112,16 @@ test('unitStatus: nextStartAt is the deadline in wall time, whenever it is asked
   assert.equal(statusOf(rig, 'backoff').nextStartAt, nextStartAt);
 });
 
+test('unitStatus: a start that is due after the last date is said to be due at that', async () => {
+  const rig = createRig();
+  const delayMs = 100_000_000 * 86_400_000;
+  rig.load(unitSpec('patient', { restart: { delayMs, maxDelayMs: delayMs, jitter: 0 } }));
+  await rig.rest();
+  rig.exit('patient', FAILURE);
+  await rig.rest();
+  assert.equal(statusOf(rig, 'patient').nextStartAt, '9999-12-31T23:59:59.999Z');
+});
+
 test('status: units by name, whole document fits the schema', async (t) => {
   const rig = createControlRig(t);
   rig.write('web', 'command: /bin/web\nrequires: [db]\n');
