@@ -1,9 +1,20 @@
 // The control socket as a file: who may connect, and whether what lies at its path may be replaced.
 // Nothing here knows what is spoken on it.
-import { chmodSync, chownSync, closeSync, lstatSync, statSync, unlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  unlinkSync,
+  type Stats,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { socketPathTrouble } from '../base/paths.ts';
+import { O_PATH } from '../os/regular-file.ts';
 import { listenAt } from '../os/unix-socket.ts';
 
 export interface ListenFailure {
@@ -35,7 +46,12 @@ export async function listeningSocket(
     if (occupied !== null) return occupied;
     // Born with mode 0600, whatever the umask is.
     const fd = listenAt(path, 0o177);
-    if (groupId !== null) admitGroup(path, groupId);
+    try {
+      if (groupId !== null) admitGroup(path, groupId);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
     return { ok: true, fd };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
@@ -93,15 +109,35 @@ function connectError(path: string): Promise<string | null> {
   });
 }
 
-/** The group first, then its permission; and the way through the directory, if that is ours alone. */
-function admitGroup(path: string, groupId: number): void {
-  chownSync(path, -1, groupId);
-  chmodSync(path, 0o660);
-  const directory = dirname(path);
-  const { uid, mode } = statSync(directory);
-  if (uid !== process.geteuid?.() || (mode & 0o777) !== 0o700) return;
-  chownSync(directory, -1, groupId);
-  chmodSync(directory, 0o710);
+/**
+ * The socket that was just made at the path, and the way through its directory, if that is ours alone. Throws where
+ * something else lies there by now: whoever may write in the directory would have us open that to the group.
+ */
+export function admitGroup(path: string, groupId: number): void {
+  withSeen(path, constants.O_NOFOLLOW, (held, stats) => {
+    if (!stats.isSocket() || stats.uid !== process.geteuid?.())
+      throw new Error('something else was put in its place');
+    admitTo(held, groupId, 0o660);
+  });
+  withSeen(dirname(path), constants.O_DIRECTORY, (held, { uid, mode }) => {
+    if (uid === process.geteuid?.() && (mode & 0o777) === 0o700) admitTo(held, groupId, 0o710);
+  });
+}
+
+/** `use` gets a name for what was looked at, which leads nowhere else whatever becomes of the path. */
+function withSeen(path: string, flags: number, use: (held: string, stats: Stats) => void): void {
+  const seen = openSync(path, O_PATH | flags);
+  try {
+    use(`/proc/self/fd/${seen}`, fstatSync(seen));
+  } finally {
+    closeSync(seen);
+  }
+}
+
+/** The group first, then its permission. */
+function admitTo(held: string, groupId: number, mode: number): void {
+  chownSync(held, -1, groupId);
+  chmodSync(held, mode);
 }
 
 function failure(code: ListenFailure['code'], path: string, what: string): Refused {

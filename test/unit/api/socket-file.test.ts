@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { spawnSync } from 'node:child_process';
 import { listen } from '../../../src/api/server.ts';
+import { admitGroup } from '../../../src/api/socket-file.ts';
 import type { ListenResult } from '../../../src/api/server.ts';
 import { fakeControl } from '../../support/fake-control.ts';
 import { fetched, served, temporaryDirectory } from './wire-tap.ts';
@@ -46,12 +47,14 @@ test('listen: the socket has mode 0600 whatever the umask, and the umask is left
 test('listen: groupId admits the group to the socket, and through a directory that is ours alone', async (t) => {
   const groupId = process.getegid?.() ?? 0;
   const directory = temporaryDirectory(t);
+  const way = join(temporaryDirectory(t), 'way');
+  symlinkSync(directory, way);
   for (const [mode, expected] of [
     [0o700, 0o710],
     [0o755, 0o755],
   ] as const) {
     chmodSync(directory, mode);
-    const result = await attempt(join(directory, 'unitd.sock'), groupId);
+    const result = await attempt(join(way, 'unitd.sock'), groupId);
     assert.ok(result.ok);
     t.after(() => result.value.close());
     assert.equal(modeOf(result.value.path), 0o660);
@@ -59,6 +62,21 @@ test('listen: groupId admits the group to the socket, and through a directory th
     assert.equal(modeOf(directory), expected);
     await result.value.close();
   }
+});
+
+test('admitGroup: what was put in the place of the socket is refused and left alone', (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'file');
+  const link = join(directory, 'link');
+  writeFileSync(file, 'precious', { mode: 0o600 });
+  symlinkSync(file, link);
+  for (const path of [file, link]) {
+    assert.throws(
+      () => admitGroup(path, process.getegid?.() ?? 0),
+      /^Error: something else was put in its place$/,
+    );
+  }
+  assert.equal(modeOf(file), 0o600);
 });
 
 test('listen: a socket that a daemon answers at is refused, and that daemon goes on', async (t) => {
