@@ -6,8 +6,8 @@
 // - What does not open (the last line of a daemon that was killed, a damaged disk) is left out, said, and the file as it
 //   was set aside; what does open is written anew at once.
 // - When the file has grown well beyond what the units remember, it is written anew.
-// - A write that fails is made good by writing the whole file anew: at once, and with each later one if that fails too,
-//   which is said once.
+// - A write that fails is made good by writing the whole file anew: at once, and if that fails too, which is said once,
+//   with each later line and at the end.
 import { constants, renameSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -122,6 +122,15 @@ export class History {
   /** Resolves when all that was added is in the file, or has failed to get there. */
   async written(): Promise<void> {
     while (this.#writing !== null) await this.#writing;
+  }
+
+  /** The last chance for what the disk refused. Nothing is to be added after it. */
+  async close(): Promise<void> {
+    // What is under way may be refused yet.
+    await this.written();
+    this.#isToBeWritten = this.#isBehind;
+    this.#write();
+    await this.written();
   }
 
   /** Units that were taken up from the journal may remember what is not in the file. */

@@ -129,6 +129,6 @@ export class Records {
 
   /** The last chance for what a disk refused; nothing is to be written down after it. */
   async close(): Promise<void> {
-    await Promise.all([this.#store.close(), this.#history.written()]);
+    await Promise.all([this.#store.close(), this.#history.close()]);
   }
 }

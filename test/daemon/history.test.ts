@@ -226,6 +226,18 @@ test('History: a disk that refuses is said once, and made good when it takes wri
   assert.deepEqual(timesOf(await remembered(open(), 'web'), 'web'), [1, 2, 3]);
 });
 
+test('History: close() makes good what the disk refused, though nothing has ended since', async (t) => {
+  const { open, path } = scratch(t);
+  const history = open();
+  history.read();
+  mkdirSync(path);
+  history.add('web', exit(1));
+  await history.written();
+  rmdirSync(path);
+  await history.close();
+  assert.deepEqual(timesOf(await remembered(open(), 'web'), 'web'), [1]);
+});
+
 test('History: the file stays in proportion to what is remembered', async (t) => {
   const { open, path } = scratch(t);
   const history = open();
