@@ -7,6 +7,7 @@ import type { LogEntry } from '../wire/log-entry.ts';
 import { codeOf, pathOf, phraseOf } from '../base/fault.ts';
 import { Entries } from './entries.ts';
 import { identityOf, statusOf } from './inspect.ts';
+import { lastEntries } from './last-entries.ts';
 import { CURRENT } from './names.ts';
 import type { RotatedFile } from './names.ts';
 import { formatOf } from './parse.ts';
@@ -81,7 +82,8 @@ export class LogReader {
       if (offset === 'too old') break;
       if (offset !== null) offsets.set(file, offset);
     }
-    yield* lastOf(this.#historyFrom(files, offsets, final), lines);
+    const read = (reader: LogReader): AsyncGenerator<LogEntry> => reader.#historyFrom(files, offsets, final);
+    yield* lines === null ? read(this) : lastEntries(read(this), lines, () => read(this.#twin()));
     // What comes is wanted also when the clock has been set back.
     this.#entries.wantAnyTime();
   }
@@ -178,6 +180,15 @@ export class LogReader {
     await this.close();
   }
 
+  /** One that stands where this one does, in a file that stays this one's. */
+  #twin(): LogReader {
+    const twin = new LogReader(this.#query);
+    twin.#current = this.#current;
+    twin.#position = this.#position;
+    twin.#fault = this.#fault;
+    return twin;
+  }
+
   /** Opens `current` and returns the rotated files before it that are new; no rotation falls between the two. */
   async #openCurrent(): Promise<readonly RotatedFile[]> {
     const { directory } = this.#query;
@@ -271,17 +282,4 @@ export class LogReader {
 function noticeOf(name: string, error: unknown): LogEntry {
   const text = `unitd: lines are missing here: cannot read "${name}": ${phraseOf(error)}`;
   return { time: null, stream: null, text };
-}
-
-async function* lastOf(entries: AsyncIterable<LogEntry>, count: number | null): AsyncGenerator<LogEntry> {
-  if (count === null) {
-    yield* entries;
-    return;
-  }
-  let last: LogEntry[] = [];
-  for await (const entry of entries) {
-    last.push(entry);
-    if (last.length >= 2 * count + 1000) last = count === 0 ? [] : last.slice(-count);
-  }
-  if (count > 0) yield* last.slice(-count);
 }

@@ -285,3 +285,17 @@ async function bytesRead(): Promise<number> {
   const { readFile } = await import('node:fs/promises');
   return Number(/rchar: (\d+)/.exec(await readFile('/proc/self/io', 'utf8'))?.[1]);
 }
+
+test('readLog: the last lines of a log are as many as were asked for, also where these are too many to be held', async (t) => {
+  const lines = (from: number, to: number): string =>
+    Array.from({ length: to - from }, (_, index) => cri([1, String(from + index)])).join('');
+  const directory = logOf(temporaryDirectory(t), {
+    [FIRST]: lines(0, 9000),
+    [SECOND]: lines(9000, 14_000),
+    current: lines(14_000, 20_000),
+  });
+  for (const count of [10_001, 12_345, 30_000]) {
+    const expected = Array.from({ length: 20_000 }, (_, index) => String(index)).slice(-count);
+    assert.deepEqual(await texts(directory, { lines: count }), expected);
+  }
+});
