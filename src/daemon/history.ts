@@ -18,8 +18,7 @@ import { HISTORY_LENGTH } from '../core/machine-state.ts';
 import { isSameExit } from '../model/state.ts';
 import type { ExitRecord } from '../model/state.ts';
 import { codeOf, phraseOf } from '../base/fault.ts';
-import { removeUnfinished, writeFileAtomic } from '../os/files.ts';
-import { readRegularFile } from '../os/regular-file.ts';
+import { ownText, removeUnfinished, writeFileAtomic } from '../os/files.ts';
 import { isOutgrown } from './outgrown.ts';
 import { seal, unseal } from './sealed-line.ts';
 
@@ -82,7 +81,7 @@ export class History {
     }
     for (const unit of this.#exits.keys()) this.#waiting.add(unit);
     this.#bytes = Buffer.byteLength(text);
-    this.#isBehind = isTorn || damaged > 0;
+    this.#isBehind ||= isTorn || damaged > 0;
     if (damaged > 0) {
       warnings.push(this.#setAside(damaged));
       this.#isToBeWritten = true;
@@ -197,8 +196,10 @@ export class History {
 
   #text(warnings: string[]): string {
     try {
-      return readRegularFile(this.#path);
+      return ownText(this.#path);
     } catch (error) {
+      // What is no file of ours is replaced, not added to.
+      this.#isBehind = codeOf(error) === null;
       if (codeOf(error) !== 'ENOENT') {
         warnings.push(`cannot read restart history "${this.#path}": ${phraseOf(error)}, going on without it`);
       }

@@ -12,8 +12,7 @@ import { closeSync, ftruncateSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { codeOf, phraseOf } from '../base/fault.ts';
 import { isSameBoot } from '../os/boot-id.ts';
-import { createAnew, replaceNow, writeWhole } from '../os/files.ts';
-import { readRegularFile } from '../os/regular-file.ts';
+import { createAnew, ownText, replaceNow, writeWhole } from '../os/files.ts';
 import { JournalLines, ownerIn, recordsIn } from './journal-lines.ts';
 import type { Journalled, SpawnedRun, UnitRecord } from './journal-lines.ts';
 import { isOutgrown } from './outgrown.ts';
@@ -204,7 +203,7 @@ export class Journal {
 
 function textOrNull(path: string): string | null {
   try {
-    return readRegularFile(path);
+    return ownText(path);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return null;
     throw new Error(`cannot read journal "${path}": ${phraseOf(error)}`, { cause: error });

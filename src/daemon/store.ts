@@ -6,8 +6,7 @@ import { join } from 'node:path';
 import type { Intent } from '../core/fleet.ts';
 import type { Steps } from '../core/steps.ts';
 import { codeOf, phraseOf } from '../base/fault.ts';
-import { removeUnfinished, writeFileAtomic } from '../os/files.ts';
-import { readRegularFile } from '../os/regular-file.ts';
+import { ownText, removeUnfinished, writeFileAtomic } from '../os/files.ts';
 import { inSlices } from './slices.ts';
 
 /** A unit file as it was when it was last good. */
@@ -89,7 +88,7 @@ export class Store {
     removeUnfinished(path);
     let text: string;
     try {
-      text = readRegularFile(path);
+      text = ownText(path);
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') {
         warnings.push(`cannot read state file "${path}": ${phraseOf(error)}, going on without it`);

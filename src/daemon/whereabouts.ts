@@ -5,9 +5,8 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProcessId } from '../model/process.ts';
 import { isSameBoot } from '../os/boot-id.ts';
-import { replaceNow } from '../os/files.ts';
+import { ownText, replaceNow } from '../os/files.ts';
 import { lifeOf, processStat } from '../os/procfs.ts';
-import { readRegularFile } from '../os/regular-file.ts';
 
 interface Whereabouts extends ProcessId {
   readonly bootId: string;
@@ -43,7 +42,7 @@ export function noteWhereabouts(state: string, runtime: string, bootId: string):
 
 function read(path: string): Whereabouts | null {
   try {
-    const known: unknown = JSON.parse(readRegularFile(path));
+    const known: unknown = JSON.parse(ownText(path));
     return isWhereabouts(known) ? known : null;
   } catch {
     return null;

@@ -1,4 +1,5 @@
-// Files of the daemon's own: written whole or not at all, locked while it lives, in directories nobody else writes.
+// Files of the daemon's own: written whole or not at all, locked while it lives, in directories nobody else writes; or,
+// where that is one like /tmp, never taken for its own when they are not.
 import { randomUUID } from 'node:crypto';
 import {
   accessSync,
@@ -6,9 +7,9 @@ import {
   closeSync,
   constants as fsConstants,
   fstatSync,
-  lstatSync,
   mkdirSync,
   openSync,
+  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -24,7 +25,7 @@ import { basename, dirname, join } from 'node:path';
 import { messageOf } from '../base/fault.ts';
 import { errnoName } from './errno.ts';
 import { lockFile } from './libc/file.ts';
-import { readRegularFile } from './regular-file.ts';
+import { openRegularFile } from './regular-file.ts';
 
 const UNFINISHED = '.tmp';
 
@@ -37,6 +38,22 @@ export function removeUnfinished(path: string): void {
     }
   } catch {
     // It only lies there.
+  }
+}
+
+/**
+ * The text of one that this user or root has written: whoever plants another would have the daemon run what it says.
+ * Throws what the system says, and where it is no such file.
+ */
+export function ownText(path: string): string {
+  const fd = openRegularFile(path, fsConstants.O_NOFOLLOW);
+  if (fd === null) throw new Error('it is no regular file');
+  try {
+    const trouble = foreignOwner(fstatSync(fd));
+    if (trouble !== null) throw new Error(trouble);
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
   }
 }
 
@@ -179,10 +196,7 @@ function isAt(path: string, fd: number): boolean {
 }
 
 function writePid(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === false)
-    throw new Error('it is no regular file');
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = fsConstants;
-  const fd = openSync(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  const fd = createAnew(path, 0o600);
   try {
     writeWhole(fd, `${process.pid}\n`);
   } finally {
@@ -192,7 +206,7 @@ function writePid(path: string): void {
 
 function pidIn(path: string): number | null {
   try {
-    const pid = Number.parseInt(readRegularFile(path), 10);
+    const pid = Number.parseInt(ownText(path), 10);
     return Number.isNaN(pid) ? null : pid;
   } catch {
     return null;
@@ -240,14 +254,18 @@ export function ensureDirectory(path: string, mode: number): void {
 /** Why a directory is not one to write files in: somebody else may have put links there. null: nothing. */
 export function directoryTrouble(stats: Stats): string | null {
   if (!stats.isDirectory()) return 'it is a file, expected a directory';
-  const uid = process.geteuid?.() ?? 0;
-  if (stats.uid !== uid && stats.uid !== 0) {
-    return `it belongs to uid ${stats.uid}, expected uid ${uid} or root`;
-  }
+  const trouble = foreignOwner(stats);
+  if (trouble !== null) return trouble;
   if ((stats.mode & 0o1002) === 0o0002) {
     return 'everybody may write in it, expected a directory that others cannot write in';
   }
   return null;
+}
+
+function foreignOwner(stats: Stats): string | null {
+  const uid = process.geteuid?.() ?? 0;
+  if (stats.uid === uid || stats.uid === 0) return null;
+  return `it belongs to uid ${stats.uid}, expected uid ${uid} or root`;
 }
 
 export interface DirectoryTrouble {

@@ -4,7 +4,7 @@
 // To open a device does something already: a watchdog begins to count, and a terminal becomes the one that controls a
 // daemon without one, whose Ctrl-C ends it. So what lies there is looked at by O_PATH, which opens nothing, and only what
 // was looked at is opened.
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 
 /** Of asm-generic/fcntl.h, for x86-64 and arm64; node:fs does not name it. */
 export const O_PATH = 0o10000000;
@@ -12,23 +12,15 @@ export const O_PATH = 0o10000000;
 // O_NONBLOCK: no waiting for whoever has a lease on it (fcntl(2)).
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
-/** A descriptor for reading, the caller's; null: it is no regular file. Throws what the system says. */
-export function openRegularFile(path: string): number | null {
-  const seen = openSync(path, O_PATH);
+/**
+ * A descriptor for reading, the caller's; null: it is no regular file. `flags`: O_NOFOLLOW, for whom a link is none.
+ * Throws what the system says.
+ */
+export function openRegularFile(path: string, flags = 0): number | null {
+  const seen = openSync(path, O_PATH | flags);
   try {
     return fstatSync(seen).isFile() ? openSync(`/proc/self/fd/${seen}`, OPEN_FLAGS) : null;
   } finally {
     closeSync(seen);
-  }
-}
-
-/** All of its text. Throws what the system says, or that it is none. */
-export function readRegularFile(path: string): string {
-  const fd = openRegularFile(path);
-  if (fd === null) throw new Error('it is no regular file');
-  try {
-    return readFileSync(fd, 'utf8');
-  } finally {
-    closeSync(fd);
   }
 }

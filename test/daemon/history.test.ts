@@ -226,6 +226,21 @@ test('History: a disk that refuses is said once, and made good when it takes wri
   assert.deepEqual(timesOf(await remembered(open(), 'web'), 'web'), [1, 2, 3]);
 });
 
+test('History: what somebody else has put in its place is said, and replaced', async (t) => {
+  const { open, path } = scratch(t);
+  const other = `${path}.other`;
+  writeFileSync(other, 'precious');
+  symlinkSync(other, path);
+  const history = open();
+  assert.deepEqual(history.read(), [
+    `cannot read restart history "${path}": it is no regular file, going on without it`,
+  ]);
+  history.add('web', exit(1));
+  await history.written();
+  assert.deepEqual(timesOf(await remembered(open(), 'web'), 'web'), [1]);
+  assert.equal(readFileSync(other, 'utf8'), 'precious');
+});
+
 test('History: close() makes good what the disk refused, though nothing has ended since', async (t) => {
   const { open, path } = scratch(t);
   const history = open();

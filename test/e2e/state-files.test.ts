@@ -116,20 +116,16 @@ test('FIFOs in the place of state files keep no daemon waiting: it says what it 
   for (const file of all) assert.ok(lstatSync(file).isFile(), file);
 });
 
-test('a FIFO in the place of the journal or of the pid’s file keeps a daemon from starting, and it says so', async (t) => {
+test('a FIFO in the place of the pid’s file is replaced; one in that of the journal keeps a daemon from starting, and it says so', async (t) => {
   const unitd = new Unitd(t, {});
   mkdirSync(unitd.runtime, { mode: 0o700 });
-  for (const [name, what] of [
-    ['unitd.pid', 'lock'],
-    ['journal', 'read journal'],
-  ] as const) {
-    const path = join(unitd.runtime, name);
-    execFileSync('mkfifo', [path]);
-    const ran = await unitd.cli('daemon');
-    assert.equal(ran.code, 1);
-    assert.ok(ran.stderr.includes(`cannot ${what} \\"${path}\\": it is no regular file`), ran.stderr);
-    rmSync(path);
-  }
+  const journal = join(unitd.runtime, 'journal');
+  execFileSync('mkfifo', [journal, join(unitd.runtime, 'unitd.pid')]);
+  const ran = await unitd.cli('daemon');
+  assert.equal(ran.code, 1);
+  assert.ok(ran.stderr.includes(`cannot read journal \\"${journal}\\": it is no regular file`), ran.stderr);
+  rmSync(journal);
+  await unitd.start();
 });
 
 test('links in the place of what the daemon writes are replaced, and nothing is written through them', async (t) => {
@@ -161,5 +157,23 @@ test(
       assert.equal(ran.code, 1);
       assert.ok(ran.stderr.includes(`${what}, expected one to write to`), ran.stderr);
     }
+  },
+);
+
+test(
+  'of a state directory like /tmp nothing is believed that another user has written',
+  { skip: process.geteuid?.() !== 0 && 'needs root' },
+  async (t) => {
+    const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
+    await unitd.stop();
+    const planted = join(unitd.state, 'last-good.json');
+    writeFileSync(planted, readFileSync(planted, 'utf8').replaceAll('infinity', '1000'));
+    chownSync(planted, 65_534, 65_534);
+    chmodSync(unitd.state, 0o1777);
+    unitd.write('web.yaml', 'comand: sleep infinity');
+    await unitd.start();
+    await unitd.says(/last-good\.json.*it belongs to uid 65534, expected uid 0 or root, going on without it/);
+    const { daemon, units } = await unitd.status();
+    assert.deepEqual([daemon.degraded, units], [true, []]);
   },
 );
