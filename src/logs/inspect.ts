@@ -1,10 +1,10 @@
 // Looks at a log file from outside: which file it is, how its lines are formed, how old it is. Changes nothing.
-import { open, stat } from 'node:fs/promises';
+import { lstat, open, stat } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
 import { PIECE_BYTES } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
 import { codeOf } from '../base/fault.ts';
-import { directoryTrouble } from '../os/files.ts';
+import { directoryTrouble, foreignOwner } from '../os/files.ts';
 import { endsWholeLine } from './format.ts';
 import { formatOf, timeOf } from './parse.ts';
 
@@ -36,7 +36,9 @@ export async function statusOf(path: string): Promise<Stats | null> {
  */
 export async function foreignness(directory: string): Promise<string | null> {
   const status = await statusOf(directory);
-  return status === null ? null : directoryTrouble(status);
+  if (status === null) return null;
+  // Beside directories of root's, as in /tmp, anybody may put a link to one.
+  return foreignOwner(await lstat(directory)) ?? directoryTrouble(status);
 }
 
 export interface FirstLine {

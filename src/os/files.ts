@@ -262,7 +262,8 @@ export function directoryTrouble(stats: Stats): string | null {
   return null;
 }
 
-function foreignOwner(stats: Stats): string | null {
+/** Why what was looked at is not this user's nor root's; null: it is. */
+export function foreignOwner(stats: Stats): string | null {
   const uid = process.geteuid?.() ?? 0;
   if (stats.uid === uid || stats.uid === 0) return null;
   return `it belongs to uid ${stats.uid}, expected uid ${uid} or root`;

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  lchownSync,
   mkdirSync,
   readFileSync,
   readdirSync,
@@ -148,6 +149,20 @@ test('LogWriter: follows no link that somebody else may have put into its direct
     assert.equal(readFileSync(secret, 'utf8'), 'root only\n');
     await assert.rejects(openSegment(directory, CURRENT, null), { message: trouble, path: directory });
   }
+});
+
+test('LogWriter: follows no link of another user to a directory of root’s', asRoot, async (t) => {
+  const folder = temporaryDirectory(t);
+  const directory = join(folder, 'web');
+  symlinkSync(temporaryDirectory(t), directory);
+  lchownSync(directory, 65534, 0);
+  const { writer } = writerOf(directory, { format: 'raw' });
+  const reason = `cannot use directory "${directory}": it belongs to uid 65534, expected uid 0 or root`;
+  assert.deepEqual(await writer.write(Buffer.from('evil\n'), 'raw'), { ok: false, written: 0, reason });
+  lchownSync(directory, 0, 0);
+  assert.deepEqual(await writer.write(Buffer.from('good\n'), 'raw'), { ok: true });
+  await writer.close();
+  assert.equal(readFileSync(join(directory, CURRENT), 'utf8'), 'good\n');
 });
 
 test('LogWriter: a cri line torn by the death of its writer does not swallow the next one', async (t) => {
