@@ -23,6 +23,7 @@ import { amend, isMoving, needsStop, newUnit, regraph } from '../core/fleet.ts';
 import type { Fleet, Unit } from '../core/fleet.ts';
 import { lastSignalOf } from '../core/stopping.ts';
 import type { Helper, MachineEvent, Phase, Run } from '../core/machine-state.ts';
+import { UNKNOWN_STATUS } from '../model/process.ts';
 import type { ProcessId } from '../model/process.ts';
 import { isUnlimited } from '../model/unit.ts';
 import type { Processes } from '../os/ports.ts';
@@ -162,7 +163,7 @@ function adoptProcesses(
       leaders.push(successor);
       facts.push({ type: 'main-moved', run: run.id, process: successor });
     } else {
-      const status = last?.status ?? { code: null, signal: null, coreDumped: false };
+      const status = last?.status ?? UNKNOWN_STATUS;
       facts.push({ type: 'exited', run: run.id, status: withOomKills(status, tree, processes) });
     }
   }

@@ -2,7 +2,7 @@
 // nothing: which process belongs to which run, and what was last sent to a whole unit, is all that it remembers.
 import { messageOf } from '../base/fault.ts';
 import type { MachineEffect, MachineEvent } from '../core/machine-state.ts';
-import { keyOf } from '../model/process.ts';
+import { keyOf, UNKNOWN_STATUS } from '../model/process.ts';
 import type { ExitStatus, ProcessId, ProcessTree, SpawnFailure } from '../model/process.ts';
 import type { SignalName, UnitSpec } from '../model/unit.ts';
 import type { Member, Processes, SpawnResult } from '../os/ports.ts';
@@ -125,8 +125,7 @@ export class Effects {
     if (!this.#ports.processes.adopt(process)) {
       // It has ended since it was found, and nobody learns how any more.
       this.#runs.delete(keyOf(process));
-      const status = { code: null, signal: null, coreDumped: false };
-      queueMicrotask(() => this.#ports.send(unit, { type: 'exited', run, status }));
+      queueMicrotask(() => this.#ports.send(unit, { type: 'exited', run, status: UNKNOWN_STATUS }));
     }
   }
 

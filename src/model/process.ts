@@ -22,6 +22,8 @@ export interface ExitStatus {
   readonly oomKills?: number;
 }
 
+export const UNKNOWN_STATUS: ExitStatus = { code: null, signal: null, coreDumped: false };
+
 export interface SpawnRequest {
   /** The command after expansion; the first word is looked up on the PATH of `environment` unless it has a slash. */
   readonly argv: readonly [string, ...string[]];

@@ -1,7 +1,7 @@
 // The Linux adapter of the Processes port: puts spawning, reaping, signalling and membership together, and owns the
 // table of living children. Knows no units.
 import { constants } from 'node:os';
-import { keyOf } from '../model/process.ts';
+import { keyOf, UNKNOWN_STATUS } from '../model/process.ts';
 import type { ExitStatus, ProcessId, SpawnRequest } from '../model/process.ts';
 import type { SignalName } from '../model/unit.ts';
 import { killCgroup, processesBelow } from './cgroup.ts';
@@ -22,8 +22,6 @@ import { createSpawner } from './spawn.ts';
 import { createTreeSignals } from './tree-signals.ts';
 import { createTreeFinder } from './tree.ts';
 import { createProcessWatch } from './watch.ts';
-
-const UNKNOWN: ExitStatus = { code: null, signal: null, coreDumped: false };
 
 type ReapListener = (process: ProcessId | null, status: ExitStatus) => void;
 
@@ -155,7 +153,7 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
     tellWhenEmpty: (tree) => {
       const inside = tree.cgroup === undefined ? [] : processesBelow(tree.cgroup);
       if (tree.cgroup === undefined || fence === null || inside.length === 0) return false;
-      const isTold = fence.whenEmpty(tree.cgroup, () => listener?.(null, UNKNOWN));
+      const isTold = fence.whenEmpty(tree.cgroup, () => listener?.(null, UNKNOWN_STATUS));
       return isTold && membership.outside(tree, new Set(inside)).length === 0;
     },
     spawn,

@@ -10,7 +10,7 @@
 // pidfd to be had (forbidden by a seccomp filter, out of descriptors), or /proc does not say yet whose it would be, /proc
 // is looked at every second instead: that a process cannot be watched must never pass for its end.
 import { closeSync, readSync, writeSync } from 'node:fs';
-import { keyOf } from '../model/process.ts';
+import { keyOf, UNKNOWN_STATUS } from '../model/process.ts';
 import type { ExitStatus, ProcessId } from '../model/process.ts';
 import { pidfdOpen, pidfdWaitStatus } from './libc/pidfd.ts';
 import { openEventFd, pollFds } from './libc/poll.ts';
@@ -27,11 +27,9 @@ export interface ProcessWatch {
 const REAP_PATIENCE_MS = 1000;
 const LOOK_EVERY_MS = 1000;
 
-const UNKNOWN: ExitStatus = { code: null, signal: null, coreDumped: false };
-
 /** As waitpid(2) packs it: signal in the low seven bits, then the core bit, then the code. */
 function exitStatusOf(status: number | null): ExitStatus {
-  if (status === null) return UNKNOWN;
+  if (status === null) return UNKNOWN_STATUS;
   const signal = status & 0x7f;
   if (signal === 0) return { code: (status >> 8) & 0xff, signal: null, coreDumped: false };
   return { code: null, signal: signalName(signal), coreDumped: (status & 0x80) !== 0 };
