@@ -5,6 +5,7 @@
 // and INVOCATION_ID; what the step adds (MAINPID, SERVICE_RESULT).
 import { isUtf8 } from 'node:buffer';
 import { closeSync, fstatSync, readSync } from 'node:fs';
+import { codeOf } from '../base/fault.ts';
 import type { SpawnFailure } from '../model/process.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { passesThroughShell } from '../os/exec-chain.ts';
@@ -125,7 +126,7 @@ function textOf(path: string): TextResult {
     if (!isUtf8(bytes)) return { ok: false, errno: null, why: `line ${strangeLine(bytes)} is not UTF-8` };
     return { ok: true, text: bytes.toString('utf8') };
   } catch (error) {
-    const errno = error instanceof Error && 'code' in error ? String(error.code) : null;
+    const errno = codeOf(error);
     return { ok: false, errno, why: errno ?? String(error) };
   } finally {
     if (fd !== null) closeSync(fd);

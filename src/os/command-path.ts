@@ -1,6 +1,7 @@
 // Where a command's program lies, and why a program that lies there cannot be run. Runs nothing.
 import { closeSync, readSync, statSync, type Stats } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
+import { codeOf } from '../base/fault.ts';
 import type { SpawnFailure } from '../model/process.ts';
 import { mayExecute } from './libc/access.ts';
 import { openRegularFile } from './regular-file.ts';
@@ -25,7 +26,7 @@ export function statOf(path: string): Stats | string {
     // Not by throwIfNoEntry: newer Nodes count ENOTDIR as no entry too.
     return statSync(path);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? 'EIO';
+    return codeOf(error) ?? 'EIO';
   }
 }
 

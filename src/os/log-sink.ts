@@ -8,6 +8,7 @@
 //   by line, and counted.
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { codeOf } from '../base/fault.ts';
 
 export interface LogSink {
   readonly isTerminal: boolean;
@@ -101,8 +102,7 @@ function writtenOf(fd: number, bytes: Buffer): number {
     try {
       taken += writeSync(fd, bytes, taken);
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : null;
-      return code === 'EAGAIN' ? taken : bytes.length;
+      return codeOf(error) === 'EAGAIN' ? taken : bytes.length;
     }
   }
   return taken;

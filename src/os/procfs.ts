@@ -47,7 +47,7 @@ export function attempted<T>(read: () => T): { readonly value: T } | { readonly 
   try {
     return { value: withSpare(read) };
   } catch (error) {
-    const errno = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    const errno = codeOf(error) ?? String(error);
     if (SCARCITIES.has(errno)) failures++;
     return { errno };
   }

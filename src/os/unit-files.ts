@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, open, read, statSync, type Stats } fro
 import { lstat, readdir, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
+import { codeOf } from '../base/fault.ts';
 import type { Problem } from '../model/problem.ts';
 import { bytesAtHand, openAtHand } from './libc/file.ts';
 import { wayOf } from './link-way.ts';
@@ -55,10 +56,6 @@ function problemOf(file: string, code: string, thing: string, actual: string, ex
     code,
     message: `cannot read ${thing} ${JSON.stringify(file)}: ${actual}, expected ${expected}`,
   };
-}
-
-function errorCode(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? String(error);
 }
 
 const isRoot = process.geteuid?.() === 0;
@@ -187,7 +184,7 @@ async function readOne(file: string, insecure: boolean, isListed: boolean): Prom
   try {
     return await readBytes(file, insecure, isListed);
   } catch (error) {
-    const code = errorCode(error);
+    const code = codeOf(error) ?? String(error);
     const entry = isListed ? await lstat(file).catch(() => null) : null;
     if (entry?.isDirectory() === true || (isListed && entry === null && code === 'ENOENT')) return 'skipped';
     if (entry?.isSymbolicLink() === true && code === 'ENOENT') {
@@ -228,7 +225,7 @@ export async function readUnitDirectory(
     if (refused !== null) return { files: [], problems: [refused] };
     names = (await readdir(directory)).sort();
   } catch (error) {
-    const code = errorCode(error);
+    const code = codeOf(error) ?? String(error);
     const actual = code === 'ENOENT' ? 'it does not exist' : `it cannot be read (${code})`;
     return {
       files: [],

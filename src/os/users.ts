@@ -59,7 +59,7 @@ function serviceLine(database: Database, key: string): string | null {
     timeout: GETENT_TIMEOUT_MS,
   });
   // Nobody was asked, and so nobody has answered.
-  if (error !== undefined && 'code' in error && SCARCITIES.has(String(error.code))) throw error;
+  if (error !== undefined && SCARCITIES.has(codeOf(error) ?? '')) throw error;
   const line = status === 0 ? stdout.trimEnd() : null;
   answers.set(name, { line, untilMs: performance.now() + ANSWER_HOLDS_MS });
   return line;

@@ -35,8 +35,6 @@ function exitStatusOf(status: number | null): ExitStatus {
   return { code: null, signal: signalName(signal), coreDumped: (status & 0x80) !== 0 };
 }
 
-const monotonicMs = (): number => Number(process.hrtime.bigint() / 1_000_000n);
-
 export function createProcessWatch(onEnded: (process: ProcessId, status: ExitStatus) => void): ProcessWatch {
   const known = new Set<string>();
   const watched = new Map<number, ProcessId>();
@@ -84,11 +82,11 @@ export function createProcessWatch(onEnded: (process: ProcessId, status: ExitSta
         if (ended === undefined) continue;
         const status = pidfdWaitStatus(pidfd) ?? zombieWaitStatus(ended);
         if (status !== null || zombies.has(pidfd)) drop(pidfd, ended, status);
-        else zombies.set(pidfd, monotonicMs() + REAP_PATIENCE_MS);
+        else zombies.set(pidfd, performance.now() + REAP_PATIENCE_MS);
       }
       for (const [pidfd, patienceEnds] of zombies) {
         const ended = watched.get(pidfd);
-        if (ended !== undefined && monotonicMs() >= patienceEnds) drop(pidfd, ended, null);
+        if (ended !== undefined && performance.now() >= patienceEnds) drop(pidfd, ended, null);
       }
     }
     wakeFd = null;
