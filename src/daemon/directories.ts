@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LOG_DIRECTORY_MODE } from '../base/paths.ts';
-import { cannotHaveDirectory } from '../os/files.ts';
+import { cannotHaveDirectory } from '../os/own-directory.ts';
 import type { DaemonPaths } from './paths.ts';
 
 export interface Directories {

@@ -4,7 +4,7 @@ import type { Stats } from 'node:fs';
 import { PIECE_BYTES } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
 import { codeOf } from '../base/fault.ts';
-import { directoryTrouble, foreignOwner } from '../os/files.ts';
+import { directoryTrouble, foreignOwner } from '../os/own-directory.ts';
 import { endsWholeLine } from './format.ts';
 import { formatOf, timeOf } from './parse.ts';
 

@@ -1,4 +1,4 @@
-// Directories that one daemon alone is to write to, beside the one that has its socket (acquireLock() in files.ts). The
+// Directories that one daemon alone is to write to, beside the one that has its socket (directory-lock.ts). The
 // kernel lets go of a claim with the process, however that ends. Where the file system knows no locks, as some in a network
 // do, nobody is found.
 import { closeSync, constants as fsConstants, fstatSync, openSync, readFileSync } from 'node:fs';

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
-  chmodSync,
   chownSync,
   closeSync,
-  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -17,15 +15,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
-import {
-  acquireLock,
-  ensureDirectory,
-  createAnew,
-  ownText,
-  removeUnfinished,
-  writeFileAtomic,
-} from '../../../src/os/files.ts';
+import { createAnew, ownText, removeUnfinished, writeFileAtomic } from '../../../src/os/files.ts';
 import { temporaryDirectory } from '../../support/child.ts';
 
 test('writeFileAtomic() replaces the file whole and leaves nothing beside it', async (t) => {
@@ -93,66 +83,4 @@ test('createAnew() writes to a file of its own, whatever lies there', (t) => {
     assert.deepEqual([readFileSync(path, 'utf8'), readFileSync(other, 'utf8')], ['ours', 'precious']);
     rmSync(path);
   }
-});
-
-test('acquireLock() names the holder, and lets go when it is closed', (t) => {
-  const path = join(temporaryDirectory(t), 'lock');
-  const first = acquireLock(path);
-  assert.ok(first.ok);
-  assert.deepEqual(acquireLock(path), { ok: false, holderPid: process.pid });
-  first.lock.close();
-  first.lock.close();
-  const second = acquireLock(path);
-  assert.ok(second.ok);
-  second.lock.close();
-});
-
-test('acquireLock() is refused also when somebody has removed the file of the pid', (t) => {
-  const path = join(temporaryDirectory(t), 'unitd.pid');
-  const first = acquireLock(path);
-  assert(first.ok);
-  rmSync(path);
-  assert.deepEqual(acquireLock(path), { ok: false, holderPid: null });
-  assert.equal(existsSync(path), false, 'it is not the other one that writes it');
-  first.lock.close();
-  const second = acquireLock(path);
-  assert(second.ok);
-  second.lock.close();
-});
-
-test('acquireLock() gets the lock of a process that was killed', (t) => {
-  const path = join(temporaryDirectory(t), 'lock');
-  const module = pathToFileURL(join(import.meta.dirname, '../../../src/os/files.js')).href;
-  const script = `
-    const { acquireLock } = await import(${JSON.stringify(module)});
-    if (!acquireLock(${JSON.stringify(path)}).ok) throw new Error('it is taken');
-    process.kill(process.pid, 'SIGKILL');`;
-  assert.throws(() => execFileSync(process.execPath, ['--input-type=module', '-e', script]), {
-    signal: 'SIGKILL',
-  });
-  assert.notEqual(readFileSync(path, 'utf8'), '');
-  const lock = acquireLock(path);
-  assert.ok(lock.ok);
-  assert.equal(readFileSync(path, 'utf8'), `${process.pid}\n`);
-  lock.lock.close();
-});
-
-test('ensureDirectory() makes what is missing with its mode and keeps the mode of what is there', (t) => {
-  const path = join(temporaryDirectory(t), 'run', 'unitd');
-  ensureDirectory(path, 0o700);
-  assert.equal(statSync(path).mode & 0o7777, 0o700);
-  chmodSync(path, 0o750);
-  ensureDirectory(path, 0o700);
-  assert.equal(statSync(path).mode & 0o7777, 0o750);
-});
-
-test('ensureDirectory() refuses a file and a directory for everybody, but not /tmp', (t) => {
-  const directory = temporaryDirectory(t);
-  const [file, open] = [join(directory, 'file'), join(directory, 'open')];
-  writeFileSync(file, '');
-  mkdirSync(open);
-  chmodSync(open, 0o777);
-  assert.throws(() => ensureDirectory(file, 0o700), /it is a file, expected a directory/);
-  assert.throws(() => ensureDirectory(open, 0o700), /everybody may write in it, expected/);
-  ensureDirectory('/tmp', 0o700);
 });
