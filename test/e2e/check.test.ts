@@ -1,6 +1,6 @@
 // What is done with unit files alone: check, show, schema; and the sample set that comes with the program.
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { packageRoot } from '../../src/base/package-root.ts';
@@ -85,6 +85,15 @@ test('check says each problem in one line that does not steer the terminal, what
   const { code, stderr } = await unitd.cli('check', unitd.units);
   assert.equal(code, 78);
   assert.match(stderr, /^[ -~\ufffd]*: cannot load unit file .*\n1 error in 1 unit file\n$/);
+});
+
+test('check counts the files only where it has read all of them', async (t) => {
+  const unitd = new Unitd(t, {});
+  unitd.write('web.yaml', 'command: sleep 1');
+  unitd.write('bad.yaml', 'nice: 5');
+  assert.match((await unitd.cli('check', unitd.units)).stderr, /\n1 error in 2 unit files\n$/);
+  symlinkSync('/dev/null', join(unitd.units, 'null.yaml'));
+  assert.match((await unitd.cli('check', unitd.units)).stderr, /\n2 errors\n$/);
 });
 
 test('check of a directory has nothing against the unit that a misnamed file looks like, as a reload has not', async (t) => {

@@ -47,7 +47,11 @@ export async function runCheck(context: Context): Promise<ExitCode> {
   const broken = hasErrors(problems);
   if (context.json)
     printJson(context, { apiVersion: API_VERSION, files: files.length, ok: !broken, problems });
-  else report(context, { files: files.length, operands, standing }, problems);
+  else {
+    const read = new Set(files.map(({ file }) => file));
+    const isWhole = problems.every(({ file }) => file === null || read.has(file));
+    report(context, { files: files.length, isWhole, operands, standing }, problems);
+  }
   return broken ? EXIT.invalidFiles : EXIT.done;
 }
 
@@ -146,19 +150,19 @@ function environmentHere(): Readonly<Record<string, string>> {
 
 interface Checked {
   readonly files: number;
+  /** No file could not be read: what could not is not among those that are counted. */
+  readonly isWhole: boolean;
   readonly operands: readonly string[];
   /** The directory, where none was named: it is told which that is. */
   readonly standing: string | null;
 }
 
 function report({ err, note }: Context, checked: Checked, problems: readonly Problem[]): void {
-  const { files, operands, standing } = checked;
+  const { files, isWhole, operands, standing } = checked;
   const { green } = err.palette;
   const place = standing === null ? '' : ` of ${standing}`;
   const count = `${files === 1 ? '1 unit file' : `${files} unit files`}${place}`;
   if (problems.length > 0) {
-    // What could not be read is not among those that are counted.
-    const isWhole = problems.every(({ code }) => code !== 'file-unreadable');
     const among = files > 0 && isWhole ? ` in ${count}` : '';
     const lines = problems.map((problem) => printable(problemLine(problem)));
     note(`${[...lines, `${problemCount(problems)}${among}`].join('\n')}\n`);
