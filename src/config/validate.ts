@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import { packageRoot } from '../base/package-root.ts';
+import { hereCalled } from './elsewhere.ts';
 import { resolved, type Schema, schemaAt } from './schema.ts';
 import { suggestion } from './suggestion.ts';
 import {
@@ -127,7 +128,8 @@ function worded(root: SourceNode, error: ErrorObject, path: readonly Step[]): Fi
 function unknownField(root: SourceNode, path: readonly Step[], name: string): Finding {
   const fields = Object.keys(schemaAt(path)?.properties ?? {});
   const fieldPath = [...path, name];
-  const alike = suggestion(name, fields) ?? (path.length === 0 ? partOfField(name) : null);
+  const meant = path.length === 0 ? (partOfField(name) ?? hereCalled(name)) : null;
+  const alike = suggestion(name, fields) ?? meant;
   const choice = fields.length > 20 ? 'a field that unitd.unit(5) lists' : `one of ${fields.join(', ')}`;
   const expected = alike === null ? `expected ${choice}` : didYouMean(alike);
   return {

@@ -206,6 +206,16 @@ const fields: readonly Row[] = [
     ],
   },
   {
+    title: 'fields that are called otherwise elsewhere',
+    file: 'ExecStart: a\ndepends_on: [b]\nworkingdir: /srv\nTimeoutStopSec: 5\n',
+    lines: [
+      '1:1 ExecStart is not a known field, did you mean command?',
+      '2:1 depends_on is not a known field, did you mean requires?',
+      '3:1 workingdir is not a known field, did you mean workingDirectory?',
+      '4:1 TimeoutStopSec is not a known field, did you mean stop.timeout?',
+    ],
+  },
+  {
     title: 'fields of a field that are not set in',
     file: 'command: a\nrestart:\ndelay: 5s\nmemoryMax: 1GiB\n',
     lines: [
