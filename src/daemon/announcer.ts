@@ -31,7 +31,10 @@ export class Announcer {
   looked(unit: string, from: Look | null, to: Look): void {
     this.#hub.publish(stateEvent(unit, from, to));
     const { state, reason, pid } = to;
-    if (!LOGGED_STATES.includes(state) || (from?.state === state && from.pid === pid)) return;
+    if (!LOGGED_STATES.includes(state)) return;
+    // The main process has gone before the others: the line would be the same again.
+    const isSaid = from?.pid === pid || (pid === null && from?.reason === reason);
+    if (from?.state === state && isSaid) return;
     if (from === null && state === 'stopped') return;
     const level = state === 'failed' ? 'error' : state === 'backoff' ? 'warning' : 'info';
     this.#log.write(level, 'state', `${state}: ${reason}`, { unit, state, ...(pid === null ? {} : { pid }) });

@@ -51,6 +51,13 @@ for (const [what, from, to, line] of [
     looking('running', 8),
     'info state: running: so it is {"unit":"web","state":"running","pid":8}',
   ],
+  ['one whose main process has ended before the others', looking('stopping', 7), looking('stopping'), null],
+  [
+    'one whose main process has ended, and that does more',
+    { ...looking('stopping', 7), reason: 'sent SIGTERM' },
+    looking('stopping'),
+    'info state: stopping: so it is {"unit":"web","state":"stopping"}',
+  ],
   [
     'one that is to be restarted',
     looking('running', 7),
