@@ -386,14 +386,18 @@ const crossed: readonly Row[] = [
     ],
   },
   {
-    title: 'a unit that names itself, a name twice, a requirement that it conflicts with',
-    file: 'command: a\nafter: [web]\nrequires: [db, db]\nconflicts: [db]\n',
+    title: 'a unit that names itself, and a name twice',
+    file: 'command: a\nafter: [web]\nrequires: [db, db]\n',
     lines: [
       '2:9 after[0] names the unit itself, expected another unit',
       '3:16 requires[1] repeats requires[0] ("db"), expected each item once',
-      '4:13 conflicts[0] names db, as does requires, expected it in one of them',
     ],
   },
+  ...['requires', 'wants', 'requisite', 'bindsTo', 'upholds'].map((field) => ({
+    title: `a unit that it conflicts with in ${field}`,
+    file: `command: a\n${field}: [db]\nconflicts: [db]\n`,
+    lines: [`3:13 conflicts[0] names db, as does ${field}, expected it in one of them`],
+  })),
   {
     title: 'lists that say a thing twice',
     file: 'command: a\nsuccessExitStatus: [TERM, 3, SIGTERM]\nsupplementaryGroups: [33, "33"]\nenvironmentFiles: [/a, /a]\n',

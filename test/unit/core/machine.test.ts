@@ -338,6 +338,16 @@ table('a target', [
   },
 ]);
 
+table('a startPost that fails', [
+  {
+    name: 'takes the run with it, and is why it ended',
+    given: { startPost: [command('/bin/post')], restart: { policy: 'no' } },
+    events: [...UP, 'exit 2 1', 'exit 1 SIGTERM', 'tree empty'],
+    phase: 'failed: startPost[0] exited with code 1',
+    effects: ['record start-post: startPost[0] exited with code 1', 'end'],
+  },
+]);
+
 table('runtimeMax', [
   {
     name: 'stops a run that lasts longer, with stop.command',
@@ -352,6 +362,18 @@ table('runtimeMax', [
     events: [...UP, 'deadline', 'exit 1 0', 'tree empty'],
     phase: 'backoff 1s: reached its runtimeMax of 30s',
     effects: ['record runtime-max: reached its runtimeMax of 30s', 'end'],
+  },
+  {
+    name: 'counts from when the run is up, not from its start',
+    given: { runtimeMaxMs: 60_000, startPost: [command('/bin/post')] },
+    events: ['start', 'there 1', 'wait 30s', 'exit 2 0', 'deadline 60000'],
+    phase: 'running',
+  },
+  {
+    name: 'counts from then on also where it has changed meanwhile',
+    given: { runtimeMaxMs: 60_000 },
+    events: [...UP, 'wait 30s', 'respecify', 'deadline 60000'],
+    phase: 'stopping signal',
   },
   {
     name: 'a run without it has no deadline',
@@ -451,6 +473,13 @@ table('stop, by killMode', [
     events: [...UP, 'stop', 'deadline'],
     phase: 'stopping final',
     effects: ['signal 101 SIGKILL'],
+  },
+  {
+    name: 'process: the finalSignal is the one used',
+    given: { stop: { killMode: 'process', finalSignal: 'SIGABRT' } },
+    events: [...UP, 'stop', 'deadline'],
+    phase: 'stopping final',
+    effects: ['signal 101 SIGABRT'],
   },
   {
     name: 'none: signals nobody',
