@@ -40,6 +40,7 @@ export function unitNameOf(fileName: string): UnitFileName {
   return { kind: 'unit', name };
 }
 
+/** Those that could pass for a unit's: most have another ending. */
 function isLeftover(fileName: string): boolean {
-  return /^\.|~$|\.swp$|\.dpkg-|\.rpm(?:save|new|orig)$|^#.*#$/.test(fileName);
+  return /^\.|\.dpkg-/.test(fileName);
 }

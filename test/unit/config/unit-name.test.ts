@@ -14,6 +14,7 @@ for (const leftover of [
   '#web.yaml#',
   '.#web.yaml',
   'web.yaml.dpkg-old',
+  'web.dpkg-new.yaml',
   'web.yaml.rpmsave',
   'web.yaml.rpmnew',
   'README.md',
