@@ -29,7 +29,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   commander: /^cli\//,
   'js-yaml': /^(config\/|cli\/verbs\/show\.ts$)/,
   koffi: /^os\/libc\.ts$/,
-  leven: /^(base|config|cli)\//,
+  leven: /^(config|cli)\//,
   pidusage: /^os\/meter/,
   'rotating-file-stream': /^logs\/rotating-file\.ts$/,
   'string-width': /^cli\//,
