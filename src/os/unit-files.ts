@@ -186,7 +186,13 @@ async function readOne(file: string, insecure: boolean, isListed: boolean): Prom
   } catch (error) {
     const code = codeOf(error) ?? String(error);
     const entry = isListed ? await lstat(file).catch(() => null) : null;
-    if (entry?.isDirectory() === true || (isListed && entry === null && code === 'ENOENT')) return 'skipped';
+    const isLost = isListed && entry === null && code === 'ENOENT';
+    // node puts this character for bytes that are no UTF-8, and finds nothing by that name.
+    if (isLost && basename(file).includes('\ufffd')) {
+      const expected = 'a name of letters, digits, . _ and -';
+      return { problem: problemOf(file, 'file-unreadable', 'unit file', 'its name is not UTF-8', expected) };
+    }
+    if (entry?.isDirectory() === true || isLost) return 'skipped';
     if (entry?.isSymbolicLink() === true && code === 'ENOENT') {
       const problem = problemOf(
         file,

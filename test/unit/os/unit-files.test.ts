@@ -176,6 +176,22 @@ test('readUnitDirectory() reads what is at hand and what is not as the same byte
   );
 });
 
+test('readUnitDirectory() names a file whose name is not UTF-8', async (t) => {
+  const directory = directoryWith(t, { 'a.yaml': 'a' });
+  writeFileSync(
+    Buffer.concat([Buffer.from(`${directory}/b`), Buffer.from([0xff]), Buffer.from('.yaml')]),
+    'b',
+  );
+  const { files, problems } = await readUnitDirectory(directory, { insecure: false });
+  assert.deepEqual(
+    files.map(({ name }) => name),
+    ['a.yaml'],
+  );
+  assert.deepEqual(problems.map(shown), [
+    `file-unreadable: cannot read unit file "${directory}/b\ufffd.yaml": its name is not UTF-8, expected a name of letters, digits, . _ and -`,
+  ]);
+});
+
 test('readUnitFile() reads at most one byte more than a MiB', async (t) => {
   const directory = directoryWith(t, { 'a.yaml': 'x'.repeat(3 << 20), 'b.yaml': 'whole' });
   const [big] = (await readUnitFile(join(directory, 'a.yaml'), { insecure: false })).files;
