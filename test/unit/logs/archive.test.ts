@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  statSync,
   symlinkSync,
   truncateSync,
   utimesSync,
@@ -104,6 +105,8 @@ test('Archive.tidy(): what cannot be removed or looked at keeps nothing else fro
   ]);
   archive.update({ ...spec, compress: true });
   await archive.tidy();
-  while (!existsSync(join(directory, '20261104T000000.000Z-0005.raw.gz'))) await access(directory);
+  const packed = join(directory, '20261104T000000.000Z-0005.raw.gz');
+  while (!existsSync(packed)) await access(directory);
   await archive.close();
+  assert.equal(statSync(packed).mtimeMs, 50_000, 'the age of its last line, by which it goes');
 });
