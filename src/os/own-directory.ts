@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 import { codeOf, messageOf } from '../base/fault.ts';
 
 /**
- * Makes the directory, and those above it, with this mode whatever the umask; an existing one keeps its mode. Throws
+ * Makes the directory with this mode whatever the umask, and those above it with what the umask leaves of that; an
+ * existing one keeps its mode. Throws
  * when it is no directory, belongs to another user than this one or root, or is open for everybody to write in
  * without the sticky bit.
  */
