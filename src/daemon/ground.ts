@@ -40,6 +40,8 @@ export interface Ground {
   readonly claimFds: readonly number[];
   /** null: units are held by session. */
   readonly fence: Fence | null;
+  /** How units are held, and where that is by session, what keeps cgroups away: a clause. */
+  readonly holding: string;
   /** Of the group that may use the socket too. */
   readonly groupId: number | null;
 }
@@ -108,7 +110,8 @@ export function takeGround(
     return refused(`--fence is "cgroup", but ${fenced.reason}`);
   }
   log.write('info', 'fence', fenced.message);
-  const value = { hasState, lock, claimFds: claimed.fds, fence: fenced.fence, groupId: group.id };
+  const { fence, message: holding } = fenced;
+  const value = { hasState, lock, claimFds: claimed.fds, fence, holding, groupId: group.id };
   return { ok: true, value };
 }
 

@@ -136,11 +136,11 @@ interface Surroundings {
 /** Until the daemon has ended, with its exit code, or is to be replaced at once. */
 async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Promise<number | Departure> {
   const { options, clock, log, ground, spawnsSinceTicks, origin, onUp } = surroundings;
-  const { fence, groupId, hasState } = ground;
+  const { fence, holding, groupId, hasState } = ground;
   const { paths, version } = options;
   const ending = new Ending();
   keepAcceptSpare();
-  const processes = createHeldProcesses(fence, spawnsSinceTicks);
+  const processes = createHeldProcesses(fence, spawnsSinceTicks, holding);
   const readiness = createReadiness();
   const monotonicMs = (): number => clock.monotonicMs();
   const daemon: Daemon = new Daemon({

@@ -9,9 +9,6 @@ import { SPAWNS_INTO_CGROUP } from './libc/spawn.ts';
 import type { Expectation, Processes } from './ports.ts';
 import { limitCgroup, limitNewCgroup } from './resource-limits.ts';
 
-/** Why there are no resources where there are no cgroups. */
-const BY_SESSION = 'units are held by session';
-
 const NOTHING_TO_AWAIT: Expectation = { ready: Promise.resolve(), close: () => {} };
 
 export type Enclosure = Pick<
@@ -19,13 +16,13 @@ export type Enclosure = Pick<
   'fence' | 'lacks' | 'enclose' | 'limit' | 'oomKills' | 'sweep' | 'expectSpawns' | 'encloseLeft'
 >;
 
-/** null: sessions hold the units. The fence stays the caller's to close. */
-export function createEnclosure(fence: Fence | null): Enclosure {
+/** null: sessions hold the units, and `bySession` is why there are no resources. The fence stays the caller's to close. */
+export function createEnclosure(fence: Fence | null, bySession = 'units are held by session'): Enclosure {
   /** Has the controllers at work that they take; the first that cannot be had. */
   const lackFor = (resources: ResourceSpec): string | null => {
     for (const key of RESOURCE_KEYS) {
       if (resources[key] === null) continue;
-      const lack = fence === null ? BY_SESSION : fence.controllers.provide(RESOURCES[key].controller);
+      const lack = fence === null ? bySession : fence.controllers.provide(RESOURCES[key].controller);
       if (lack !== null) return lack;
     }
     return null;
@@ -33,7 +30,7 @@ export function createEnclosure(fence: Fence | null): Enclosure {
 
   return {
     fence: fence === null ? 'session' : 'cgroup',
-    lacks: (controller) => (fence === null ? BY_SESSION : fence.controllers.lack(controller)),
+    lacks: (controller) => (fence === null ? bySession : fence.controllers.lack(controller)),
     enclose: (unit, resources) => {
       const lack = lackFor(resources);
       if (lack !== null) throw new Error(lack);

@@ -43,8 +43,13 @@ export function createProcesses(fence: Fence | null = null): Processes {
 /**
  * The same, but nothing is reaped before it is asked for: a child that ended before it was adopted must wait.
  * `sinceTicks`: when this process began to be the only daemon, in clock ticks since boot; now, if nothing is said.
+ * `bySession`: why units cannot have what only cgroups give, where there is no fence.
  */
-export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): HeldProcesses {
+export function createHeldProcesses(
+  fence: Fence | null,
+  sinceTicks?: number,
+  bySession?: string,
+): HeldProcesses {
   const errno = becomeSubreaper();
   if (errno !== 0)
     throw new Error(`cannot become a subreaper: ${errnoName(errno)}, expected Linux 3.4 or newer`);
@@ -144,7 +149,7 @@ export function createHeldProcesses(fence: Fence | null, sinceTicks?: number): H
   };
 
   return {
-    ...createEnclosure(fence),
+    ...createEnclosure(fence, bySession),
     release: ({ cgroup, invocationId }) => {
       membership.forget(invocationId);
       if (cgroup === undefined) return true;

@@ -43,8 +43,9 @@ test('takeGround: directories, a lock, and the fence that was asked for', (t) =>
   const { take, options, logged } = createScene(t);
   const taken = take({ socketGroup: '0' });
   assert.ok(taken.ok);
-  const { hasState, lock, fence, groupId } = taken.value;
+  const { hasState, lock, fence, holding, groupId } = taken.value;
   cleanUp(t, () => lock.close());
+  assert.equal(holding, 'units are held by session');
   assert.deepEqual([hasState, lock.isInPlace(), fence, groupId], [true, true, null, 0]);
   const { units, runtime, state, logs } = options.paths;
   for (const path of [units, join(runtime, 'fifo'), state, logs]) assert.ok(existsSync(path), path);

@@ -369,6 +369,13 @@ test(
     await channel.next('up');
     assert.equal((await unitd.status()).daemon.fence, 'session');
     await unitd.says('units are held by session: ');
+    unitd.write('more.yaml', 'command: sleep infinity\nresources: { tasksMax: 5 }');
+    const plan = await unitd.cli('plan');
+    assert.equal(plan.code, 78);
+    assert.match(
+      plan.stderr,
+      /cannot be in force, since units are held by session: .+, expected the controller/,
+    );
     await unitd.stop();
     const refused = await unitd.cli('daemon', '--fence', 'cgroup');
     assert.equal(refused.code, 1);

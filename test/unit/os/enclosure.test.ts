@@ -15,6 +15,8 @@ test('createEnclosure(null) holds by session, where nothing is limited', () => {
   assert.equal(enclosure.limit(TREE, null, NO_RESOURCES), null);
   assert.throws(() => enclosure.enclose('web', LIMITED), /units are held by session/);
   assert.equal(enclosure.limit(TREE, NO_RESOURCES, LIMITED), 'units are held by session');
+  const why = 'units are held by session: no cgroup v2 hierarchy is mounted';
+  assert.equal(createEnclosure(null, why).lacks('pids'), why);
   assert.equal(enclosure.oomKills(TREE), 0);
   assert.deepEqual(enclosure.sweep([]), []);
 });
