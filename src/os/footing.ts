@@ -1,11 +1,13 @@
 // What any daemon needs of the place that it is started in, looked at before it touches anything.
 import { readlinkSync } from 'node:fs';
 import { LEAST_OPEN_FILES } from '../base/open-files.ts';
+import { phraseOf } from '../base/fault.ts';
+import { currentBootId } from './boot-id.ts';
 import { ownLimit, RESOURCES } from './libc/limit.ts';
 
 /** What keeps a daemon from working here; null: nothing known. */
 export function missingFooting(): string | null {
-  return procTrouble() ?? openFilesTrouble();
+  return procTrouble() ?? bootTrouble() ?? openFilesTrouble();
 }
 
 /** Every process would be taken for gone, or another for it. */
@@ -18,6 +20,16 @@ function procTrouble(): string | null {
   }
   if (self === String(process.pid)) return null;
   return `"/proc" is that of another PID namespace (process ${self} there is ${process.pid} here), expected one of its own`;
+}
+
+/** Nobody could tell then whether what an earlier daemon has written down is of this boot. */
+function bootTrouble(): string | null {
+  try {
+    currentBootId();
+    return null;
+  } catch (error) {
+    return `"/proc/sys" does not tell the id of the boot (${phraseOf(error)}), expected a whole proc file system`;
+  }
 }
 
 function openFilesTrouble(): string | null {

@@ -197,6 +197,11 @@ for (const [what, words, reason] of [
     PROC_OF_ANOTHER,
     /"\/proc" is that of another PID namespace \(process \d+ there is 1 here\), expected one of its own/,
   ],
+  [
+    'a /proc without the id of the boot',
+    [...within, '--mount', 'sh', '-c', 'mount -t tmpfs none /proc/sys && exec "$@"', 'sh'],
+    /"\/proc\/sys" does not tell the id of the boot \(ENOENT: .*\), expected a whole proc file system/,
+  ],
   ['an empty /proc', EMPTY_PROC, /"\/proc" shows no processes, expected a mounted proc file system/],
 ] as const) {
   test(`${what} is no place for a daemon, which says so and exits 1`, { skip: cannot(words) }, async (t) => {
