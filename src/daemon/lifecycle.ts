@@ -72,11 +72,12 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     log.close();
     return NOT_STARTED;
   };
+  // From the beginning: where the output is a file, it is let go of (last-sync.ts) before node has printed any.
+  catchBugs(log);
   let handOver = arrival.kind === 'handed-over' ? arrival.handOver : null;
   const taken = takeGround(options, handOver, log);
   if (!taken.ok) return refuse(taken.message);
   const ground = taken.value;
-  catchBugs(log);
   const spawnsSinceTicks = handOver?.spawnsSinceTicks ?? ticksSinceBoot();
   const startedWall = handOver?.startedWall ?? clock.wallMs();
   // Once for all: a version that takes over from itself, since the exec failed, has replaced none.

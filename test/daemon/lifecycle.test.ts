@@ -129,3 +129,14 @@ test('a daemon whose serving begins with an exception says so, and exits 1 with 
   assert.match(lines.join('\n'), /"event":"start","message":"cannot start daemon: no socket today"/);
   assert.match(lines.at(-1) ?? '', /"event":"stopped"/);
 });
+
+test('a daemon whose start meets a bug before it has anything says so in its log, and exits 1', async (t) => {
+  const { code, lines } = await lived(
+    t,
+    `process.cwd = () => { throw new Error('no directory'); };
+    process.chdir = () => { throw new Error('no other either'); };`,
+    `async () => { throw new Error('serving'); }`,
+  );
+  assert.equal(code, 1, lines.join('\n'));
+  assert.match(lines.join('\n'), /^\{.*"event":"bug","message":"Error: no other either/);
+});
