@@ -1,9 +1,11 @@
 // Directories that one daemon alone is to write to, beside the one that has its socket (directory-lock.ts). The
 // kernel lets go of a claim with the process, however that ends. Where the file system knows no locks, as some in a network
 // do, nobody is found.
-import { closeSync, constants as fsConstants, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants as fsConstants, fstatSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { lockFile } from './libc/file.ts';
+import { lockHolder } from './lock-holder.ts';
+import { effectiveUidOf } from './procfs.ts';
 
 export type Claim =
   /** `fd` holds it as long as that, or a copy of it, is open, and is the caller's; null: none is to be had. */
@@ -22,9 +24,11 @@ export function claimDirectory(path: string, own: readonly number[]): Claim {
   }
   const errno = own.some((other) => isSameFile(other, fd)) ? 0 : lockFile(fd);
   if (errno === 0) return { ok: true, fd };
-  const holderPid = errno === constants.errno.EWOULDBLOCK ? holderOf(fd) : null;
+  const isTaken = errno === constants.errno.EWOULDBLOCK;
+  const holderPid = isTaken ? lockHolder(fd) : null;
   closeSync(fd);
-  return errno === constants.errno.EWOULDBLOCK ? { ok: false, holderPid } : { ok: true, fd: null };
+  if (!isTaken || (holderPid !== null && isOfAnotherUser(holderPid))) return { ok: true, fd: null };
+  return { ok: false, holderPid };
 }
 
 function isSameFile(one: number, other: number): boolean {
@@ -32,14 +36,8 @@ function isSameFile(one: number, other: number): boolean {
   return a.ino === b.ino && a.dev === b.dev;
 }
 
-/** By /proc/locks (proc_locks(5)), where btrfs and overlayfs have another device than fstat(2): the inode has to do. */
-function holderOf(fd: number): number | null {
-  const { ino } = fstatSync(fd);
-  try {
-    const lock = new RegExp(String.raw`^\d+: FLOCK +ADVISORY +WRITE +(\d+) \S+:${ino} `, 'm');
-    const pid = Number(lock.exec(readFileSync('/proc/locks', 'latin1'))?.[1] ?? 0);
-    return pid === 0 ? null : pid;
-  } catch {
-    return null;
-  }
+/** Anybody may lock a directory that is open to him, and keep us from it; but no daemon of his writes here. */
+function isOfAnotherUser(pid: number): boolean {
+  const uid = effectiveUidOf(pid);
+  return uid !== null && uid !== 0 && uid !== process.geteuid?.();
 }

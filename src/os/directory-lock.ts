@@ -1,11 +1,12 @@
 // The lock of a directory, which one daemon alone holds while it lives.
-import { closeSync, constants as fsConstants, fstatSync, openSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, constants as fsConstants, fstatSync, openSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
 import { codeOf } from '../base/fault.ts';
 import { errnoName } from './errno.ts';
 import { createAnew, ownText, writeWhole } from './files.ts';
 import { lockFile } from './libc/file.ts';
+import { lockHolder } from './lock-holder.ts';
 
 export interface Lock {
   /** Holds the lock as long as it, or a copy of it, is open. */
@@ -17,7 +18,7 @@ export interface Lock {
 
 export type LockResult =
   | { readonly ok: true; readonly lock: Lock }
-  /** null: somebody has removed what it wrote, or it has not yet. */
+  /** null: neither the kernel nor the file of its pid says who. */
   | { readonly ok: false; readonly holderPid: number | null };
 
 /**
@@ -36,8 +37,10 @@ export function acquireLock(path: string): LockResult {
     }
     const errno = lockFile(fd);
     if (errno === constants.errno.EWOULDBLOCK) {
+      // The file may be an earlier one's, but says something also of a process in another PID namespace.
+      const holderPid = lockHolder(fd) ?? pidIn(path);
       closeSync(fd);
-      return { ok: false, holderPid: pidIn(path) };
+      return { ok: false, holderPid };
     }
     if (errno !== 0) {
       closeSync(fd);
@@ -95,6 +98,9 @@ function pidIn(path: string): number | null {
   }
 }
 
+/** Whatever somebody has put in its place is neither followed nor waited for. */
+const EMPTYING = fsConstants.O_WRONLY | fsConstants.O_TRUNC | fsConstants.O_NOFOLLOW | fsConstants.O_NONBLOCK;
+
 function lockOn(path: string, fd: number): Lock {
   let closed = false;
   const isInPlace = (): boolean => {
@@ -108,7 +114,7 @@ function lockOn(path: string, fd: number): Lock {
     if (closed) return;
     closed = true;
     try {
-      if (isInPlace()) truncateSync(path);
+      if (isInPlace()) closeSync(openSync(path, EMPTYING));
     } catch {
       // Gone, or a disk that refuses: the pid that stays there is nobody's, and the lock goes all the same.
     }

@@ -183,6 +183,12 @@ export function isAlive(stat: ProcessStat | null): stat is ProcessStat {
   return stat !== null && stat.state !== 'X' && (stat.state !== 'Z' || stat.threads > 1);
 }
 
+/** By which the kernel judges what it may do; null: it is gone, or cannot be seen. */
+export function effectiveUidOf(pid: number): number | null {
+  const uid = /^Uid:\t\d+\t(\d+)/m.exec(procText(`/proc/${pid}/status`, true) ?? '')?.[1];
+  return uid === undefined ? null : Number(uid);
+}
+
 /** How long a process may take to lay out its new memory, on the busiest machine, before it counts as nobody's. */
 export const EXEC_PATIENCE_MS = 2000;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -24,12 +24,25 @@ test('acquireLock() is refused also when somebody has removed the file of the pi
   const first = acquireLock(path);
   assert(first.ok);
   rmSync(path);
-  assert.deepEqual(acquireLock(path), { ok: false, holderPid: null });
+  assert.deepEqual(acquireLock(path), { ok: false, holderPid: process.pid });
   assert.equal(existsSync(path), false, 'it is not the other one that writes it');
   first.lock.close();
   const second = acquireLock(path);
   assert(second.ok);
   second.lock.close();
+});
+
+test('acquireLock() neither writes nor empties what a link in the place of its file leads to', (t) => {
+  const directory = temporaryDirectory(t);
+  const [path, target] = [join(directory, 'unitd.pid'), join(directory, 'precious')];
+  writeFileSync(target, 'precious');
+  symlinkSync(target, path);
+  const lock = acquireLock(path);
+  assert(lock.ok);
+  rmSync(path);
+  symlinkSync(target, path);
+  lock.lock.close();
+  assert.equal(readFileSync(target, 'utf8'), 'precious');
 });
 
 test('acquireLock() gets the lock of a process that was killed', (t) => {
