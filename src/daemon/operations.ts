@@ -40,6 +40,8 @@ export interface Settling {
 interface Operation {
   readonly waits: boolean;
   readonly open: Map<string, Goal>;
+  /** Of these, who is to come up and has not begun: it may yet be brought in by one that is under way. */
+  readonly idle: Set<string>;
   readonly moved: Map<string, MovedUnit>;
   readonly progress: Progress;
   readonly end: () => void;
@@ -66,6 +68,7 @@ export class Operations {
     const operation: Operation = {
       waits: options.wait,
       open: new Map(goals.map((goal) => [goal.name, goal])),
+      idle: new Set(),
       moved: new Map(),
       progress: options.progress,
       end: resolve,
@@ -90,7 +93,8 @@ export class Operations {
     this.#running.delete(operation);
     const rows: MovedUnit[] = [];
     const steps = each(goals, (goal) => {
-      const outcome = operation.open.has(goal.name) ? 'pending' : good(goal);
+      const ended = operation.idle.has(goal.name) ? 'failed' : good(goal);
+      const outcome = operation.open.has(goal.name) && ended !== 'failed' ? 'pending' : ended;
       rows.push(operation.moved.get(goal.name) ?? this.#row(goal, outcome));
     });
     await inSlices(steps);
@@ -134,16 +138,31 @@ export class Operations {
 
   #check(operation: Operation, names: Iterable<string>): void {
     operation.isChecked = true;
+    const decide = (goal: Goal, outcome: MovedUnit['outcome']): void => {
+      operation.open.delete(goal.name);
+      // How it stands at the end is all that is to be told of one that was asked for nothing: of thousands, row by row.
+      if (goal.want !== 'there') operation.moved.set(goal.name, this.#row(goal, outcome));
+    };
     for (const name of names) {
       const goal = operation.open.get(name);
       if (goal === undefined) continue;
       const outcome = this.#outcomeOf(goal);
-      if (outcome === 'pending') continue;
-      operation.open.delete(name);
-      // How it stands at the end is all that is to be told of one that was asked for nothing: of thousands, row by row.
-      if (goal.want !== 'there') operation.moved.set(name, this.#row(goal, outcome));
+      operation.idle.delete(name);
+      if (outcome === 'failed' && this.#isIdle(goal)) operation.idle.add(name);
+      else if (outcome !== 'pending') decide(goal, outcome);
     }
-    if (operation.open.size === 0 || !operation.waits) operation.end();
+    const isOver = operation.idle.size === operation.open.size || !operation.waits;
+    if (!isOver) return;
+    for (const name of operation.idle) {
+      const goal = operation.open.get(name);
+      if (goal !== undefined) decide(goal, 'failed');
+    }
+    operation.end();
+  }
+
+  #isIdle({ name, want, afterActivation }: Goal): boolean {
+    const activation = this.#fleet().units.get(name)?.state.activation ?? 0;
+    return want === 'up' && activation <= afterActivation;
   }
 
   #row(goal: Goal, outcome: MovedUnit['outcome']): MovedUnit {

@@ -91,6 +91,41 @@ test('stop: fails when a start overrules it before anything was decided', async 
   assert.deepEqual(outcomes, ['failed', 'unchanged']);
 });
 
+test('reload: who is brought up by a unit that is still to come up is waited for', async (t) => {
+  const rig = createControlRig(t);
+  const once = 'command: /bin/job\nrestart: { policy: no }\n';
+  rig.write('job', once);
+  rig.write('spare', `enabled: false\n${WEB}`);
+  await rig.boot();
+  rig.exit('job', FAILURE);
+  await rig.rest();
+  rig.write('keeper', 'type: oneshot\ncommand: /bin/keep\nupholds: [job, spare]\n');
+  const reload = rig.reload();
+  await reload.taken();
+  assert.equal(reload.isAnswered(), false);
+  rig.exit('keeper', SUCCESS);
+  const rows = await reload.rows();
+  assert.deepEqual(
+    rows.map(({ name, state, outcome }) => `${name} ${state} ${outcome}`),
+    ['job running done', 'keeper completed done', 'spare running done'],
+  );
+});
+
+test('reload: and has failed where that does not come up', async (t) => {
+  const rig = createControlRig(t);
+  rig.write('spare', `enabled: false\n${WEB}`);
+  await rig.boot();
+  rig.write('keeper', 'type: oneshot\ncommand: /bin/keep\nupholds: [spare]\n');
+  const reload = rig.reload();
+  await reload.taken();
+  rig.exit('keeper', FAILURE);
+  const rows = await reload.rows();
+  assert.deepEqual(
+    rows.map(({ name, state, outcome }) => `${name} ${state} ${outcome}`),
+    ['keeper failed failed', 'spare stopped failed'],
+  );
+});
+
 /** A reload that finds the file of the unit "web" gone, which ends once it is killed. */
 async function removalUnderWay(
   t: TestContext,
