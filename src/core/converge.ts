@@ -139,11 +139,13 @@ export function settleVerdicts(
 }
 
 /** The same in steps, for a fleet that nobody else changes meanwhile, and in which no time passes. */
-export function* settlingVerdicts(fleet: Fleet): Steps<void> {
+export function* settlingVerdicts(fleet: Fleet): Steps<ReadonlySet<string>> {
+  const seen = new Set<string>();
   for (const name of fleet.dirty) {
-    settle(fleet, name, null, []);
+    if (settle(fleet, name, null, [])) seen.add(name);
     yield;
   }
+  return seen;
 }
 
 /** Brings one doubtful unit's verdict up to date; false when it is gone. */
@@ -224,7 +226,7 @@ function activate(fleet: Fleet, by: Unit, unit: Unit, field: PullingField): bool
 }
 
 /** Phase two: the one thing that this unit does next, if any. */
-function act(fleet: Fleet, name: string, instant: Instant, outputs: Outputs): void {
+export function act(fleet: Fleet, name: string, instant: Instant, outputs: Outputs): void {
   const unit = fleet.units.get(name);
   if (unit === undefined) return;
   if (!sameVerdict(unit.verdict, verdictOf(fleet, unit))) {

@@ -153,6 +153,12 @@ export function hasEndedCleanly(unit: Unit): boolean {
   return unit.state.phase.at === 'completed' && !isUp(unit) && !needsStop(unit);
 }
 
+/** How one at rest had ended by itself, where it is not up for that; null: it has not. */
+export function howEnded(unit: Unit): string | null {
+  if (unit.state.phase.at === 'failed') return 'it had failed';
+  return hasEndedCleanly(unit) ? 'it had ended' : null;
+}
+
 /** Without an operator's stop of it, a unit that names another in one of these and is wanted up would fare otherwise. */
 const STOPPED_FOR: readonly DependencyField[] = [...PULLING_FIELDS, 'requisite', 'partOf'];
 

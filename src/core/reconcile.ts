@@ -3,8 +3,8 @@
 // that is applied. What a set changes for single units alone (no place among the others, nothing that starts or stops)
 // commitAlone() takes in, unit by unit.
 //
-// Who is wanted, who goes down and who restarts with whom is not guessed: the set is taken into a copy of the fleet,
-// and its verdicts are read. What only time can tell (who comes up, and upholds others then) is in no plan.
+// What becomes of whom is not guessed: the set is taken into a copy of the fleet as commit() would, and rehearsed
+// (rehearsal.ts). What happens without the set as well is in no plan: so that is rehearsed too.
 //
 // Planning takes steps, on a fleet that nobody changes meanwhile: a snapshot, for a set so large that exits come in the
 // meantime. A plan is of the moment of its snapshot. commit() takes it in later, in one go, and whatever hangs on what
@@ -13,17 +13,19 @@
 // another unit, could contradict the plan, so the caller plans anew when there was one (`seq` tells). Between commit()
 // and commitAlone() of a unit anything may be said and happen: whoever is started meanwhile with what the old file says
 // restarts if that takes a new process.
-import type { FieldChange, PlanAction, PlannedUnit } from '../model/plan.ts';
+import type { FieldChange, PlannedUnit } from '../model/plan.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { deliver } from './converge.ts';
 import type { Instant, Outputs } from './converge.ts';
+import { wantedOf } from './down-reason.ts';
 import { changedKeys, FIELDS, isSame } from './fields.ts';
 import { amend, needsStop } from './fleet.ts';
 import type { Fleet, Unit } from './fleet.ts';
-import { outlookOf, tryAgain } from './outlook.ts';
-import type { Changes } from './outlook.ts';
-import { causesOf, knownRow, newcomerRow, removedRow } from './plan-row.ts';
-import { releasedRows, retryingRequirements, upheldRows } from './plan-starts.ts';
+import { causesOf, isMended, knownRow, newcomerRow, removedRow } from './plan-row.ts';
+import type { Course } from './plan-row.ts';
+import { NEVER, rehearsing } from './rehearsal.ts';
+import type { Rehearsal } from './rehearsal.ts';
+import { retriesOf } from './retries.ts';
 import { atOnce } from './steps.ts';
 import type { Steps } from './steps.ts';
 import { graphOf, isNews, isReplaced, takingIn } from './take-in.ts';
@@ -35,12 +37,16 @@ export interface DraftPlan {
   readonly unchanged: number;
 }
 
+type Changes = ReadonlyMap<string, readonly FieldChange[]>;
+
 /** A plan, and what was found out on the way that to take it in needs too. */
 export interface Decision {
   readonly plan: DraftPlan;
   /** Of what is taken in together, for commit(). */
   readonly intake: Intake;
   readonly changes: Changes;
+  /** What had ended and is tried again for others. */
+  readonly retried: ReadonlySet<string>;
   /** For commitAlone(), in any order. */
   readonly alone: readonly string[];
 }
@@ -54,7 +60,8 @@ export function plan(loaded: ReadonlyMap<string, UnitSpec>, fleet: Fleet, fileFo
 
 /** The fleet as it is now, for planning. */
 export function snapshotOf(fleet: Readonly<Fleet>): Fleet {
-  return { ...fleet, units: new Map(fleet.units), dirty: new Set(fleet.dirty) };
+  const found = { before: new Map<string, number>(), after: new Map<string, number>() };
+  return { ...fleet, units: new Map(fleet.units), dirty: new Set(fleet.dirty), found };
 }
 
 export function* planning(
@@ -71,42 +78,36 @@ export function* planning(
     yield;
     const unit = fleet.units.get(name);
     if (isReplaced(unit, spec)) replaced.add(name);
-    const changed = unit === undefined ? [] : changesOf(unit.spec, spec, fileForm);
-    if (unit === undefined || unit.removed || changed.length > 0) changes.set(name, changed);
+    const isNew = unit === undefined || unit.removed;
+    const changed = isNew ? [] : changesOf(unit.spec, spec, fileForm);
+    if (isNew || changed.length > 0) changes.set(name, changed);
   }
   const removed = [...fleet.units.values()].filter((unit) => !unit.removed && !desired.has(unit.spec.name));
   if (changes.size === 0 && removed.length === 0) {
     const intake = { graph: null, replaced: new Set<string>() };
-    return { plan: { units: [], unchanged: desired.size }, intake, changes, alone: [...replaced] };
+    const nothing = { units: [], unchanged: desired.size };
+    return { plan: nothing, intake, changes, retried: new Set(), alone: [...replaced] };
   }
 
-  const planned = new Map(removed.map((unit) => [unit.spec.name, removedRow(unit)]));
   let isReordered = removed.length > 0;
   for (const [name, changed] of changes) {
     yield;
     isReordered ||= isNews(fleet.units.get(name), changed);
   }
   const graph = isReordered ? yield* graphOf(desired, fleet) : null;
-  const outlook = yield* outlookOf(desired, fleet, changes, { graph, replaced });
+  const rehearsed = yield* rehearsals(desired, fleet, changes, { graph, replaced });
+  const planned = new Map(removed.map((unit) => [unit.spec.name, removedRow(unit)]));
   for (const [name, spec] of desired) {
     yield;
     const unit = fleet.units.get(name);
-    const lasting = outlook.lasting.units.get(name);
-    if (lasting === undefined) continue;
-    const cycling = outlook.cycling.get(name);
-    // What has nothing to stop keeps no cycle, and its pause ends by it all the same.
-    const isPaused = unit?.state.phase.at === 'backoff';
-    const cycle = cycling?.cycle ?? (isPaused ? (cycling?.verdict.down ?? null) : null);
+    const end = rehearsed.within.fleet.units.get(name);
+    if (end === undefined || end === unit) continue;
     const row =
       unit === undefined || unit.removed
-        ? newcomerRow(spec, unit, lasting.verdict)
-        : knownRow(unit, lasting, cycle, changes.get(name) ?? []);
+        ? newcomerRow(spec, unit, end)
+        : knownRow(unit, courseOf(unit, end, rehearsed), changes.get(name) ?? []);
     if (row.action !== 'unchanged') planned.set(name, row);
   }
-  const upheld = yield* upheldRows(planned, fleet, outlook.lasting, changes);
-  const retried = [...upheld, ...(yield* retryingRequirements(planned, outlook.lasting.units))];
-  if (retried.length > 0) yield* tryAgain(outlook.lasting, retried);
-  yield* releasedRows(planned, fleet, outlook.lasting.units, changes);
   const units = [...planned.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const unchanged = desired.size - units.filter((row) => desired.has(row.name)).length;
   const together = new Set<string>();
@@ -117,7 +118,53 @@ export function* planning(
     if (action === 'update' && !isNews(fleet.units.get(name), changes.get(name) ?? [])) alone.push(name);
     else together.add(name);
   }
-  return { plan: { units, unchanged }, intake: { graph, replaced: together }, changes, alone };
+  const intake = { graph, replaced: together };
+  return { plan: { units, unchanged }, intake, changes, retried: new Set(rehearsed.retries.keys()), alone };
+}
+
+interface Rehearsals {
+  readonly without: Rehearsal;
+  /** With the set in the fleet. */
+  readonly within: Rehearsal;
+  /** What had ended and is tried again for others, with the reason. */
+  readonly retries: ReadonlyMap<string, string>;
+}
+
+/** Who is tried again shows when the rest has been rehearsed: then all is rehearsed anew. */
+function* rehearsals(
+  desired: ReadonlyMap<string, UnitSpec>,
+  fleet: Fleet,
+  changes: Changes,
+  intake: Intake,
+): Steps<Rehearsals> {
+  const without = yield* rehearsing(snapshotOf(fleet));
+  const retries = new Map<string, string>();
+  for (;;) {
+    const trial = snapshotOf(fleet);
+    yield* takingIn(desired, changes, trial, intake);
+    for (const [name, changed] of changes) {
+      yield;
+      takeUp(name, changed, trial, NEVER, []);
+    }
+    for (const name of retries.keys()) tryAgain(name, trial, NEVER, []);
+    const within = yield* rehearsing(trial);
+    const found = [...(yield* retriesOf(fleet, trial, changes))].filter(([name]) => !retries.has(name));
+    if (found.length === 0) return { without, within, retries };
+    for (const [name, reason] of found) retries.set(name, reason);
+  }
+}
+
+function courseOf({ spec, state }: Unit, end: Unit, { without, within, retries }: Rehearsals): Course {
+  const { name } = spec;
+  const anyway = without.fleet.units.get(name);
+  const { down } = end.verdict;
+  const leavesAnyway = anyway?.verdict.down === down && (down !== null || without.left.has(name));
+  const left = leavesAnyway ? null : (within.left.get(name) ?? down);
+  const isAnew = end.state.activation > state.activation;
+  const isSooner = within.atOnce.has(name) && !without.atOnce.has(name);
+  const isAsAnyway = anyway?.state.activation !== state.activation && !isSooner;
+  const isStarted = (isAnew && !isAsAnyway) || retries.has(name);
+  return { end, left, isStarted, cause: retries.get(name) ?? within.causes.get(name) ?? null };
 }
 
 function changesOf(from: UnitSpec, to: UnitSpec, fileForm: FileForm): readonly FieldChange[] {
@@ -162,33 +209,19 @@ function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
  */
 export function commit(
   desired: ReadonlyMap<string, UnitSpec>,
-  { plan: decided, intake, changes, alone }: Decision,
+  { plan: decided, intake, changes, retried, alone }: Decision,
   fleet: Fleet,
   instant: Instant,
   outputs: Outputs,
 ): void {
   const later = new Set(alone);
-  const rows = decided.units.filter(({ name }) => !later.has(name));
   const touched = new Set(atOnce(takingIn(desired, changes, fleet, intake)));
-  for (const { name } of rows) touched.add(name);
+  for (const { name } of decided.units) if (!later.has(name)) touched.add(name);
   for (const unit of touched) outputs.push({ type: 'touched', unit });
-  for (const row of rows) {
-    const unit = fleet.units.get(row.name);
-    if (unit === undefined || unit.removed) continue;
-    respecify(unit, row.action, row.changes, fleet, instant, outputs);
-    const isRestart = row.action === 'restart';
-    const isCycled = fleet.units.get(row.name)?.cycle !== null;
-    if (isRestart && needsStop(unit) && !isCycled) amend(fleet, row.name, { cycle: row.reason });
-    // What has ended has not ended as the other type: it may have ended after it was planned, as what was at rest.
-    const isOtherType = row.changes.some(({ field }) => field === 'type');
-    const hasEndedAsOther = isOtherType && unit.state.phase.at === 'completed';
-    if (isRestart || hasEndedAsOther || row.action === 'start') {
-      deliver(fleet, row.name, { type: 'cleared', counts: 'attempts' }, instant, outputs);
-      if (unit.state.phase.at === 'completed' && !needsStop(unit)) {
-        deliver(fleet, row.name, { type: 'stop-requested' }, instant, outputs);
-      }
-    }
+  for (const [name, changed] of changes) {
+    if (!later.has(name)) takeUp(name, changed, fleet, instant, outputs);
   }
+  for (const name of retried) tryAgain(name, fleet, instant, outputs);
 }
 
 /** Takes in all. */
@@ -217,27 +250,40 @@ export function commitAlone(
   if (spec === undefined || unit === undefined) return;
   fleet.units.set(name, { ...unit, spec });
   outputs.push({ type: 'touched', unit: name });
-  respecify(unit, 'update', changes.get(name) ?? [], fleet, instant, outputs);
+  takeUp(name, changes.get(name) ?? [], fleet, instant, outputs);
 }
 
 /**
- * What of its new spec a unit meets at once. At rest it has nothing that another spec would move, but for a pause, where
- * the plan does not end that anyway.
+ * What the changes of its spec, which is in the fleet by now, ask of a unit. At rest it has nothing that another spec would
+ * move, but for an end that they may mend, and for a pause.
  */
-function respecify(
-  unit: Unit,
-  action: PlanAction,
+function takeUp(
+  name: string,
   changes: readonly FieldChange[],
   fleet: Fleet,
   instant: Instant,
   outputs: Outputs,
 ): void {
-  const isAbout = ({ field }: FieldChange): boolean => field === 'restart' || field.startsWith('restart.');
-  const hasPause = unit.state.phase.at === 'backoff' && action === 'update' && changes.some(isAbout);
-  if (changes.length === 0 || !(needsStop(unit) || hasPause)) return;
-  const { name } = unit.spec;
-  deliver(fleet, name, { type: 'respecified' }, instant, outputs);
+  const unit = fleet.units.get(name);
+  if (unit === undefined || changes.length === 0) return;
+  const { at } = unit.state.phase;
   const causes = causesOf(changes);
+  const isWanted = wantedOf(fleet, unit) === 'up';
+  if (isWanted && (causes !== '' || isMended(unit, changes))) {
+    tryAgain(name, fleet, instant, outputs);
+  }
+  const isAbout = ({ field }: FieldChange): boolean => field === 'restart' || field.startsWith('restart.');
+  const hasPause = at === 'backoff' && isWanted && causes === '' && changes.some(isAbout);
+  if (needsStop(unit) || hasPause) deliver(fleet, name, { type: 'respecified' }, instant, outputs);
   // Also one on its way down, which somebody may want up before it is there.
   if (causes !== '' && needsStop(unit)) amend(fleet, name, { cycle: `${causes} changed` });
+}
+
+/** What has failed, has ended or is in a pause is due at once. */
+function tryAgain(name: string, fleet: Fleet, instant: Instant, outputs: Outputs): void {
+  deliver(fleet, name, { type: 'cleared', counts: 'attempts' }, instant, outputs);
+  const unit = fleet.units.get(name);
+  if (unit?.state.phase.at === 'completed' && !needsStop(unit)) {
+    deliver(fleet, name, { type: 'stop-requested' }, instant, outputs);
+  }
 }

@@ -20,7 +20,6 @@ import { claimOf, downReason, wantedOf } from './down-reason.ts';
 import { conflictsOf, isMoving, isUp, needsStop } from './fleet.ts';
 import type { Fleet, Unit, Verdict } from './fleet.ts';
 import { STRONG_FIELDS } from './graph.ts';
-import type { Steps } from './steps.ts';
 
 export type StartCheck =
   | { readonly start: 'now' }
@@ -113,33 +112,6 @@ function lookOn<T>(
     return given;
   }
   return null;
-}
-
-/** Units at rest that are to start, and will not by themselves: what they need will not come up, or is stuck itself. */
-export function* stuckIn(units: ReadonlyMap<string, Unit>): Steps<ReadonlySet<string>> {
-  const waitedFor = new Map<string, string[]>();
-  const stuck = new Set<string>();
-  for (const [name, unit] of units) {
-    yield;
-    if (!isDue(unit)) continue;
-    for (const needed of STRONG_FIELDS.flatMap((field) => unit.spec[field])) {
-      const other = units.get(needed);
-      if (other === undefined || isUp(other)) continue;
-      if (!isDue(other) && !other.verdict.pending) stuck.add(name);
-      const waiting = waitedFor.get(needed);
-      if (waiting === undefined) waitedFor.set(needed, [name]);
-      else waiting.push(name);
-    }
-  }
-  for (const name of stuck) {
-    yield;
-    for (const other of waitedFor.get(name) ?? []) stuck.add(other);
-  }
-  return stuck;
-}
-
-function isDue({ state, verdict }: Unit): boolean {
-  return state.phase.at === 'stopped' && verdict.wanted === 'up' && verdict.down === null;
 }
 
 /** Neither up nor on its way anywhere, nor to be tried again. */

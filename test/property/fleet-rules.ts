@@ -7,7 +7,6 @@ import type { Unit } from '../../src/core/fleet.ts';
 import { STRONG_FIELDS } from '../../src/core/graph.ts';
 import { deadlineOf } from '../../src/core/machine-state.ts';
 import { isUpheld, sameVerdict, startCheck, verdictOf } from '../../src/core/verdict.ts';
-import type { DraftPlan } from '../../src/core/reconcile.ts';
 import { publicState } from '../../src/core/view.ts';
 import { planOf, wallMs } from './fleet-world.ts';
 import type { Process, World } from './fleet-world.ts';
@@ -165,74 +164,6 @@ function checkMains(world: World, watch: Watch, name: string, unit: Unit | undef
     if (process.role !== 'main' || process.run === held || watch.left.has(process)) continue;
     assert.equal(watch.leaves.has(name), true, `${name}: main run ${process.run} lives and nobody holds it`);
     watch.left.add(process);
-  }
-}
-
-/** What a plan passed over, or only updates, kept its processes when the plan was carried out. */
-export function checkPlanKept(world: World, watch: Watch, decided: DraftPlan): void {
-  const rows = new Map(decided.units.map((row) => [row.name, row]));
-  for (const [name, before] of watch.before) {
-    const row = rows.get(name);
-    if (before.removed || before.verdict.down !== null || !needsStop(before)) continue;
-    const unit = world.fleet.units.get(name);
-    if (row !== undefined && row.action !== 'update') continue;
-    // Who is upheld, and what that brings, is only known once the upholder is up.
-    if (world.fleet.graph.upholders(name).length > 0) continue;
-    const { phase } = before.state;
-    const now = unit?.state.phase;
-    const wasTold = phase.at === 'stopping' && phase.requested;
-    // A stop under way may end by what the file now says of stops, and the unit begin anew.
-    const isEnding = phase.at === 'stopping';
-    const isTold =
-      now === undefined || (now.at === 'stopped' && !isEnding) || (now.at === 'stopping' && now.requested);
-    // Conflicts between units that are both wanted are an error of the files, and who is pulled in decides them; what
-    // follows from a failure within the same instant no plan foresees; nor whom a unit pulls in that is down for a
-    // restart only, and not for what it would be down for afterwards, nor who on a ring passes a reason on, which hangs
-    // on that.
-    const down = unit?.verdict.down ?? '';
-    if (down.includes('because of') && world.fleet.graph.ring(name).length > 1) continue;
-    const isStartedByEnd = [...world.fleet.units.values()].some(
-      ({ spec, activation }) =>
-        (activation?.field === 'onFailure' || activation?.field === 'onSuccess') &&
-        (spec.name === name || unit?.activation?.by === spec.name || down.includes(`"${spec.name}"`)),
-    );
-    const isPulledInMeanwhile = [...world.fleet.units.values()].some(
-      ({ spec, activation }) =>
-        activation !== null &&
-        activation !== watch.before.get(spec.name)?.activation &&
-        rows.get(spec.name)?.action !== 'start' &&
-        down.includes(`"${spec.name}"`),
-    );
-    const isContested = world.fleet.graph
-      .conflicts(name)
-      .some((rival) => world.fleet.units.get(rival)?.verdict.wanted === 'up');
-    if (isContested || down.includes('conflicts') || isStartedByEnd || isPulledInMeanwhile) continue;
-    const stands = `${name}: ${row === undefined ? 'unchanged' : row.reason}, and ${unit?.verdict.down}`;
-    assert.equal(isTold && !wasTold, false, stands);
-    if (!isEnding) assert.equal(unit?.state.activation, before.state.activation, stands);
-  }
-}
-
-/** What a plan restarts is on its way down when it has been carried out, and nothing that failed is left so that it starts. */
-export function checkPlanBegun(world: World, watch: Watch, decided: DraftPlan): void {
-  for (const { name, action, reason } of decided.units) {
-    if (action !== 'restart' && action !== 'start') continue;
-    const before = watch.before.get(name);
-    const unit = world.fleet.units.get(name);
-    const stands = `${name}: ${action}, ${reason}; it is ${unit?.state.phase.at}, ${unit?.verdict.down}`;
-    assert.notEqual(unit, undefined, stands);
-    if (unit === undefined) continue;
-    const { phase, activation } = unit.state;
-    const isAnew = activation > (before?.state.activation ?? 0);
-    const isLeaving = unit.cycle !== null || phase.at === 'stopping' || unit.verdict.down !== null;
-    const wasThere = before !== undefined && needsStop(before);
-    if (action === 'restart' && wasThere) assert.equal(isAnew || isLeaving || !needsStop(unit), true, stands);
-    // Conflicts between units that are both wanted are an error of the files, and who is pulled in decides them.
-    const waits = reason.includes('it will wait') && !reason.includes('conflicts');
-    if (waits) assert.equal(isAnew, false, stands);
-    // A start without its requisite is refused at once.
-    const isRefused = phase.at === 'failed' && phase.text.includes('requisite');
-    if (!isRefused) assert.equal(phase.at === 'failed' || phase.at === 'backoff', false, stands);
   }
 }
 

@@ -247,22 +247,62 @@ export function endMain(world: World, name: string, status: ExitStatus): void {
  * `look` is called after each step. False when it does not come to rest.
  */
 export function comeToRest(world: World, look: () => void = () => undefined): boolean {
+  calm(world);
+  for (let left = 300 * (1 + world.fleet.units.size); left > 0; left -= 1) {
+    if (tellNews(world, 0) || passDeadline(world, (unit) => unit.state.phase.at !== 'running')) look();
+    else if (!endUnboundedWaits(world, (unit) => isMoving(unit.state.phase))) return true;
+  }
+  return false;
+}
+
+/** The same, but that stops are over before starts are, and that no pause passes. */
+export function finishWell(world: World): boolean {
+  calm(world);
+  const isStopping = ({ state }: Unit): boolean => state.phase.at === 'stopping';
+  for (let left = 300 * (1 + world.fleet.units.size); left > 0; left -= 1) {
+    const stopping = [...world.facts.keys()].findIndex((name) => {
+      const unit = world.fleet.units.get(name);
+      return unit !== undefined && isStopping(unit);
+    });
+    const isOver =
+      !(stopping >= 0 && tellNews(world, stopping)) &&
+      !passDeadline(world, isStopping) &&
+      !endUnboundedWaits(world, isStopping) &&
+      !tellNews(world, 0) &&
+      !passDeadline(world, ({ state }) => state.phase.at === 'starting');
+    if (isOver && !endUnboundedWaits(world, ({ state }) => state.phase.at === 'starting')) return true;
+  }
+  return false;
+}
+
+function calm(world: World): void {
   world.faults = NO_FAULTS;
   for (const process of [...world.processes.values()].flat()) {
     if (process.role !== 'main' && process.role !== 'fork') end(world, process, SUCCESS);
     else if (process.role === 'main' && typeOf(world, process.unit) === 'oneshot')
       end(world, process, SUCCESS);
   }
-  for (let left = 300 * (1 + world.fleet.units.size); left > 0; left -= 1) {
-    if (tellNews(world, 0) || passDeadline(world, (unit) => unit.state.phase.at !== 'running')) look();
-    else if (!endUnboundedWaits(world)) return true;
-  }
-  return false;
 }
 
-/** What is waited for without a bound ends in the end; true when there was some. */
-function endUnboundedWaits(world: World): boolean {
-  const waiting = [...world.fleet.units.values()].filter((unit) => isMoving(unit.state.phase));
+/** The same world, to see what becomes of it. Processes of it heed every signal, and spawns succeed. */
+export function branchOf(world: World): World {
+  const heeding = (process: Process): Process => ({ ...process, ignoresTerm: false });
+  return {
+    ...world,
+    fleet: snapshotOf(world.fleet),
+    random: randomFrom(1),
+    faults: NO_FAULTS,
+    broken: new Set(),
+    processes: new Map([...world.processes].map(([name, living]) => [name, living.map(heeding)])),
+    facts: new Map([...world.facts].map(([name, queue]) => [name, [...queue]])),
+    told: [],
+    outputs: [],
+  };
+}
+
+/** What these wait for without a bound ends in the end; true when there was some. */
+function endUnboundedWaits(world: World, isWaiting: (unit: Unit) => boolean): boolean {
+  const waiting = [...world.fleet.units.values()].filter(isWaiting);
   const awaited = waiting.flatMap((unit) => treeOf(world, unit.spec.name));
   for (const process of awaited) end(world, process, SUCCESS);
   return awaited.length > 0;

@@ -1,16 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import {
-  checkGone,
-  checkPlanBegun,
-  checkPlanKept,
-  checkRest,
-  checkStale,
-  checkStep,
-  newWatch,
-} from './fleet-rules.ts';
+import { checkGone, checkRest, checkStale, checkStep, newWatch } from './fleet-rules.ts';
 import type { Watch } from './fleet-rules.ts';
+import { checkPlan } from './plan-rules.ts';
 import { editedSet, randomSet, unitName } from './fleet-units.ts';
 import * as world from './fleet-world.ts';
 
@@ -71,9 +64,9 @@ function doAct(on: world.World, watch: Watch, size: number, { act: kind, pick: w
       checkStale(on, which);
       return;
     case 'reload': {
-      const plan = world.reload(on, editedSet(world.randomFrom(which), [...on.desired.values()], size));
-      checkPlanKept(on, watch, plan);
-      checkPlanBegun(on, watch, plan);
+      const specs = editedSet(world.randomFrom(which), [...on.desired.values()], size);
+      checkPlan(on, specs);
+      world.reload(on, specs);
       break;
     }
     case 'slow-reload': {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { FIELDS, changedKeys } from '../../src/core/fields.ts';
-import { hasEndedCleanly, needsStop } from '../../src/core/fleet.ts';
-import type { Unit } from '../../src/core/fleet.ts';
+import { needsStop } from '../../src/core/fleet.ts';
 import type { UnitSpec } from '../../src/model/unit.ts';
 import { editedSet, randomSet } from './fleet-units.ts';
 import * as world from './fleet-world.ts';
+import { checkPlan } from './plan-rules.ts';
 
 /** A world in some state, and a set that differs from what it runs. */
 const scenario = fc
@@ -67,59 +67,20 @@ test('plan: looks and does not touch', () => {
   );
 });
 
-test('plan: of what had ended nothing is waited for by what it starts', () => {
-  const mayStart = ({ verdict }: Unit): boolean => verdict.wanted === 'up' && verdict.down === null;
-  const hasEnded = (unit: Unit): boolean => unit.state.phase.at === 'failed' || hasEndedCleanly(unit);
+test('plan: it says what becomes of each unit', () => {
   fc.assert(
-    fc.property(scenario, ({ on, next }) => {
-      const ended = new Set([...on.fleet.units.values()].filter(hasEnded).map(({ spec }) => spec.name));
-      const rows = world.reload(on, next).units;
-      const started = rows.filter(({ action }) => action === 'start' || action === 'restart');
-      for (const name of started.map((row) => row.name)) {
-        const unit = on.fleet.units.get(name);
-        if (unit === undefined || !mayStart(unit)) continue;
-        for (const needed of [...unit.spec.requires, ...unit.spec.bindsTo]) {
-          const other = on.fleet.units.get(needed);
-          if (other === undefined || !mayStart(other) || !hasEnded(other) || !ended.has(needed)) continue;
-          assert.equal(
-            started.some((row) => row.name === needed),
-            true,
-            `${name} waits for ${needed}`,
-          );
-        }
-      }
-    }),
+    fc.property(scenario, ({ on, next }) => checkPlan(on, next)),
     options,
   );
 });
 
 test('plan: of a set at rest it says what becomes of each unit', () => {
-  // What only time can tell is in no plan, nor who a change of `enabled` leaves without a wish in the middle of it.
-  const UNFORESEEN = ['upholds', 'onFailure', 'onSuccess', 'conflicts', 'requisite', 'partOf'] as const;
-  const none = Object.fromEntries(UNFORESEEN.map((field) => [field, []]));
-  const plain = (specs: readonly UnitSpec[]): readonly UnitSpec[] =>
-    specs.map((spec) => ({ ...spec, enabled: true, ...none }));
   const atRest = scenario.map(({ on, next }) => {
-    world.reload(on, plain([...on.desired.values()]));
     world.comeToRest(on);
-    return { on, next: plain(next) };
+    return { on, next };
   });
   fc.assert(
-    fc.property(atRest, ({ on, next }) => {
-      const before = new Map(on.fleet.units);
-      const rows = new Map(world.reload(on, next).units.map((row) => [row.name, row]));
-      world.comeToRest(on);
-      for (const [name, was] of before) {
-        const unit = on.fleet.units.get(name);
-        const { action = 'unchanged', reason = '' } = rows.get(name) ?? {};
-        const isAnew = unit !== undefined && unit.state.activation > was.state.activation;
-        const stands = `${name}: ${action}, ${reason}; it was ${was.state.phase.at}, and is ${unit?.state.phase.at}`;
-        if (action === 'stop') assert.equal(isAnew || (unit !== undefined && needsStop(unit)), false, stands);
-        if (action !== 'update' && action !== 'unchanged') continue;
-        assert.equal(isAnew, false, stands);
-        if (needsStop(was)) assert.equal(unit !== undefined && needsStop(unit), true, stands);
-      }
-    }),
+    fc.property(atRest, ({ on, next }) => checkPlan(on, next)),
     options,
   );
 });

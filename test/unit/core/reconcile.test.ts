@@ -229,11 +229,15 @@ describe('plan: actions and reasons', () => {
     assert.equal(rows[0], 'start api: it was waiting for "web", which failed (exited with code 1)');
     assert.equal(standing(on, 'api'), 'running');
   });
-  test('what is to be upheld by one that is yet to come up is in no plan', () => {
+  test('what is to be upheld by one that is yet to come up starts with it', () => {
     const web = unitSpec('web', ONCE);
-    const on = settled(web);
+    const on = settled(web, unitSpec('api', OFF));
     crash(on, 'web');
-    assert.deepEqual(load(on, unitSpec('keeper', { upholds: ['web'] }), web), ['start keeper: new file']);
+    assert.deepEqual(load(on, unitSpec('api', OFF), unitSpec('keeper', { upholds: ['api', 'web'] }), web), [
+      'start api: now wanted',
+      'start keeper: new file',
+      'start web: upheld by "keeper"; it had failed',
+    ]);
     assert.equal(standing(on, 'web'), 'running');
   });
   test('one that had ended stays so where who upholds it is held down', () => {
@@ -375,11 +379,13 @@ describe('plan: a unit that goes down for what it lacks from now on', () => {
     assert.deepEqual(load(on, off, bound), ['stop web: bound to "x": stopped by the operator']);
     assert.match(standing(on, 'web'), /^waiting/);
   });
-  test('stops where that is in a pause', () => {
+  test('is told to wait where that is in a pause', () => {
     const loop = unitSpec('x');
     const on = settled(loop, unitSpec('web'));
     crash(on, 'x');
-    assert.deepEqual(load(on, loop, bound), [`stop web: ${LACK}`]);
+    assert.deepEqual(load(on, loop, bound), [
+      `restart web: ${LACK}; it will be waiting for "x", which exited with code 1 and is to be restarted`,
+    ]);
     assert.match(standing(on, 'web'), /^waiting/);
   });
 });
@@ -486,7 +492,7 @@ describe('plan: what is on its way down when the set comes', () => {
 });
 
 describe('plan: a unit that nobody wants for a moment', () => {
-  test('restarts where what brings it in waits only for its stop', () => {
+  test('stays where what brings it in waits only for the stop of another', () => {
     const set = (change: SpecChange): readonly UnitSpec[] => [
       unitSpec('a', change),
       unitSpec('b', { ...change, requisite: ['a'] }),
@@ -494,12 +500,12 @@ describe('plan: a unit that nobody wants for a moment', () => {
     const on = settled(...set({}));
     const c = unitSpec('c', { requires: ['b'], bindsTo: ['a'] });
     assert.deepEqual(load(on, ...set(OFF), c), [
-      'restart a: not enabled',
+      'update a: enabled changed',
       'restart b: not enabled',
       'start c: new file',
     ]);
     const activations = ['a', 'b', 'c'].map((name) => on.fleet.units.get(name)?.state.activation);
-    assert.deepEqual(activations, [2, 2, 1]);
+    assert.deepEqual(activations, [1, 2, 1]);
   });
   test('stops where what would bring it in goes down to stay, also by a change that takes a new process', () => {
     const on = settled(unitSpec('a'), unitSpec('b'), unitSpec('c'));
@@ -517,14 +523,14 @@ describe('plan: a unit that nobody wants for a moment', () => {
     assert.deepEqual(load(on, unitSpec('b', { ...OFF, ...OTHER }), unitSpec('d', OFF), e), [
       'stop b: enabled is false',
       'stop d: enabled is false',
-      'stop e: requires "b": not enabled',
+      'restart e: requires "b": not enabled; it will fail: its requisite "b" is not up',
     ]);
     assert.equal(standing(on, 'd'), 'stopped: not enabled');
   });
-  test('stops where who upholds it is up as another type only later', () => {
+  test('restarts where who upholds it is up as another type only later', () => {
     const on = settled(unitSpec('a'), unitSpec('b', { type: 'oneshot' }));
     assert.deepEqual(load(on, unitSpec('a', OFF), unitSpec('b', { upholds: ['a'] })), [
-      'stop a: enabled is false',
+      'restart a: not enabled',
       'restart b: type changed',
     ]);
     assert.equal(on.fleet.units.get('a')?.state.activation, 2);
@@ -578,6 +584,61 @@ describe('plan: a unit that waits', () => {
       'update web: description changed',
     ]);
     assert.match(standing(on, 'web'), /^waiting/);
+  });
+});
+
+describe('plan: what becomes of a unit in the end', () => {
+  test('a rival that a unit brings up keeps it down: it is said', () => {
+    const a = unitSpec('a', { conflicts: ['b'] });
+    const on = settled(a, unitSpec('b', OFF), unitSpec('c'));
+    const c = unitSpec('c', { wants: ['b'] });
+    assert.deepEqual(load(on, a, unitSpec('b', OFF), c, unitSpec('d', { requires: ['b'] })), [
+      'update c: wants changed',
+      'start d: new file; it will wait: requires "b": conflicts with "a"',
+    ]);
+    assert.deepEqual([standing(on, 'a'), standing(on, 'b')], ['running', 'waiting: conflicts with "a"']);
+  });
+  test('what restarts, and whose requirement has been stopped meanwhile, stays down', () => {
+    const web = unitSpec('web', { requires: ['db'], wants: ['key'], partOf: ['key'] });
+    const on = settled(unitSpec('db'), unitSpec('key'), unitSpec('web'));
+    operate(on, 'key', 'stop');
+    assert.deepEqual(load(on, unitSpec('db', OTHER), unitSpec('key'), web), [
+      'restart db: command changed',
+      'stop web: part of "key": stopped by the operator',
+    ]);
+    assert.match(standing(on, 'web'), /^waiting/);
+  });
+  test('a start that will be refused is said to fail', () => {
+    const on = settled(unitSpec('net', OFF), unitSpec('web'));
+    const [web, api] = [
+      unitSpec('web', { ...OTHER, requires: ['api'] }),
+      unitSpec('api', { requisite: ['net'] }),
+    ];
+    assert.deepEqual(load(on, unitSpec('net', OFF), web, api), [
+      'start api: new file; it will fail: its requisite "net" is not up',
+      'restart web: command changed; it will be waiting for "api", which failed (its requisite "net" is not up)',
+    ]);
+    assert.equal(standing(on, 'api'), 'failed: its requisite "net" is not up');
+  });
+  test('whom an upholder would bring up that goes down itself is not said to start', () => {
+    const on = settled(unitSpec('db'), unitSpec('keeper', { upholds: ['web'] }), unitSpec('web', OFF));
+    operate(on, 'db', 'stop');
+    const keeper = unitSpec('keeper', { upholds: ['web', 'api'], requires: ['db'] });
+    const api = unitSpec('api', OFF);
+    assert.deepEqual(load(on, unitSpec('db'), keeper, unitSpec('web', OFF), api), [
+      'update api: new file; not enabled',
+      'stop keeper: requires "db": stopped by the operator',
+    ]);
+    assert.equal(standing(on, 'api'), 'stopped: not enabled');
+  });
+  test('who is started by the failure of one that is refused is told', () => {
+    const on = settled(unitSpec('net', OFF), unitSpec('alert', OFF));
+    const web = unitSpec('web', { requisite: ['net'], onFailure: ['alert'] });
+    assert.deepEqual(load(on, unitSpec('net', OFF), unitSpec('alert', OFF), web), [
+      'start alert: now wanted',
+      'start web: new file; it will fail: its requisite "net" is not up',
+    ]);
+    assert.equal(standing(on, 'alert'), 'running');
   });
 });
 
@@ -808,17 +869,16 @@ describe('commit', () => {
     ]);
     assert.deepEqual([standing(on, 'db'), on.fleet.units.get('db')?.state.activation], ['running', 2]);
   });
-  test('a requisite that nobody wants, until who goes down for that brings it in again, restarts too', () => {
+  test('a requisite that nobody wants, until who goes down for that brings it in again, stays', () => {
     const db = unitSpec('db', { enabled: false });
     const web = unitSpec('web', { requires: ['db'], requisite: ['db'] });
     const on = settled(db, unitSpec('api', { bindsTo: ['db'] }));
     load(on, db, unitSpec('api', { bindsTo: ['db'] }), web);
     assert.deepEqual(load(on, db, web), [
       'stop api: file removed',
-      'restart db: not enabled',
       'restart web: requires "db": not enabled',
     ]);
-    assert.deepEqual([standing(on, 'db'), on.fleet.units.get('db')?.state.activation], ['running', 2]);
+    assert.deepEqual([standing(on, 'db'), on.fleet.units.get('db')?.state.activation], ['running', 1]);
     assert.equal(standing(on, 'web'), 'running');
   });
   test('a restart spreads through a unit that is on its way down for what it lacks', () => {
@@ -836,7 +896,6 @@ describe('commit', () => {
     world.tellNews(on, 0);
     assert.equal(standing(on, 'api'), 'stopping: bound to "db", which is not up; sent SIGTERM');
     assert.deepEqual(load(on, ...set(OTHER, { bindsTo: ['disk'] })), [
-      'restart api: requires "key", which restarts',
       'restart api-page: part of "api", which restarts',
       'restart cache: bound to "disk", which is not up',
       'start disk: now wanted',
