@@ -158,12 +158,13 @@ function courseOf({ spec, state }: Unit, end: Unit, { without, within, retries }
   const { name } = spec;
   const anyway = without.fleet.units.get(name);
   const { down } = end.verdict;
-  const leavesAnyway = anyway?.verdict.down === down && (down !== null || without.left.has(name));
-  const left = leavesAnyway ? null : (within.left.get(name) ?? down);
   const isAnew = end.state.activation > state.activation;
+  const isAnewAnyway = anyway !== undefined && anyway.state.activation > state.activation;
+  const isDownAnyway = down !== null && anyway?.verdict.down === down;
+  const leavesAnyway = isDownAnyway || (down === null && without.left.has(name) && isAnew === isAnewAnyway);
+  const left = leavesAnyway ? null : (within.left.get(name) ?? down);
   const isSooner = within.atOnce.has(name) && !without.atOnce.has(name);
-  const isAsAnyway = anyway?.state.activation !== state.activation && !isSooner;
-  const isStarted = (isAnew && !isAsAnyway) || retries.has(name);
+  const isStarted = !isDownAnyway && ((isAnew && (!isAnewAnyway || isSooner)) || retries.has(name));
   return { end, left, isStarted, cause: retries.get(name) ?? within.causes.get(name) ?? null };
 }
 

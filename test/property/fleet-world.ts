@@ -255,8 +255,11 @@ export function comeToRest(world: World, look: () => void = () => undefined): bo
   return false;
 }
 
-/** The same, but that stops are over before starts are, and that no pause passes. */
-export function finishWell(world: World): boolean {
+/**
+ * The same, but that stops are over before starts are, and that no pause passes. `first`: who has news first is first,
+ * and not who has them last.
+ */
+export function finishWell(world: World, first = true): boolean {
   calm(world);
   const isStopping = ({ state }: Unit): boolean => state.phase.at === 'stopping';
   for (let left = 300 * (1 + world.fleet.units.size); left > 0; left -= 1) {
@@ -268,7 +271,7 @@ export function finishWell(world: World): boolean {
       !(stopping >= 0 && tellNews(world, stopping)) &&
       !passDeadline(world, isStopping) &&
       !endUnboundedWaits(world, isStopping) &&
-      !tellNews(world, 0) &&
+      !tellNews(world, first ? 0 : Math.max(0, world.facts.size - 1)) &&
       !passDeadline(world, ({ state }) => state.phase.at === 'starting');
     if (isOver && !endUnboundedWaits(world, ({ state }) => state.phase.at === 'starting')) return true;
   }

@@ -35,7 +35,7 @@ function hasFollowed(units: Units, from: Units | undefined): boolean {
 /** Tries on branches of the world what a reload of this set would lead to, and what would come without it. */
 export function checkPlan(world: World, specs: readonly UnitSpec[]): void {
   if (isUndecided(world)) return;
-  const [without, within] = [branchOf(world), branchOf(world)];
+  const [without, within, slower] = [branchOf(world), branchOf(world), branchOf(world)];
   const rows = new Map(reload(within, specs).units.map((row) => [row.name, row]));
   const isCutShort = ({ spec, state }: Unit): boolean => {
     const now = within.fleet.units.get(spec.name)?.state.phase.at;
@@ -47,6 +47,13 @@ export function checkPlan(world: World, specs: readonly UnitSpec[]): void {
   const starts = [without, within].map(({ fleet }) => new Map(fleet.units));
   for (const branch of [without, within]) assert.equal(finishWell(branch), true, 'it never came to rest');
   if ([without, within].some(({ fleet }, at) => hasFollowed(fleet.units, starts[at]))) return;
+  // Nor is what hangs on who is faster, as of units that conflict and are all wanted.
+  reload(slower, specs);
+  assert.equal(finishWell(slower, false), true, 'it never came to rest');
+  for (const [name, unit] of within.fleet.units) {
+    const other = slower.fleet.units.get(name);
+    if (other === undefined || needsStop(other) !== needsStop(unit)) return;
+  }
   const before = world.fleet.units;
   /** It could have been tried again. */
   const isLeftEnded = (name: string): boolean => {
