@@ -23,6 +23,9 @@ import { NO_COMPILER } from '../support/faults.ts';
 import { headlessProgram } from '../support/headless.ts';
 
 const skip = cannotUseCgroups();
+/** Of this process alone: another one's end of a test would kill what is in a fence of the same key. */
+const ONE_KEY = randomUUID();
+const ANOTHER_KEY = randomUUID();
 const nobody = (): boolean => false;
 
 /** This process is in it, as the daemon would be, until the test ends. */
@@ -97,22 +100,22 @@ test('openFence() in a cgroup called unitd.daemon leaves that to daemons to be s
 });
 
 test('openFence() of two keys gives two fences, of one key the same', { skip }, (t) => {
-  const one = openedFence(t, 'one key');
+  const one = openedFence(t, ONE_KEY);
   // It is in a daemon's cgroup already, as a daemon that was replaced by exec is.
-  const other = openedFence(t, 'another key');
+  const other = openedFence(t, ANOTHER_KEY);
   assert.notEqual(one.directory, other.directory);
   assert.equal(dirname(one.directory), dirname(other.directory));
-  assert.equal(openedFence(t, 'one key').directory, one.directory);
+  assert.equal(openedFence(t, ONE_KEY).directory, one.directory);
 });
 
 test('openFence() in a cgroup of a unit of the daemon before gives the same fence', { skip }, (t) => {
-  const before = openedFence(t, 'one key');
+  const before = openedFence(t, ONE_KEY);
   const unit = before.add('sshd');
   assert.equal(writeControl(unit, 'cgroup.procs', '0'), null);
-  const other = openedFence(t, 'another key');
+  const other = openedFence(t, ANOTHER_KEY);
   assert.equal(dirname(other.directory), unit);
   assert.equal(writeControl(unit, 'cgroup.procs', '0'), null);
-  const next = openedFence(t, 'one key');
+  const next = openedFence(t, ONE_KEY);
   assert.equal(next.directory, before.directory);
   assert.deepEqual(processesIn(unit), []);
 });
@@ -121,11 +124,11 @@ test(
   'openFence() in a cgroup of a unit of a daemon that lives gives a fence in there',
   { skip },
   async (t) => {
-    const host = openedFence(t, 'one key');
+    const host = openedFence(t, ONE_KEY);
     await forkedHere(t);
     const unit = host.add('container');
     assert.equal(writeControl(unit, 'cgroup.procs', '0'), null);
-    assert.equal(dirname(openedFence(t, 'one key').directory), unit);
+    assert.equal(dirname(openedFence(t, ONE_KEY).directory), unit);
   },
 );
 
