@@ -255,25 +255,31 @@ export function comeToRest(world: World, look: () => void = () => undefined): bo
   return false;
 }
 
-/**
- * The same, but that stops are over before starts are, and that no pause passes. `first`: who has news first is first,
- * and not who has them last.
- */
-export function finishWell(world: World, first = true): boolean {
+/** Who is faster. */
+export interface Order {
+  /** Stops are over before starts are. */
+  readonly stopsFirst: boolean;
+  /** Of so many units with news, whose is told next. */
+  readonly pick: (waiting: number) => number;
+}
+
+/** The same, but that no pause passes. */
+export function finishWell(world: World, { stopsFirst, pick }: Order): boolean {
   calm(world);
   const isStopping = ({ state }: Unit): boolean => state.phase.at === 'stopping';
-  for (let left = 300 * (1 + world.fleet.units.size); left > 0; left -= 1) {
+  const stopsGoOn = (): boolean => {
     const stopping = [...world.facts.keys()].findIndex((name) => {
       const unit = world.fleet.units.get(name);
       return unit !== undefined && isStopping(unit);
     });
-    const isOver =
-      !(stopping >= 0 && tellNews(world, stopping)) &&
-      !passDeadline(world, isStopping) &&
-      !endUnboundedWaits(world, isStopping) &&
-      !tellNews(world, first ? 0 : Math.max(0, world.facts.size - 1)) &&
-      !passDeadline(world, ({ state }) => state.phase.at === 'starting');
-    if (isOver && !endUnboundedWaits(world, ({ state }) => state.phase.at === 'starting')) return true;
+    if (stopping >= 0 && tellNews(world, stopping)) return true;
+    return passDeadline(world, isStopping) || endUnboundedWaits(world, isStopping);
+  };
+  const isUnderWay = ({ state }: Unit): boolean => isMoving(state.phase);
+  for (let left = 300 * (1 + world.fleet.units.size); left > 0; left -= 1) {
+    if (stopsFirst && stopsGoOn()) continue;
+    if (tellNews(world, pick(world.facts.size)) || passDeadline(world, isUnderWay)) continue;
+    if (!endUnboundedWaits(world, isUnderWay)) return true;
   }
   return false;
 }
