@@ -80,13 +80,14 @@ test('followLog: what is there, then what comes, until it is aborted', async (t)
 });
 
 test('followLog: ends behind what is in the log when nothing more comes', async (t) => {
-  const { log, run } = captured(t);
+  const { log, run, capture } = captured(t);
   const last = new AbortController();
   const follower = followed(t, log, { last: last.signal });
   await run('sh', '-c', 'echo one');
   assert.deepEqual(await follower.next(1), ['one']);
   const rest = follower.next(9);
   await run('sh', '-c', 'echo two; echo three');
+  await capture.settle();
   last.abort();
   assert.deepEqual(await rest, ['two', 'three']);
   assert.deepEqual(await followed(t, log, { last: last.signal, lines: 1 }).next(9), ['three']);
