@@ -27,7 +27,8 @@
 //            service. One startTimeout bounds all of it. Whatever fails here leads to stopping, without stop.command,
 //            since it never came up.
 // running    main's own end, runtimeMax or stop-requested lead to stopping. main-ended says that who takes its place is
-//            waited for, main-moved that main is another process now, the latter also while stopping. A target has no main and nothing to stop.
+//            waited for, main-moved that main is another process now, the latter also while stopping. A target has no
+//            main and nothing to stop.
 // stopping   command -> signal -> final -> post -> sweep, each skipped where there is nothing to do. It is over when
 //            main, the current helper and (killMode control-group and mixed) the whole tree are gone. `requested`
 //            says that an operator, a reload or a dependency wants it down: then it ends in stopped, and restarting

@@ -1,8 +1,9 @@
 // The life of the daemon process, from its first step to its last.
 //
-// Up: directories and lock (ground.ts); then the socket, at which clients wait from then on, since nothing is to be started
-// by a daemon that nobody could reach; then the first set; then it answers and says `ready`. Down, on SIGTERM, SIGINT or a unit's exit action: units stop in reverse order while the socket still answers;
-// a second signal hurries them (signals.ts). After the start, no error of one unit ends the daemon.
+// Up: directories and lock (ground.ts); then the socket, at which clients wait from then on, since nothing is to be
+// started by a daemon that nobody could reach; then the first set; then it answers and says `ready`. Down, on SIGTERM,
+// SIGINT or a unit's exit action: units stop in reverse order while the socket still answers; a second signal hurries
+// them (signals.ts). After the start, no error of one unit ends the daemon.
 //
 // Replaced, by a client's wish, once the version on disk has been tried (reexec.ts): clients are told, the loop comes to
 // rest, and execve(2) puts that version here, with what handover.ts lists. Should the exec itself fail, this version

@@ -144,7 +144,7 @@ export class LogWriter {
     }
   }
 
-  /** Closes the file and takes a torn line at its end back, so that what is written next stands on its own: where it began. */
+  /** Closes the file and takes a torn line at its end back, so that what comes next stands on its own: where it began. */
   async #withoutTorn(bytes: Buffer, offset: number): Promise<number> {
     await this.#file.close();
     const boundary = offset === 0 ? 0 : bytes.lastIndexOf(NEWLINE, offset - 1) + 1;
