@@ -128,8 +128,9 @@ function worded(root: SourceNode, error: ErrorObject, path: readonly Step[]): Fi
 function unknownField(root: SourceNode, path: readonly Step[], name: string): Finding {
   const fields = Object.keys(schemaAt(path)?.properties ?? {});
   const fieldPath = [...path, name];
-  const meant = path.length === 0 ? (partOfField(name) ?? hereCalled(name)) : null;
-  const alike = suggestion(name, fields) ?? meant;
+  const isTop = path.length === 0;
+  const alike =
+    (isTop ? hereCalled(name) : null) ?? suggestion(name, fields) ?? (isTop ? partOfField(name) : null);
   const choice = fields.length > 20 ? 'a field that unitd.unit(5) lists' : `one of ${fields.join(', ')}`;
   const expected = alike === null ? `expected ${choice}` : didYouMean(alike);
   return {

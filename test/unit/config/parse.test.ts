@@ -207,9 +207,9 @@ const fields: readonly Row[] = [
   },
   {
     title: 'fields that are called otherwise elsewhere',
-    file: 'ExecStart: a\ndepends_on: [b]\nworkingdir: /srv\nTimeoutStopSec: 5\n',
+    file: 'execstart: a\ndepends_on: [b]\nworkingdir: /srv\nTimeoutStopSec: 5\n',
     lines: [
-      '1:1 ExecStart is not a known field, did you mean command?',
+      '1:1 execstart is not a known field, did you mean command?',
       '2:1 depends_on is not a known field, did you mean requires?',
       '3:1 workingdir is not a known field, did you mean workingDirectory?',
       '4:1 TimeoutStopSec is not a known field, did you mean stop.timeout?',
