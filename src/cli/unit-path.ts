@@ -1,4 +1,5 @@
 // Paths of a unit's resources on the control socket, and a hint for a name that is almost right.
+import { withoutEnding } from '../model/unit.ts';
 import type { GraphDocument } from '../wire/v1.ts';
 import type { Client } from './client.ts';
 import { EXIT } from './exit-code.ts';
@@ -30,8 +31,6 @@ export async function unknownAmong(
 }
 
 const ASKED_NAME = /"([^"]*)"/;
-/** Of a unit's file, and what systemd writes behind names. */
-const ENDING = /\.(?:ya?ml|service|target)$/;
 
 /** The failure, and for an unknown unit the names that were perhaps meant. */
 export async function explained(client: Client, failure: Failure): Promise<Failure> {
@@ -48,7 +47,7 @@ const NEW_FILE = 'if its file is new: unitd reload';
 async function hintsOn(name: string, names: readonly string[]): Promise<readonly string[]> {
   if (names.length === 0) return ['there are no units: unitd status', NEW_FILE];
   // The name of its file, as a shell completes it, or of its unit elsewhere.
-  const bare = (name.split('/').at(-1) ?? '').replace(ENDING, '');
+  const bare = withoutEnding(name.split('/').at(-1) ?? '');
   if (names.includes(bare)) return [`did you mean ${bare}?`];
   const { nearNames } = await import('./near-name.ts');
   const { either } = await import('./verb-spec.ts');

@@ -3,7 +3,7 @@
 import { findingOrderingCycles, PULLING_FIELDS, STRONG_FIELDS } from '../core/graph.ts';
 import type { Steps } from '../core/steps.ts';
 import type { Problem } from '../model/problem.ts';
-import { DEPENDENCY_FIELDS, type UnitSpec } from '../model/unit.ts';
+import { DEPENDENCY_FIELDS, type UnitSpec, withoutEnding } from '../model/unit.ts';
 import { suggestion } from './suggestion.ts';
 
 /** Where a field of a unit's file stands, `requires[0]`; null when nobody knows. */
@@ -46,9 +46,6 @@ function problem(places: Places, unit: string, field: string, code: string, text
   };
 }
 
-/** Of a unit's file, or of a unit of systemd's. */
-const FILE_ENDING = /\.(?:ya?ml|service|target)$/;
-
 function* unknownNames(
   specs: readonly UnitSpec[],
   places: Places,
@@ -64,7 +61,7 @@ function* unknownNames(
       spec[field].forEach((name, index) => {
         if (known.has(name)) return;
         comparisonsLeft -= names.length;
-        const bare = name.replace(FILE_ENDING, '');
+        const bare = withoutEnding(name);
         // Its own name would be the next error.
         const others = comparisonsLeft > 0 ? names.filter((other) => other !== spec.name) : [];
         const alike = known.has(bare) && bare !== spec.name ? bare : suggestion(name, others);

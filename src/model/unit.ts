@@ -205,3 +205,8 @@ export const DEPENDENCY_FIELDS = [
 export type DependencyField = (typeof DEPENDENCY_FIELDS)[number];
 
 export const UNIT_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+/** A name as it is written where more is meant than the unit: with the ending of its file, or of a unit of systemd's. */
+export function withoutEnding(name: string): string {
+  return name.replace(/\.(?:ya?ml|service|target)$/, '');
+}
