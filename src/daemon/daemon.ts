@@ -215,6 +215,11 @@ export class Daemon {
     this.#announcer.phase('ready');
   }
 
+  /** stopAll() is to come: what is not up by now stays down. */
+  startNothing(): void {
+    this.#shutdown.foresee();
+  }
+
   /** Takes all units down, dependants first; resolves when they are at rest. */
   async stopAll(): Promise<void> {
     this.#announcer.phase('stopping');

@@ -7,8 +7,9 @@
 //
 // Replaced, by a client's wish, once the version on disk has been tried (reexec.ts): clients are told, the loop comes to
 // rest, and execve(2) puts that version here, with what handover.ts lists. Should the exec itself fail, this version
-// takes over from itself in the same way. A wish that comes meanwhile is handed over; only a signal that comes while
-// the next version is being loaded finds nobody, and does what it does to any process.
+// takes over from itself in the same way. A wish that comes meanwhile is handed over. Signals that come while a version is
+// being loaded are kept for it (early-signals.ts), but for those that come before node is there to run its first line:
+// they do what they do to any process.
 import { closeSync } from 'node:fs';
 import { messageOf, stackOf } from '../base/fault.ts';
 import { keepAcceptSpare } from '../os/accept-spare.ts';
@@ -28,6 +29,7 @@ import { Daemon } from './daemon.ts';
 import type { Left } from './daemon.ts';
 import { openDaemonLog } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
+import type { EarlySignals } from './early-signals.ts';
 import { Ending } from './ending.ts';
 import { inheritedEnvironment } from './environment.ts';
 import { takeGround } from './ground.ts';
@@ -38,6 +40,7 @@ import { obstacleTo } from './obstacle.ts';
 import { reexecutor } from './reexec.ts';
 import type { OpenSocket, Serve, Served } from './serving.ts';
 import { listenToSignals, reloadQuietly } from './signals.ts';
+import type { Listening } from './signals.ts';
 import { tryVersionOnDisk } from './trial.ts';
 
 export interface LifeOptions extends GroundOptions {
@@ -45,6 +48,7 @@ export interface LifeOptions extends GroundOptions {
   readonly insecurePermissions: boolean;
   /** null: usage is not measured. */
   readonly usageIntervalMs: number | null;
+  readonly early: EarlySignals;
   readonly openSocket: OpenSocket;
   readonly serve: Serve;
 }
@@ -112,6 +116,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
     const failed = `cannot replace daemon: ${leaveTo(handOver)}`;
     replaceFailure = { atWall: clock.wallMs(), detail: `${failed}; version ${version} goes on` };
     log.write('error', 'reexec', replaceFailure.detail);
+    options.early.keep();
     end.signals.close();
     for (const fd of [lockFd, ...claimFds]) closeSync(fd);
   }
@@ -120,7 +125,7 @@ export async function liveAsDaemon(options: LifeOptions): Promise<number> {
 /** What is there of a daemon that has let go of everything but its signals. */
 interface Departure {
   readonly ending: Ending;
-  readonly signals: { close(): void };
+  readonly signals: Listening;
   readonly left: Left & Pick<HandOver, 'listenFd'>;
 }
 
@@ -178,11 +183,11 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
       cannotLeave: (): string | null => daemon.cannotBeReplaced,
     }),
   });
-  const signals = listenToSignals(daemon, log, ending);
+  let signals: Listening | null = null;
   const letGo = (): void => {
     processes.close();
     readiness.close();
-    signals.close();
+    signals?.close();
     log.close();
     letGoOf(ground);
   };
@@ -195,6 +200,10 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
   const place = { path: paths.socket, groupId };
   const opened = await options.openSocket({ ...place, listenFd: handOver?.listenFd ?? null });
   if (!opened.ok) return notStarted(opened.message);
+  // Not before the socket is open: a reload that comes from now on follows on the first load.
+  signals = listenToSignals(daemon, log, ending);
+  const early = options.early.take();
+  for (const signal of early.stops) signals.stop(signal);
   let hasTakenUp: boolean;
   try {
     ({ hasTakenUp } = await daemon.boot());
@@ -222,7 +231,7 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
     if (unsaid !== null) log.write('warning', 'start', unsaid);
     log.write('info', 'ready', `ready, pid ${process.pid}${before}`, fields);
     daemon.announceReady();
-    if (handOver?.wishes.reload === true) reloadQuietly(daemon, log);
+    if (handOver?.wishes.reload === true || early.reload) reloadQuietly(daemon, log);
     if (handOver?.wishes.hurry === true) daemon.hurry();
     if (handOver !== null && handOver.wishes.end !== null) ending.end(handOver.wishes.end);
   } else {

@@ -15,13 +15,20 @@ export class Shutdown {
     return this.#onAllDown !== null;
   }
 
+  /** Nothing is started from now on; what is up stays so until begin(). */
+  foresee(): void {
+    this.#supervisor.change((fleet) => {
+      fleet.shuttingDown = true;
+    });
+  }
+
   /** Once; resolves when all units are at rest. */
   async begin(): Promise<void> {
     const down = new Promise<void>((resolve) => {
       this.#onAllDown = resolve;
     });
+    this.foresee();
     this.#supervisor.change((fleet) => {
-      fleet.shuttingDown = true;
       for (const name of fleet.units.keys()) fleet.dirty.add(name);
     });
     if (this.#isHurried) this.hurry();

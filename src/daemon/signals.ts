@@ -4,20 +4,19 @@ import { stackOf } from '../base/fault.ts';
 import type { Daemon } from './daemon.ts';
 import { logProblem } from './daemon-log.ts';
 import type { DaemonLog } from './daemon-log.ts';
+import { IGNORED_SIGNALS, stopSignals } from './early-signals.ts';
 import type { Ending } from './ending.ts';
 
-const STOPS = ['SIGTERM', 'SIGINT'] as const;
-/**
- * What container managers send to a first process beside these: SIGPWR is LXC's, SIGQUIT the STOPSIGNAL of many images.
- * The kernel drops what a first process does not handle; anybody else may mean SIGQUIT as an end without a farewell.
- */
-const STOPS_OF_INIT = ['SIGQUIT', 'SIGPWR'] as const;
-/** Node would open its debugger for the first, and end by the second. */
-const IGNORED = ['SIGUSR1', 'SIGUSR2'] as const;
 const ignore = (): void => undefined;
 
 /** Stop signals closer together than this are one. */
 const SAME_WISH_MS = 250;
+
+export interface Listening {
+  /** As if that signal came now, one of stopSignals(). */
+  stop(signal: NodeJS.Signals): void;
+  close(): void;
+}
 
 export function reloadQuietly(daemon: Pick<Daemon, 'control'>, log: DaemonLog): void {
   daemon.control
@@ -35,10 +34,10 @@ export function reloadQuietly(daemon: Pick<Daemon, 'control'>, log: DaemonLog): 
 }
 
 export function listenToSignals(
-  daemon: Pick<Daemon, 'control' | 'hurry'>,
+  daemon: Pick<Daemon, 'control' | 'hurry' | 'startNothing'>,
   log: DaemonLog,
   ending: Ending,
-): { close(): void } {
+): Listening {
   let asked = 0;
   let askedAt = -Infinity;
   const stop = (signal: NodeJS.Signals): void => {
@@ -52,6 +51,7 @@ export function listenToSignals(
       number: constants.signals[signal],
     });
     ending.end(0);
+    if (ending.first?.kind === 'end') daemon.startNothing();
     if (asked === 1) return;
     ending.hurry();
     daemon.hurry();
@@ -60,14 +60,15 @@ export function listenToSignals(
     if (ending.first?.kind === 'replace') ending.reloadLater();
     else reloadQuietly(daemon, log);
   };
-  const stops = process.pid === 1 ? [...STOPS, ...STOPS_OF_INIT] : STOPS;
+  const stops = stopSignals();
   for (const signal of stops) process.on(signal, stop);
-  for (const signal of IGNORED) process.on(signal, ignore);
+  for (const signal of IGNORED_SIGNALS) process.on(signal, ignore);
   process.on('SIGHUP', reload);
   return {
+    stop,
     close: () => {
       for (const signal of stops) process.off(signal, stop);
-      for (const signal of IGNORED) process.off(signal, ignore);
+      for (const signal of IGNORED_SIGNALS) process.off(signal, ignore);
       process.off('SIGHUP', reload);
     },
   };

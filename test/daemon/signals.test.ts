@@ -55,7 +55,11 @@ function createScene(t: TestContext): Scene {
       void logged.push(`${level} ${event}: ${message}`),
     close: () => undefined,
   };
-  const daemon = { control: control as Control, hurry: () => void told.push('hurry') };
+  const daemon = {
+    control: control as Control,
+    startNothing: () => void told.push('start nothing'),
+    hurry: () => void told.push('hurry'),
+  };
   const signals = listenToSignals(daemon, log, ending);
   cleanUp(t, () => signals.close());
   return {
@@ -78,10 +82,10 @@ test('listenToSignals: a stop signal is a wish to end with 0; another soon after
   pass(249);
   deliver('SIGTERM');
   assert.deepEqual(ending.first, { kind: 'end', code: 0 });
-  assert.deepEqual([told, ending.wishes.hurry], [[], false]);
+  assert.deepEqual([told, ending.wishes.hurry], [['start nothing'], false]);
   pass(1);
   deliver('SIGTERM');
-  assert.deepEqual([told, ending.wishes.hurry], [['hurry'], true]);
+  assert.deepEqual([told, ending.wishes.hurry], [['start nothing', 'start nothing', 'hurry'], true]);
   assert.deepEqual(logged, ['info signal: SIGINT: stopping', 'info signal: SIGTERM again: hurrying']);
 });
 

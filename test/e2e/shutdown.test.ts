@@ -2,8 +2,10 @@
 // reloads.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import type { StatusDocument } from '../../src/wire/v1.ts';
 import { child, openChannel, openGate } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
@@ -242,4 +244,48 @@ test('a daemon whose log nobody reads goes on, answers, and ends', async (t) => 
   assert.equal((await unitd.cli('stop', 'web')).code, 0);
   daemon.kill('SIGTERM');
   assert.deepEqual(await ended, [0, null]);
+});
+
+/** A daemon that gets this signal before anything but its first lines is loaded: node is by then, its code is not. */
+async function signalledEarly(
+  t: TestContext,
+  signal: NodeJS.Signals,
+  files: Readonly<Record<string, string>>,
+): Promise<Unitd> {
+  const unitd = new Unitd(t, {});
+  const preload = join(unitd.root, 'early.cjs');
+  unitd.env['NODE_OPTIONS'] = `--require=${preload}`;
+  // The first that the daemon does is to ask libuv for its threads, by a stat of the root.
+  writeFileSync(
+    preload,
+    `const fs = require('node:fs');
+     const { stat } = fs;
+     fs.stat = (path, ...rest) => {
+       if (path === '/' && process.argv[2] === 'daemon') process.kill(process.pid, '${signal}');
+       return stat(path, ...rest);
+     };`,
+  );
+  for (const [name, text] of Object.entries(files)) unitd.write(name, text);
+  await unitd.start();
+  return unitd;
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`${signal} before the daemon has loaded its code ends it with 0, and nothing is started`, async (t) => {
+    const channel = openChannel(t);
+    const unitd = await signalledEarly(t, signal, {
+      'web.yaml': `command: ${child.announce} ${channel.path} web`,
+    });
+    await unitd.says(`${signal}: stopping`);
+    assert.deepEqual(await unitd.ended(), { code: 0, signal: null });
+    assert.deepEqual(channel.said, []);
+  });
+}
+
+test('SIGHUP and SIGUSR2 before the daemon has loaded its code do not end it', async (t) => {
+  const channel = openChannel(t);
+  for (const signal of ['SIGHUP', 'SIGUSR2'] as const) {
+    await signalledEarly(t, signal, { 'web.yaml': `command: ${child.announce} ${channel.path} ${signal}` });
+    await channel.next(signal);
+  }
 });
