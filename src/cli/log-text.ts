@@ -2,39 +2,51 @@
 import { STEERING } from '../base/steering.ts';
 import type { LogLine } from '../wire/v1.ts';
 import { clockTime } from './local-time.ts';
-import type { Paint, Palette } from './palette.ts';
 import type { Screen } from './screen.ts';
 
 export interface LogLook {
   readonly times: 'none' | 'clock' | 'full';
-  /** In front of each line, in the order of their colours; none: one unit only. */
-  readonly names: readonly string[];
+  /** In front of each line; null: one unit only. */
+  readonly names: NameColumn | null;
 }
+
+/** As wide as the longest of the names, each in the colour of its place. */
+export class NameColumn {
+  readonly #places = new Map<string, number>();
+  #width = 0;
+
+  constructor(names: readonly string[]) {
+    for (const name of names) this.add(name);
+  }
+
+  add(name: string): void {
+    if (!this.#places.has(name)) this.#places.set(name, this.#places.size);
+    this.#width = Math.max(this.#width, name.length);
+  }
+
+  cell(name: string, { palette, unicode }: Screen): string {
+    const color = NAME_COLORS[(this.#places.get(name) ?? 0) % NAME_COLORS.length] ?? 'cyan';
+    return palette[color](`${name.padEnd(this.#width)} ${bar(unicode)}`);
+  }
+}
+
+const NAME_COLORS = ['cyan', 'magenta', 'green', 'yellow', 'blue'] as const;
 
 export function logText(line: LogLine, look: LogLook, screen: Screen): string {
   const { palette } = screen;
   const parts: string[] = [];
   if (look.times !== 'none') parts.push(palette.dim(timeOf(line, look.times)));
-  if (look.names.length > 0) {
-    const width = Math.max(...look.names.map((name) => name.length));
-    parts.push(
-      nameColor(look.names.indexOf(line.unit), palette)(`${line.unit.padEnd(width)} ${bar(screen)}`),
-    );
+  if (look.names !== null) {
+    parts.push(look.names.cell(line.unit, screen));
   } else if (look.times !== 'none' && line.stream === 'stderr') {
-    parts.push(palette.yellow(bar(screen)));
-  } else if (look.times === 'clock') parts.push(palette.dim(bar(screen)));
+    parts.push(palette.yellow(bar(screen.unicode)));
+  } else if (look.times === 'clock') parts.push(palette.dim(bar(screen.unicode)));
   const text = screen.width === null ? line.text : tamed(line.text);
   return [...parts, text].join(' ');
 }
 
-const NAME_COLORS = ['cyan', 'magenta', 'green', 'yellow', 'blue'] as const;
-
-function nameColor(at: number, palette: Palette): Paint {
-  return palette[NAME_COLORS[Math.max(0, at) % NAME_COLORS.length] ?? 'cyan'];
-}
-
-function bar(screen: Screen): string {
-  return screen.unicode ? '│' : '|';
+function bar(unicode: boolean): string {
+  return unicode ? '│' : '|';
 }
 
 function timeOf(line: LogLine, times: 'clock' | 'full'): string {

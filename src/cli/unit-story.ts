@@ -101,7 +101,7 @@ export async function storyText(
   tell('logs', ...logFacts(story, page));
   if (logLines.length > 0) {
     const shown = logLines.map((line) => ({ ...line, text: shortened(line.text, screen) }));
-    lines.push('', ...shown.map((line) => logText(line, { times: 'clock', names: [] }, screen)));
+    lines.push('', ...shown.map((line) => logText(line, { times: 'clock', names: null }, screen)));
   }
   return `${lines.join('\n')}\n`;
 }

@@ -51,9 +51,9 @@ export const VERBS: readonly VerbSpec[] = [
     group: 'See',
     summary: 'what units wrote',
     details:
-      'Prints the last 50 lines, or with --since all lines since then; rotated files included. Several units are ' +
-      'merged by time. On a terminal each line begins with its local time; elsewhere it is the bare text.',
-    operands: ['<unit...>'],
+      'Prints the last 50 lines, or with --since all lines since then; rotated files included. Without UNIT: of all ' +
+      'units. Several are merged by time. On a terminal each line begins with its local time; elsewhere it is the bare text.',
+    operands: ['[unit...]'],
     options: [
       {
         long: '--follow',
@@ -71,6 +71,7 @@ export const VERBS: readonly VerbSpec[] = [
       { long: '--json', help: 'print one JSON object a line' },
     ],
     examples: [
+      ['unitd logs -f', 'follow all units'],
       ['unitd logs -f web db', 'follow two units'],
       ['unitd logs web --since 10m --stream stderr', 'what went wrong lately'],
     ],

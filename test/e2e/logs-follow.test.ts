@@ -85,3 +85,52 @@ test('logs -f goes on with the other when a unit is removed, and exits 4 behind 
     ['a here', 'b here', 'a bye', 'b bye', 'B here', 'B bye'].toSorted(),
   );
 });
+
+test('logs -f without a unit follows all, and those that come, come back, or come while no daemon is there', async (t) => {
+  const say = (text: string): string => `command: [/bin/sh, -c, 'echo ${text}; exec sleep infinity']`;
+  const unitd = await startUnitd(t, { 'a.yaml': say('a is first'), 'b.yaml': say('b stays') });
+  const all = unitd.spawnCli('logs', '-f');
+  for (const text of ['a │ a is first', 'b │ b stays']) await all.line(text);
+  unitd.remove('a.yaml');
+  unitd.write('later.yaml', say('later has come'));
+  assert.equal((await unitd.cli('reload')).code, 0);
+  await all.line('later │ later has come');
+  unitd.write('a.yaml', say('a is back'));
+  assert.equal((await unitd.cli('reload')).code, 0);
+  await all.line('a     │ a is back');
+  await unitd.kill('SIGKILL');
+  unitd.write('fresh.yaml', say('fresh has come'));
+  await unitd.start();
+  await all.line('fresh │ fresh has come');
+  assert.deepEqual(all.lines.map((line) => line.replace(/^.*│ /, '')).toSorted(), [
+    'a is back',
+    'a is first',
+    'b stays',
+    'fresh has come',
+    'later has come',
+  ]);
+});
+
+test('logs without a unit prints the last lines of all, by time', async (t) => {
+  const channel = openChannel(t);
+  const say = (name: string, more: string): string =>
+    `command: [/bin/sh, -c, 'echo ${name} one; echo ${name} two; echo "${name} $$$$" >${channel.path}; exec sleep infinity']\n${more}`;
+  const unitd = await startUnitd(t, {
+    'db.yaml': say('db', ''),
+    'web.yaml': say('web', 'requires: [db]\nenabled: false'),
+  });
+  await channel.next('db');
+  assert.equal((await unitd.cli('start', 'web')).code, 0);
+  await channel.next('web');
+  for (const name of ['db', 'web']) await unitd.untilLog(name, `${name} two`);
+  assert.deepEqual(await unitd.cli('logs', '-n', '3'), {
+    code: 0,
+    stdout: 'db  │ db two\nweb │ web one\nweb │ web two\n',
+    stderr: '',
+  });
+});
+
+test('logs without a unit where there is none says so', async (t) => {
+  const unitd = await startUnitd(t, {});
+  assert.deepEqual(await unitd.cli('logs'), { code: 0, stdout: '', stderr: 'there are no units\n' });
+});

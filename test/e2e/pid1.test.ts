@@ -235,6 +235,24 @@ test(
   },
 );
 
+test(
+  'a unit that follows all logs puts them on the standard output of the first process',
+  { skip },
+  async (t) => {
+    const output = openChannel(t);
+    const follow = `exec ${process.execPath} ${PROGRAM} logs -f --since 5s >>/proc/1/fd/1`;
+    await startUnitd(
+      t,
+      {
+        'shown.yaml': `command: [/bin/sh, -c, "${follow}"]`,
+        'web.yaml': `command: [/bin/sh, -c, "echo hello; exec sleep infinity"]`,
+      },
+      { within: [...within, 'sh', '-c', `exec "$@" >${output.path}`, 'sh'] },
+    );
+    await output.next('web');
+  },
+);
+
 /** Runs what follows in a system that can be written to in $UNITD_RUNTIME_DIR alone. */
 const bare = (become: string): readonly string[] => [
   ...within,

@@ -1,7 +1,7 @@
-// unitd logs: kept lines of one or several units, and with --follow those to come.
-import { setMaxListeners } from 'node:events';
+// unitd logs: kept lines of one, several or all units, and with --follow those to come; where all are meant, of units
+// to come too.
 import { parseDuration } from '../../base/duration.ts';
-import type { LogLine } from '../../wire/v1.ts';
+import type { EventLine, GraphDocument, LogLine } from '../../wire/v1.ts';
 import { clientOf } from '../client.ts';
 import type { Client } from '../client.ts';
 import { complained, failed } from '../report.ts';
@@ -12,9 +12,12 @@ import { usageFailure } from '../failure.ts';
 import type { Failure, Reply } from '../failure.ts';
 import { inTurns } from '../in-turns.ts';
 import { momentOf } from '../local-time.ts';
-import { inOrder, liveOrder, readMark } from '../log-order.ts';
-import type { ReadMark } from '../log-order.ts';
-import { logText } from '../log-text.ts';
+import { LogFollower } from '../log-follower.ts';
+import type { LogEnd } from '../log-follower.ts';
+import { inOrder } from '../log-order.ts';
+import { inBatches, logPath } from '../log-request.ts';
+import type { LogWish, Print } from '../log-request.ts';
+import { logText, NameColumn } from '../log-text.ts';
 import type { LogLook } from '../log-text.ts';
 import { lineCounts, noLines, whoseLines } from '../no-lines.ts';
 import { keepStreaming } from '../reconnect.ts';
@@ -23,44 +26,45 @@ import { explained, unitPath } from '../unit-path.ts';
 import { given, valueOf } from '../verb-spec.ts';
 
 const DEFAULT_LINES = 50;
-/** While following several units: how often to look which lines wait for nobody any more. */
-const REORDER_MS = 50;
-/** How long a log is silent until the lines of others do not wait for it; a busy machine may hold it up. */
-const SILENT_MS = 250;
 /** A log that is followed has a connection of its own, of the 512 that the daemon accepts; some are for others. */
 const MOST_FOLLOWED = 500;
-
-interface Wish {
-  /** null: all. */
-  readonly lines: number | null;
-  readonly sinceMs: number | null;
-  readonly stream: string | undefined;
-}
 
 export async function runLogs(context: Context): Promise<ExitCode> {
   const wish = wishOf(context);
   if (!wish.ok) return failed(context, wish.failure);
   const client = clientOf(context.paths.socket);
-  const units = [...new Set(context.invocation.operands)];
+  const named = [...new Set(context.invocation.operands)];
+  const isAll = named.length === 0;
+  const known = isAll ? await allUnits(client) : ({ ok: true, value: named } as const);
+  if (!known.ok) return failed(context, known.failure);
+  const units = known.value;
   const follow = given(context.invocation, 'follow');
-  if (follow && units.length > MOST_FOLLOWED) {
-    const message = `cannot follow the logs of ${units.length} units: each takes a connection to the daemon, expected at most ${MOST_FOLLOWED}`;
-    return failed(context, usageFailure(message));
-  }
+  if (follow && units.length > MOST_FOLLOWED) return failed(context, tooMany(units.length));
+  const names = isAll || units.length > 1 ? new NameColumn(units) : null;
   let isEmpty = true;
-  const printed = printer(context, units);
+  const printed = printer(context, names);
   const print: Print = (lines) => {
     isEmpty &&= lines.length === 0;
     printed(lines);
   };
-  const gone = async (failure: Failure): Promise<void> =>
+  const complain = async (failure: Failure): Promise<void> =>
     void complained(context, await explained(client, failure));
-  const end = follow
-    ? await followed(client, units, wish.value, print, context.now(), gone)
-    : await kept(client, units, wish.value, print);
+  let end: StreamEnd;
+  if (follow) {
+    const isAlone = names === null;
+    const follower = new LogFollower({ client, wish: wish.value, print, begunMs: context.now(), isAlone });
+    end = await (isAll
+      ? followedAll(client, follower, units, (name) => names?.add(name))
+      : followed(follower, units, complain));
+    follower.close();
+  } else end = await kept(client, units, wish.value, print);
   // What was printed is the answer.
   if (!end.ok) return (isEmpty ? failed : complained)(context, await explained(client, end.failure));
   if (!isEmpty) return EXIT.done;
+  if (units.length === 0) {
+    context.note('there are no units\n');
+    return EXIT.done;
+  }
   if (wish.value.lines === 0) {
     context.note(`no line of ${whoseLines(units)} was asked for\n`);
     return EXIT.done;
@@ -72,7 +76,12 @@ export async function runLogs(context: Context): Promise<ExitCode> {
   return EXIT.done;
 }
 
-function wishOf({ invocation, now }: Context): Reply<Wish> {
+async function allUnits(client: Client): Promise<Reply<readonly string[]>> {
+  const graph = await client.get<GraphDocument>('/v1/units');
+  return graph.ok ? { ok: true, value: graph.value.units.map(({ name }) => name) } : graph;
+}
+
+function wishOf({ invocation, now }: Context): Reply<LogWish> {
   const since = valueOf(invocation, 'since');
   const sinceMs = since === undefined ? null : momentOf(since, parseDuration(since), now());
   if (since !== undefined && sinceMs === null) {
@@ -89,41 +98,23 @@ function wishOf({ invocation, now }: Context): Reply<Wish> {
   return { ok: true, value: { lines: count, sinceMs, stream: valueOf(invocation, 'stream') } };
 }
 
-type Print = (lines: readonly LogLine[]) => void;
-
-/** Prints the lines of one turn of the loop at once. */
-function inBatches(print: Print): (line: LogLine) => void {
-  let batch: LogLine[] = [];
-  const flush = (): void => {
-    print(batch);
-    batch = [];
-  };
-  return (line) => {
-    if (batch.push(line) === 1) queueMicrotask(flush);
-  };
-}
-
-function printer(context: Context, units: readonly string[]): Print {
+function printer(context: Context, names: NameColumn | null): Print {
   if (context.json)
     return (lines) => context.print(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   const look: LogLook = {
     times: given(context.invocation, 'timestamps') ? 'full' : context.out.width === null ? 'none' : 'clock',
-    names: units.length > 1 ? units : [],
+    names,
   };
   return (lines) => context.print(lines.map((line) => `${logText(line, look, context.out)}\n`).join(''));
 }
 
-function logPath(unit: string, wish: Wish, follow: boolean): string {
-  const query = new URLSearchParams();
-  if (wish.lines !== null) query.set('lines', String(wish.lines));
-  if (wish.sinceMs !== null) query.set('since', new Date(wish.sinceMs).toISOString());
-  if (wish.stream !== undefined) query.set('stream', wish.stream);
-  if (follow) query.set('follow', '1');
-  return `${unitPath(unit, 'logs')}?${query.toString()}`;
-}
-
 /** One unit is printed as it comes; several are read whole, for their common order. */
-async function kept(client: Client, units: readonly string[], wish: Wish, print: Print): Promise<StreamEnd> {
+async function kept(
+  client: Client,
+  units: readonly string[],
+  wish: LogWish,
+  print: Print,
+): Promise<StreamEnd> {
   const collected: LogLine[] = [];
   const take = units.length === 1 ? inBatches(print) : (line: LogLine): void => void collected.push(line);
   const ends = await inTurns(units, async (unit): Promise<StreamEnd> => {
@@ -149,76 +140,60 @@ async function cutOff(client: Client, unit: string): Promise<Failure> {
   };
 }
 
+function tooMany(count: number): Failure {
+  return usageFailure(
+    `cannot follow the logs of ${count} units: each takes a connection to the daemon, expected at most ${MOST_FOLLOWED}`,
+  );
+}
+
 /**
  * Until the process is ended, a unit is unknown from the beginning, or the last one is removed; `gone` is told of those
  * before it.
  */
 async function followed(
-  client: Client,
+  follower: LogFollower,
   units: readonly string[],
-  wish: Wish,
-  print: Print,
-  begunMs: number,
   gone: (failure: Failure) => Promise<void>,
 ): Promise<StreamEnd> {
-  const stop = new AbortController();
-  // Each request listens to it, which node would take for a leak.
-  setMaxListeners(0, stop.signal);
-  const order = liveOrder(SILENT_MS);
-  let timer: NodeJS.Timeout | null = null;
-  const flush = (nowMs: number): void => {
-    print(order.due(nowMs));
-    timer = order.isEmpty() ? null : setTimeout(() => flush(performance.now()), REORDER_MS);
-  };
-  const waitForOthers = (line: LogLine): void => {
-    order.take(line, performance.now());
-    timer ??= setTimeout(() => flush(performance.now()), REORDER_MS);
-  };
-  const take = units.length === 1 ? inBatches(print) : waitForOthers;
   let left = units.length;
   const ends = units.map(async (unit): Promise<StreamEnd> => {
-    const mark = readMark(wish.lines !== null && wish.lines > 0);
-    let opened = false;
-    let reopened = false;
-    let isFruitful = false;
-    const open = (): Promise<StreamEnd> => {
-      const path = logPath(unit, opened ? { ...wish, ...newSince(mark, begunMs) } : wish, true);
-      if (opened) mark.reopened();
-      reopened = opened;
-      opened = true;
-      isFruitful = false;
-      const takeNew = (line: LogLine): void => {
-        if (!mark.isNew(line)) return;
-        isFruitful = true;
-        take(line);
-      };
-      return client.stream<LogLine>(path, takeNew, stop.signal);
-    };
-    const end = await keepStreaming(open, stop.signal, { cameNew: () => isFruitful });
-    if (end.ok || !reopened || end.failure.exitCode !== EXIT.noSuchUnit) return end;
-    const failure = removed(unit);
+    const { end, isRemoved } = await follower.follow(unit);
+    if (end.ok || !isRemoved) return end;
     left -= 1;
-    if (left === 0) return { ok: false, failure };
-    await gone(failure);
+    if (left === 0) return end;
+    await gone(end.failure);
     return new Promise(() => {});
   });
-  const first = await Promise.race(ends);
-  stop.abort();
-  if (timer !== null) {
-    clearTimeout(timer);
-    flush(Infinity);
-  }
-  return first;
+  return await Promise.race(ends);
 }
 
-function removed(unit: string): Failure {
-  const message = `cannot go on with the log of unit "${unit}": its file was removed, expected it to stay`;
-  return { exitCode: EXIT.noSuchUnit, message, hints: [], details: null };
-}
-
-/** What to ask for when the log is opened again; of a log without times only what is written from then on. */
-function newSince(mark: ReadMark, begunMs: number): Pick<Wish, 'lines' | 'sinceMs'> {
-  const time = mark.time();
-  if (time !== null) return { lines: null, sinceMs: Date.parse(time) };
-  return mark.begun() ? { lines: 0, sinceMs: null } : { lines: null, sinceMs: begunMs };
+/** Until the process is ended: units that come are followed from their first line on, and those that go are let go. */
+async function followedAll(
+  client: Client,
+  follower: LogFollower,
+  units: readonly string[],
+  come: (unit: string) => void,
+): Promise<StreamEnd> {
+  const heard = new Set(units);
+  return await new Promise((resolve, reject) => {
+    const untilGone = async (unit: string, log: Promise<LogEnd>): Promise<void> => {
+      const { end } = await log;
+      if (end.ok || end.failure.exitCode !== EXIT.noSuchUnit) resolve(end);
+      else heard.delete(unit);
+    };
+    const see = (event: EventLine): void => {
+      if (!('unit' in event) || heard.has(event.unit)) return;
+      const { unit } = event;
+      heard.add(unit);
+      if (heard.size > MOST_FOLLOWED) return resolve({ ok: false, failure: tooMany(heard.size) });
+      come(unit);
+      untilGone(unit, follower.followNewcomer(unit)).catch(reject);
+    };
+    for (const unit of units) untilGone(unit, follower.follow(unit)).catch(reject);
+    const { signal } = follower;
+    // Each time that it is opened it begins with all units.
+    const watch = async (): Promise<StreamEnd> =>
+      await client.stream<EventLine>('/v1/events?type=state&snapshot=1', see, signal);
+    keepStreaming(watch, signal).then(resolve, reject);
+  });
 }

@@ -190,3 +190,22 @@ test('logs -f: more units than there are connections are refused; as many as the
   assert.equal(fewer.err, 'unitd: refused\n');
   assert.deepEqual(warnings, []);
 });
+
+test('logs -f of all ends with the unit that is one too many, also where it comes later', async (t) => {
+  const many = await logs(t, [], { follow: true }, (path, response) => {
+    if (path === '/v1/units') {
+      const units = numbers(1, 500).map((number) => ({ name: `unit-${number}` }));
+      return response.end(JSON.stringify({ apiVersion: 'unitd/v1', units }));
+    }
+    if (path.startsWith('/v1/events')) {
+      for (const unit of ['unit-1', 'later'])
+        response.write(`${JSON.stringify({ type: 'state', unit, from: null, to: {} })}\n`);
+    }
+    return undefined;
+  });
+  assert.deepEqual(many, {
+    code: 64,
+    out: '',
+    err: 'unitd: cannot follow the logs of 501 units: each takes a connection to the daemon, expected at most 500\n  see: unitd help logs\n',
+  });
+});

@@ -83,7 +83,7 @@ for (const argv of [
   ['--json', 'status'],
   ['status', '--jso'],
   ['status', '--help'],
-  ['logs'],
+  ['show'],
   ['plan', 'web'],
   ['signal', 'web'],
   ['signal', 'web', 'HUP', 'more'],
@@ -141,7 +141,7 @@ for (const [argv, sentence] of [
     ['logs', 'web', '--follow=true'],
     'cannot read option "--follow=true" of verb "logs": it takes no value, expected --follow',
   ],
-  [['logs'], 'cannot run verb "logs": UNIT is missing, expected unitd logs UNIT...'],
+  [['show'], 'cannot run verb "show": UNIT is missing, expected unitd show UNIT'],
   [['plan', 'web'], 'cannot run verb "plan": 1 operand is given, expected unitd plan'],
   [
     ['signal', 'a', 'b', 'c'],

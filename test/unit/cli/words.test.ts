@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { momentOf } from '../../../src/cli/local-time.ts';
-import { logText } from '../../../src/cli/log-text.ts';
+import { logText, NameColumn } from '../../../src/cli/log-text.ts';
 import { COLOURS, NO_COLOURS } from '../../../src/cli/palette.ts';
 import { counted, shortBytes, shortPercent, sparkline } from '../../../src/cli/quantities.ts';
 import { screenOf } from '../../../src/cli/screen.ts';
@@ -136,17 +136,17 @@ const LINE = {
 } as const;
 
 test('logText() into a pipe is the bare text, to the byte', () => {
-  assert.equal(logText(LINE, { times: 'none', names: [] }, { ...TERMINAL, width: null }), LINE.text);
+  assert.equal(logText(LINE, { times: 'none', names: null }, { ...TERMINAL, width: null }), LINE.text);
 });
 
 test('logText() on a terminal lets colours pass and nothing else that steers it', () => {
   assert.equal(
-    logText(LINE, { times: 'none', names: [] }, TERMINAL),
+    logText(LINE, { times: 'none', names: null }, TERMINAL),
     'a\u001b[31mred\u241b[2Jb\ufffdc\u001b[0m',
   );
 });
 
 test('logText() of several units begins with the unit, in columns', () => {
-  const look = { times: 'full', names: ['web', 'worker'] } as const;
+  const look = { times: 'full', names: new NameColumn(['web', 'worker']) } as const;
   assert.equal(logText({ ...LINE, text: 'x' }, look, TERMINAL), '2026-11-22T10:00:00.500000000Z web    │ x');
 });
