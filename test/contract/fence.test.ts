@@ -20,6 +20,7 @@ import { cannotUseCgroups, removeFence, writableCgroup } from '../support/cgroup
 import { child, openChannel } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { NO_COMPILER } from '../support/faults.ts';
+import { killLeft } from '../support/processes.ts';
 import { headlessProgram } from '../support/headless.ts';
 
 const skip = cannotUseCgroups();
@@ -50,7 +51,8 @@ async function forkedHere(t: TestContext): Promise<Forked> {
   const forked = spawn(child.doubleFork, [channel.path], { stdio: 'ignore' });
   cleanUp(t, () => void forked.kill('SIGKILL'));
   const [main, grandchild] = await Promise.all([channel.next('main'), channel.next('grandchild')]);
-  cleanUp(t, () => void process.kill(grandchild.pid, 'SIGKILL'));
+  // An init reaps it at once.
+  cleanUp(t, () => killLeft(grandchild.pid));
   return { main: main.pid, grandchild: grandchild.pid };
 }
 

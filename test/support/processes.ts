@@ -85,14 +85,19 @@ export function killMarked(mark: Mark): string[] {
     if (found.length === 0) break;
     for (const { pid, startTicks, command } of found) {
       seen.set(`${pid}/${startTicks}`, `${pid} ${command}`);
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch (error) {
-        if (!isGone(error)) throw error;
-      }
+      killLeft(pid);
     }
   }
   return [...seen.values()];
+}
+
+/** SIGKILLs a process, or a group by its negative number, that may have ended, and whose end anybody may have seen. */
+export function killLeft(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
 }
 
 function carries(pid: number, mark: Mark): boolean {
@@ -125,8 +130,4 @@ function linkOrEmpty(path: string): string {
   } catch {
     return '';
   }
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ESRCH';
 }
