@@ -1,7 +1,6 @@
 // The Processes port: what holds of processes that an earlier daemon spawned, of the fake and of the kernel's alike.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { release } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { ExitStatus, ProcessId, ProcessTree } from '../../src/model/process.ts';
@@ -9,6 +8,7 @@ import type { Processes } from '../../src/os/ports.ts';
 import { child, openChannel, openGate } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { createFakeProcesses } from '../support/fakes/processes.ts';
+import { TELLS_EXITS } from '../support/kernel.ts';
 import { Arrivals, lineSplitter } from '../support/lines.ts';
 import { createRealProcesses, type Report } from './real-processes.ts';
 import { spawnRequest } from '../support/spawn-request.ts';
@@ -79,11 +79,10 @@ async function realSubject(t: TestContext): Promise<Subject> {
   const [plains, forks] = [earlier.slice(0, PLAIN), earlier.slice(PLAIN, PLAIN + FORKED)];
   const wiped = earlier.slice(PLAIN + FORKED);
   const taken = <T>(pool: T[]): T => pool.shift() ?? assert.fail('the earlier daemon left no more of these');
-  const [major = 0, minor = 0] = release().split('.').map(Number);
   return {
     processes,
     reports,
-    tellsExits: major > 6 || (major === 6 && minor >= 15),
+    tellsExits: TELLS_EXITS,
     plain: () => {
       const [left, gate] = [taken(plains), taken(gates)];
       return { ...left, exits: () => gate.open() };

@@ -1,21 +1,16 @@
 // type: forking: commands that leave their main process behind, with and without a pidFile, by cgroup and by session.
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { release } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { cannotUseCgroups } from '../support/cgroups.ts';
 import { child, openChannel, temporaryDirectory } from '../support/child.ts';
+import { TELLS_EXITS } from '../support/kernel.ts';
 import { cannotRunAs } from '../support/launch.ts';
 import { isAlive, processFact } from '../support/processes.ts';
 import { freePorts, locate } from '../support/services.ts';
 import { startUnitd } from '../support/unitd.ts';
-
-const tellsExits = ((): boolean => {
-  const [major = 0, minor = 0] = release().split('.').map(Number);
-  return major > 6 || (major === 6 && minor >= 15);
-})();
 
 const fences = [
   { fence: 'cgroup', skip: cannotUseCgroups(), asUser: {} },
@@ -179,7 +174,7 @@ for (const { fence, skip, asUser } of fences) {
     await unitd.until((look) => look('old')?.to === 'running' && look('old')?.pid === next.pid);
     const { lastExit } = (await unitd.unit('old')).unit;
     assert.ok(
-      lastExit?.code === 3 || (!tellsExits && lastExit?.cause === 'unknown'),
+      lastExit?.code === 3 || (!TELLS_EXITS && lastExit?.cause === 'unknown'),
       JSON.stringify(lastExit),
     );
     assert.equal((await unitd.cli('stop', 'old')).code, 0);
