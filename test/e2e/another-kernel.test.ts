@@ -3,15 +3,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withoutControllers } from '../support/controllers.ts';
-import { cannotBoot, runInMachine } from '../support/virtual-machine.ts';
+import { cannotBoot, OWN, runInMachine } from '../support/virtual-machine.ts';
 
-const skip = withoutControllers() === false ? 'resources.test.ts runs here' : cannotBoot();
+const skip = withoutControllers() === false ? 'resources.test.ts runs here' : cannotBoot(OWN);
 
 test(
   'resources.test.ts, with the controllers of a virtual machine',
   { skip, timeout: 500_000 },
   async (t) => {
-    const { code, passed, skipped, output } = await runInMachine(t, ['e2e/resources']);
+    const { code, passed, skipped, output } = await runInMachine(t, OWN, ['e2e/resources']);
     assert.equal(code, 0, output);
     assert.equal(passed, 9, output);
     assert.equal(skipped, 0, output);
