@@ -129,8 +129,7 @@ function unknownField(root: SourceNode, path: readonly Step[], name: string): Fi
   const fields = Object.keys(schemaAt(path)?.properties ?? {});
   const fieldPath = [...path, name];
   const isTop = path.length === 0;
-  const alike =
-    (isTop ? hereCalled(name) : null) ?? suggestion(name, fields) ?? (isTop ? partOfField(name) : null);
+  const alike = calledWithin(path, name) ?? suggestion(name, fields) ?? (isTop ? partOfField(name) : null);
   const choice = fields.length > 20 ? 'a field that unitd.unit(5) lists' : `one of ${fields.join(', ')}`;
   const expected = alike === null ? `expected ${choice}` : didYouMean(alike);
   return {
@@ -140,6 +139,13 @@ function unknownField(root: SourceNode, path: readonly Step[], name: string): Fi
     actual: 'is not a known field',
     expected,
   };
+}
+
+/** What does here what one of this name does elsewhere: stop.signal at the top, signal within stop. */
+function calledWithin(path: readonly Step[], name: string): string | null {
+  const field = hereCalled(name);
+  const within = path.map((step) => `${step}.`).join('');
+  return field?.startsWith(within) === true ? field.slice(within.length) : null;
 }
 
 /** A field of a field, as in a mapping whose lines are not set in. */

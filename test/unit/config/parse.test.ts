@@ -216,6 +216,16 @@ const fields: readonly Row[] = [
     ],
   },
   {
+    title: 'fields of a field that are called otherwise elsewhere',
+    file: 'command: a\nstop: {killSignal: INT, timeoutStopSec: 5s}\nrestart: {restartSec: 5s, killSignal: INT}\n',
+    lines: [
+      '2:8 stop.killSignal is not a known field, did you mean signal?',
+      '2:25 stop.timeoutStopSec is not a known field, did you mean timeout?',
+      '3:11 restart.restartSec is not a known field, did you mean delay?',
+      '3:27 restart.killSignal is not a known field, expected one of policy, delay, factor, maxDelay, jitter, resetAfter, limit, interval, preventExitStatus, forceExitStatus',
+    ],
+  },
+  {
     title: 'fields of a field that are not set in',
     file: 'command: a\nrestart:\ndelay: 5s\nmemoryMax: 1GiB\n',
     lines: [
