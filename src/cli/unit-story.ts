@@ -257,11 +257,12 @@ function historyLines({ unit, history }: UnitDocument, page: Page, nowMs: number
 
 function logFacts({ logs }: UnitDocument, { screen, room, measure }: Page): readonly string[] {
   const { palette } = screen;
-  const amount = `(${shortBytes(logs.bytes)}, ${counted(logs.lines, 'line')})`;
+  // Not what is there: an earlier daemon's lines are counted by nobody.
+  const amount = `(${shortBytes(logs.bytes)}, ${counted(logs.lines, 'line')} by this daemon)`;
   const isOneLine = logs.directory.length + 1 + amount.length <= room;
   const lines = isOneLine
     ? [`${logs.directory} ${palette.dim(amount)}`]
-    : [logs.directory, palette.dim(amount)];
+    : [logs.directory, ...wrapped(amount, room, MOST_LINES, measure).map(palette.dim)];
   if (logs.droppedLines > 0) {
     lines.push(
       palette.yellow(`${counted(logs.droppedLines, 'line')} dropped (${shortBytes(logs.droppedBytes)})`),

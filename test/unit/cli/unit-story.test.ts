@@ -107,7 +107,8 @@ test('storyText() at 40 columns gives up the bars and wraps its sentences below 
                          SIGTERM after
                          2s, asked for
        logs  /var/log/unitd/orders
-             (2.0K, 17 lines)
+             (2.0K, 17 lines by this
+             daemon)
              3 lines dropped (90B)
              ENOSPC: no space left on
              device, write
@@ -161,6 +162,6 @@ test('storyText() counts one task and one line as one', async () => {
   };
   const text = await storyText(story, [], screen(null), NOW);
   assert.match(text, / memory, 1 task$/m);
-  assert.match(text, /, 1 line\)$/m);
+  assert.match(text, /, 1 line by this daemon\)$/m);
   assert.match(text, /^ +1 line dropped /m);
 });
