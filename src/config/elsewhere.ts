@@ -1,7 +1,7 @@
 // What other programs call a field of a unit file. Data only.
 
-/** By the name in small letters, without what joins its words. */
-const ELSEWHERE: Readonly<Record<string, string>> = {
+/** By the name in small letters, without what joins its words; null: nothing here does that, whatever looks alike. */
+const ELSEWHERE: Readonly<Record<string, string | null>> = {
   execstart: 'command',
   exec: 'command',
   cmd: 'command',
@@ -33,12 +33,15 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   stopsignal: 'stop.signal',
   runtimemaxsec: 'runtimeMax',
   limitnofile: 'limits.nofile',
+  requiredby: null,
+  passenvironment: null,
+  unsetenvironment: null,
 };
 
-export const ELSEWHERE_FIELDS = Object.values(ELSEWHERE);
+export const ELSEWHERE_FIELDS = Object.values(ELSEWHERE).filter((field) => field !== null);
 
-/** The field that does here what one of this name does elsewhere; null where none is known. */
-export function hereCalled(name: string): string | null {
+/** The field that does here what one of this name does elsewhere; null: none does; undefined: not known elsewhere. */
+export function hereCalled(name: string): string | null | undefined {
   const plain = name.toLowerCase().replaceAll(/[_-]/g, '');
-  return Object.hasOwn(ELSEWHERE, plain) ? (ELSEWHERE[plain] ?? null) : null;
+  return Object.hasOwn(ELSEWHERE, plain) ? ELSEWHERE[plain] : undefined;
 }

@@ -128,8 +128,7 @@ function worded(root: SourceNode, error: ErrorObject, path: readonly Step[]): Fi
 function unknownField(root: SourceNode, path: readonly Step[], name: string): Finding {
   const fields = Object.keys(schemaAt(path)?.properties ?? {});
   const fieldPath = [...path, name];
-  const isTop = path.length === 0;
-  const alike = calledWithin(path, name) ?? suggestion(name, fields) ?? (isTop ? partOfField(name) : null);
+  const alike = fieldAlike(path, name, fields);
   const choice = fields.length > 20 ? 'a field that unitd.unit(5) lists' : `one of ${fields.join(', ')}`;
   const expected = alike === null ? `expected ${choice}` : didYouMean(alike);
   return {
@@ -141,11 +140,13 @@ function unknownField(root: SourceNode, path: readonly Step[], name: string): Fi
   };
 }
 
-/** What does here what one of this name does elsewhere: stop.signal at the top, signal within stop. */
-function calledWithin(path: readonly Step[], name: string): string | null {
-  const field = hereCalled(name);
+function fieldAlike(path: readonly Step[], name: string, fields: readonly string[]): string | null {
+  const here = hereCalled(name);
+  if (here === null) return null;
+  // stop.signal at the top, signal within stop.
   const within = path.map((step) => `${step}.`).join('');
-  return field?.startsWith(within) === true ? field.slice(within.length) : null;
+  if (here?.startsWith(within) === true) return here.slice(within.length);
+  return suggestion(name, fields) ?? (path.length === 0 ? partOfField(name) : null);
 }
 
 /** A field of a field, as in a mapping whose lines are not set in. */

@@ -216,6 +216,14 @@ const fields: readonly Row[] = [
     ],
   },
   {
+    title: 'fields that do here the opposite of what one of such a name does elsewhere',
+    file: 'command: a\nrequiredBy: [b]\nunsetEnvironment: [HOME]\n',
+    lines: [
+      '2:1 requiredBy is not a known field, expected a field that unitd.unit(5) lists',
+      '3:1 unsetEnvironment is not a known field, expected a field that unitd.unit(5) lists',
+    ],
+  },
+  {
     title: 'fields of a field that are called otherwise elsewhere',
     file: 'command: a\nstop: {killSignal: INT, timeoutStopSec: 5s}\nrestart: {restartSec: 5s, killSignal: INT}\n',
     lines: [
