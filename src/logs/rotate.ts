@@ -158,8 +158,7 @@ export class LogWriter {
     const { maxSizeBytes } = this.#spec;
     if (this.#file.isOpen) {
       const isOtherLimit = limit !== maxSizeBytes && limit !== maxSizeBytes * OVERSIZE_FACTOR;
-      if ((await this.#file.isReplaced()) || isOtherLimit || this.#format !== format)
-        await this.#file.close();
+      if ((await this.#file.isTouched()) || isOtherLimit || this.#format !== format) await this.#file.close();
     }
     if (!this.#file.isOpen) await this.#open(format);
   }

@@ -17,7 +17,8 @@ import { CURRENT } from './names.ts';
 const NEWLINE = 10;
 /**
  * A file that was last looked at longer ago is looked at before a write too: what goes into one that somebody has just
- * moved away is in two files then, since nobody can tell whether it will be kept there. A flood pays for no more looks.
+ * moved away is in two files then, since nobody can tell whether it will be kept there; and of one that somebody has
+ * emptied the size afterwards says nothing of what came. A flood pays for no more looks.
  */
 const TRUSTED_MS = 10;
 
@@ -72,12 +73,11 @@ export class RotatingFile {
     return this.#identity;
   }
 
-  /** Whether its name is another file's now, or nobody's, as far as it is worth a look. */
-  async isReplaced(): Promise<boolean> {
-    return (
-      this.#options.clock.monotonicMs() - this.#checkedAtMs > TRUSTED_MS &&
-      identityOf(await statusOf(this.#path)) !== this.#identity
-    );
+  /** Whether somebody else has had it: its name is another file's now, or nobody's, or its size is; as far as it is worth a look. */
+  async isTouched(): Promise<boolean> {
+    if (this.#options.clock.monotonicMs() - this.#checkedAtMs <= TRUSTED_MS) return false;
+    const status = await statusOf(this.#path);
+    return identityOf(status) !== this.#identity || status?.size !== this.#size;
   }
 
   /** Opens it, with another limit if it is open; whether a file that had reached that was rotated. Rejects where it cannot be. */
@@ -164,8 +164,8 @@ export class RotatingFile {
     // The stream's own count is off now, or the stream is destroyed.
     await this.close();
     const written = Math.min(Math.max(grown, 0), part.length);
-    // Emptied by someone, before the write or after it, which is no lack of space.
-    if (error === null && (grown < 0 || !(await holdsAt(this.#path, before, part.subarray(0, written))))) {
+    // Emptied by someone, before the write or after it, which is no lack of space: that lets a byte in, or is an error.
+    if (error === null && (grown <= 0 || !(await holdsAt(this.#path, before, part.subarray(0, written))))) {
       return { written: part.length, error };
     }
     return { written, error };

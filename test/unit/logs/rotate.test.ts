@@ -394,3 +394,21 @@ test('LogWriter: of lines that come one by one none is doubled when somebody mov
   await writer.close();
   assert.deepEqual([readFileSync(moved, 'utf8'), readFileSync(current, 'utf8')], ['before\n', 'after\n']);
 });
+
+for (const { sooner, before, after } of [
+  { sooner: true, before: 'first\n', after: 'again\n' },
+  { sooner: false, before: 'tick\n', after: 'tick\ntick\n' },
+]) {
+  const how = sooner ? 'as many bytes right' : 'bytes that it had before, some time';
+  test(`LogWriter: ${how} after somebody has emptied the file are in it once`, async (t) => {
+    const directory = temporaryDirectory(t);
+    const clock = createFakeClock();
+    const writer = new LogWriter({ directory, spec: { ...SPEC, format: 'raw' }, clock });
+    await writer.write(Buffer.from(before), 'raw');
+    writeFileSync(join(directory, CURRENT), '');
+    if (!sooner) clock.advance(100);
+    await writer.write(Buffer.from(after), 'raw');
+    await writer.close();
+    assert.equal(readFileSync(join(directory, CURRENT), 'utf8'), after);
+  });
+}
