@@ -7,6 +7,7 @@ import { codeOf } from '../base/fault.ts';
 import type { Problem } from '../model/problem.ts';
 import { bytesAtHand, openAtHand } from './libc/file.ts';
 import { wayOf } from './link-way.ts';
+import { whenSettled } from './settled.ts';
 
 export interface UnitFile {
   /** Base name, `web.yaml`. */
@@ -220,10 +221,11 @@ export async function readUnitFile(file: string, options: UnitFileOptions): Prom
  * All files of a directory in the order of their names; subdirectories are passed over. A file that vanishes while
  * it is read was never there.
  */
-export async function readUnitDirectory(
-  directory: string,
-  options: UnitDirectoryOptions,
-): Promise<UnitDirectory> {
+export function readUnitDirectory(directory: string, options: UnitDirectoryOptions): Promise<UnitDirectory> {
+  return whenSettled(directory, () => readAll(directory, options));
+}
+
+async function readAll(directory: string, options: UnitDirectoryOptions): Promise<UnitDirectory> {
   const thing = 'unit directory';
   let names: string[];
   try {

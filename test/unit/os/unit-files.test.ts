@@ -7,6 +7,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -173,6 +174,39 @@ test('readUnitDirectory() reads what is at hand and what is not as the same byte
   assert.deepEqual(
     files.map(({ bytes }) => bytes.toString()),
     texts,
+  );
+});
+
+test('readUnitDirectory() reads a directory again in which a file was being replaced', async (t) => {
+  const directory = directoryWith(t, { 'a.yaml': 'a' });
+  const accepts = (): boolean => {
+    // By now it is known which files there are, and this one, as git has it, was not.
+    writeFileSync(join(directory, 'b.yaml'), 'b', { mode: 0o644 });
+    return true;
+  };
+  const { files } = await readUnitDirectory(directory, { insecure: false, accepts });
+  assert.deepEqual(
+    files.map(({ name }) => name),
+    ['a.yaml', 'b.yaml'],
+  );
+});
+
+test('readUnitDirectory() reads one set where a link leads to another by and by', async (t) => {
+  const sets = ['first', 'second'].map((text) => directoryWith(t, { 'a.yaml': text, 'b.yaml': text }));
+  const link = join(directoryWith(t, {}), 'units.d');
+  const leadTo = (set: string): void => {
+    symlinkSync(set, `${link}.new`);
+    renameSync(`${link}.new`, link);
+  };
+  leadTo(sets[0] ?? '');
+  const accepts = (name: string): boolean => {
+    if (name === 'b.yaml') leadTo(sets[1] ?? '');
+    return true;
+  };
+  const { files } = await readUnitDirectory(link, { insecure: false, accepts });
+  assert.deepEqual(
+    files.map(({ bytes }) => bytes.toString()),
+    ['second', 'second'],
   );
 });
 
