@@ -83,15 +83,15 @@ function permissionProblem(file: string, thing: string, stats: Pick<Stats, 'uid'
   return problemOf(file, 'file-mode', thing, actual, 'write permission for the owner alone');
 }
 
-/** The same for the directories that a link leads through: others could have it lead to another file. */
-function wayProblem(file: string): Problem | null {
+/** The same for the directories that a link leads through: others could have it lead elsewhere. */
+function wayProblem(path: string, what: string): Problem | null {
   if (!isRoot) return null;
-  for (const { directory, found } of wayOf(file)) {
+  for (const { directory, found } of wayOf(path)) {
     const { uid, mode } = statSync(directory);
     // In a sticky one nobody but its owner puts another file in the place of one.
     const isKept = (mode & 0o1000) !== 0 && found.uid === 0;
-    const thing = `directory ${JSON.stringify(directory)} of unit file`;
-    const problem = permissionProblem(file, thing, { uid, mode: isKept ? mode & ~0o022 : mode });
+    const thing = `directory ${JSON.stringify(directory)} of ${what}`;
+    const problem = permissionProblem(path, thing, { uid, mode: isKept ? mode & ~0o022 : mode });
     if (problem !== null) return problem;
   }
   return null;
@@ -133,7 +133,7 @@ async function readBytes(file: string, insecure: boolean, isListed: boolean): Pr
     }
     const problem = insecure
       ? null
-      : (permissionProblem(file, 'unit file', stats) ?? (isListed ? wayProblem(file) : null));
+      : (permissionProblem(file, 'unit file', stats) ?? (isListed ? wayProblem(file, 'unit file') : null));
     if (problem !== null) return { problem };
     // A file that is growing is cut at what it was.
     const wanted = Math.min(stats.size, READ_BYTES);
@@ -229,7 +229,9 @@ async function readAll(directory: string, options: UnitDirectoryOptions): Promis
   const thing = 'unit directory';
   let names: string[];
   try {
-    const refused = options.insecure ? null : permissionProblem(directory, thing, await stat(directory));
+    const refused = options.insecure
+      ? null
+      : (permissionProblem(directory, thing, await stat(directory)) ?? wayProblem(directory, thing));
     if (refused !== null) return { files: [], problems: [refused] };
     names = (await readdir(directory)).sort();
   } catch (error) {

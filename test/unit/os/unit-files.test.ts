@@ -139,6 +139,32 @@ test(
   },
 );
 
+test(
+  'readUnitDirectory() as root refuses a directory that is a link through one where others may put another',
+  asRoot,
+  async (t) => {
+    const releases = directoryWith(t, {});
+    mkdirSync(join(releases, '1'), { mode: 0o755 });
+    const link = join(directoryWith(t, {}), 'units.d');
+    symlinkSync(join(releases, '1'), link);
+    assert.deepEqual((await readUnitDirectory(link, { insecure: false })).problems, []);
+    chownSync(releases, 12, 0);
+    assert.deepEqual(
+      (await readUnitDirectory(link, { insecure: false })).problems.map(({ file, message }) => [
+        file,
+        message,
+      ]),
+      [
+        [
+          link,
+          `cannot read directory "${releases}" of unit directory "${link}": it belongs to uid 12, expected uid 0, the user of the daemon`,
+        ],
+      ],
+    );
+    assert.deepEqual((await readUnitDirectory(link, { insecure: true })).problems, []);
+  },
+);
+
 const [major = 0, minor = 0] = release().split('.').map(Number);
 const knowsCached = major > 5 || (major === 5 && minor >= 12);
 
