@@ -1,7 +1,7 @@
 // Finds the daemon that still runs on this state directory though no lock says so: the last logout of a user removes its
 // runtime directory, and it and its units may live on; or it was given another one, as before the first login. It would
 // run each unit a second time, and both would write the same logs. The state directory stays, so who runs stands there too.
-import { closeSync } from 'node:fs';
+import { closeSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProcessId } from '../model/process.ts';
 import { isSameBoot } from '../os/boot-id.ts';
@@ -11,6 +11,8 @@ import { lifeOf, processStat } from '../os/procfs.ts';
 interface Whereabouts extends ProcessId {
   readonly bootId: string;
   readonly runtime: string;
+  /** The real path of the state directory: of a copy of it, this says nothing. */
+  readonly state: string;
 }
 
 const FILE = 'daemon.json';
@@ -18,7 +20,7 @@ const FILE = 'daemon.json';
 /** Another daemon that has not ended, as a clause. For whoever holds the lock of this runtime directory now. */
 export function daemonElsewhere(state: string, runtime: string, bootId: string): string | null {
   const known = read(join(state, FILE));
-  if (known === null || known.pid === process.pid) return null;
+  if (known === null || known.pid === process.pid || known.state !== realpathSync(state)) return null;
   if (!isSameBoot(known.bootId, bootId) || lifeOf(known) !== 'alive') return null;
   const where =
     known.runtime === runtime
@@ -32,8 +34,8 @@ export function noteWhereabouts(state: string, runtime: string, bootId: string):
   const stat = processStat(process.pid);
   if (stat === null) return;
   const { pid, startTicks } = stat;
-  const here: Whereabouts = { pid, startTicks, bootId, runtime };
   try {
+    const here: Whereabouts = { pid, startTicks, bootId, runtime, state: realpathSync(state) };
     closeSync(replaceNow(join(state, FILE), `${JSON.stringify(here)}\n`, 0o600));
   } catch {
     // As above.
@@ -51,11 +53,12 @@ function read(path: string): Whereabouts | null {
 
 function isWhereabouts(value: unknown): value is Whereabouts {
   if (typeof value !== 'object' || value === null) return false;
-  const { pid, startTicks, bootId, runtime } = value as Record<string, unknown>;
+  const { pid, startTicks, bootId, runtime, state } = value as Record<string, unknown>;
   return (
     typeof pid === 'number' &&
     typeof startTicks === 'number' &&
     typeof bootId === 'string' &&
-    typeof runtime === 'string'
+    typeof runtime === 'string' &&
+    typeof state === 'string'
   );
 }

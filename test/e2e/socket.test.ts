@@ -1,7 +1,7 @@
 // The control socket of a real daemon: who may use it, what replaces it, and that no client stalls supervision.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -186,6 +186,13 @@ test('a daemon is refused on the state directory of one with another runtime dir
   await unitd.stop();
   await unitd.start('--runtime-dir', join(unitd.root, 'other'), '--socket', unitd.socket);
   await channel.next('up', 1);
+});
+
+test('a daemon starts on a copy of the state directory of one that runs', async (t) => {
+  const unitd = await startUnitd(t, { 'web.yaml': 'command: sleep infinity' });
+  const copy = new Unitd(t, {});
+  cpSync(unitd.state, copy.state, { recursive: true });
+  await copy.start();
 });
 
 test('a daemon is refused on the log directory of another, also of one that has replaced itself, and on no dead one’s', async (t) => {
