@@ -21,6 +21,8 @@ const DIRECTORY_MODE = 0o750;
 const NEWLINE = 10;
 /** A line longer than this many times maxSize is cut by a rotation. */
 const OVERSIZE_FACTOR = 2;
+/** Age goes by the wall clock, which runs on while the machine sleeps, and may be set: it is looked at so often. */
+const LOOK_MS = 3_600_000;
 
 /** `written` bytes, whole lines, are in the file; why not more is a phrase for people: `ENOSPC: no space left on device`. */
 export type WriteResult =
@@ -252,8 +254,11 @@ export class LogWriter {
     const dueMs = Math.min(currentMs, this.#archive.expiryMs ?? Infinity);
     if (dueMs === Infinity) return;
     // Whole seconds apart at least: the wall clock may be behind the monotonic one that the deadline is kept by.
-    const delayMs = Math.max(1000, dueMs - this.#clock.wallMs());
-    this.#ageTimer = this.#clock.arm(this.#clock.monotonicMs() + delayMs, () => void this.#age());
+    const delayMs = Math.min(Math.max(1000, dueMs - this.#clock.wallMs()), LOOK_MS);
+    this.#ageTimer = this.#clock.arm(this.#clock.monotonicMs() + delayMs, () => {
+      if (this.#clock.wallMs() < dueMs) this.#armAge();
+      else void this.#age();
+    });
   }
 
   #age(): Promise<void> {

@@ -8,6 +8,7 @@ import {
   readFileSync,
   readdirSync,
   renameSync,
+  rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -22,6 +23,7 @@ import { CURRENT } from '../../../src/logs/names.ts';
 import { LogWriter } from '../../../src/logs/rotate.ts';
 import { openSegment } from '../../../src/logs/segment.ts';
 import type { LogSpec } from '../../../src/model/unit.ts';
+import type { Clock } from '../../../src/os/ports.ts';
 import { ownLimit, RESOURCES, setOwnLimit } from '../../../src/os/libc/limit.ts';
 import {
   SPEC,
@@ -306,11 +308,22 @@ test('LogWriter: removes rotated files whose last line is older than maxAge, whe
   assert.deepEqual(readdirSync(directory).toSorted(), ['20261020T000000.000Z-0002.raw', 'current']);
   assert.equal(clock.armed.size, 0);
 
-  const again = writerOf(directory, { format: 'raw', maxAgeMs: 30 * DAY_MS });
-  await again.writer.write(Buffer.from('then\n'), 'raw');
-  put('20261020T000000.000Z-0002.raw', 31 * DAY_MS);
-  again.clock.fire();
-  await again.writer.close();
+  // The clock is set, or the machine sleeps for days: the monotonic clock, which deadlines go by, knows of neither.
+  rmSync(join(directory, CURRENT));
+  const spec = { ...SPEC, format: 'raw', maxAgeMs: 30 * DAY_MS } as const;
+  const slept = createFakeClock(0, Date.now());
+  let isArmed: () => void;
+  const armed = new Promise<void>((resolve) => (isArmed = resolve));
+  const arm: Clock['arm'] = (atMs, callback) => {
+    isArmed();
+    return slept.arm(atMs, callback);
+  };
+  const again = new LogWriter({ directory, spec, clock: { ...slept, arm } });
+  await again.write(Buffer.from('then\n'), 'raw');
+  await armed;
+  slept.setWall(slept.wallMs() + 11 * DAY_MS);
+  slept.advance(3_600_000);
+  await again.close();
   assert.deepEqual(readdirSync(directory), ['current']);
 });
 
