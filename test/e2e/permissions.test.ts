@@ -1,9 +1,9 @@
 // As root: unit files and directories that somebody else owns or may write are refused, by name of the bit.
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync } from 'node:fs';
+import { chmodSync, chownSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startUnitd, type Unitd } from '../support/unitd.ts';
+import { startUnitd, Unitd } from '../support/unitd.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root';
 
@@ -104,4 +104,16 @@ test('--insecure-permissions accepts them all', { skip }, async (t) => {
     (await unitd.status()).units.map(({ state }) => state),
     ['running', 'running', 'running'],
   );
+});
+
+test('check judges neither owner nor mode of a copy that a deploy tool hands over', { skip }, async (t) => {
+  const unitd = new Unitd(t, {});
+  for (const name of ['source', '.source.yaml', 'web.yaml20261122-9-x8fj2k']) {
+    const copy = join(unitd.root, name);
+    writeFileSync(copy, 'command: sleep infinity', { mode: 0o644 });
+    chownSync(copy, 65534, 0);
+    chmodSync(copy, 0o666);
+    const { code, stderr } = await unitd.cli('check', copy);
+    assert.deepEqual([code, stderr], [0, ''], name);
+  }
 });
