@@ -250,7 +250,10 @@ export class Answers implements Control {
     const { name } = unit.spec;
     supervisor.change((fleet, instant, outputs) => {
       operate(fleet, name, verb, instant, outputs);
-      intents.save(fleet);
+      intents.said(
+        fleet,
+        outputs.map((output) => output.unit),
+      );
     });
     if (verb === 'release' || verb === 'reset')
       await new Promise<void>((resolve) => supervisor.whenDecided(resolve));

@@ -8,7 +8,8 @@ import type { Store } from './store.ts';
 export class Intents {
   readonly #store: Store;
   readonly #absent = new Map<string, Intent>();
-  #saved = '[]';
+  /** What the disk is to hold; printed when its turn to be written has come. */
+  #kept = new Map<string, Intent>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -24,7 +25,7 @@ export class Intents {
       const isTakenBack = known?.intent === null && intent.seq <= (known.seq ?? -1);
       if (!isTakenBack) this.#absent.set(name, intent);
     }
-    this.#saved = textOf(intents);
+    this.#kept = new Map(intents);
   }
 
   /** A set was taken into the fleet; `isWhole`: no file was left out of it. */
@@ -38,7 +39,8 @@ export class Intents {
       this.#absent.delete(name);
     }
     if (isWhole) this.#absent.clear();
-    this.save(fleet);
+    const names = [...this.#kept.keys(), ...fleet.units.keys()];
+    this.said(fleet, names);
   }
 
   /** Resolves when what was said is on the disk, or has failed to get there. */
@@ -46,18 +48,26 @@ export class Intents {
     await this.#store.written();
   }
 
-  save(fleet: Readonly<Fleet>): void {
-    const intents = new Map(this.#absent);
-    for (const { spec, intent, removed } of fleet.units.values()) {
-      if (intent !== null && !removed) intents.set(spec.name, intent);
+  /** Words were taken in, by which those for these units may be others now: it costs these, not the fleet. */
+  said(fleet: Readonly<Fleet>, names: Iterable<string>): void {
+    let isNew = false;
+    for (const name of names) {
+      const intent = this.#wordFor(name, fleet);
+      if (isSame(intent, this.#kept.get(name) ?? null)) continue;
+      isNew = true;
+      if (intent === null) this.#kept.delete(name);
+      else this.#kept.set(name, intent);
     }
-    const text = textOf(intents);
-    if (text === this.#saved) return;
-    this.#saved = text;
-    this.#store.saveIntents(intents);
+    if (isNew) this.#store.saveIntents(this.#kept);
+  }
+
+  #wordFor(name: string, fleet: Readonly<Fleet>): Intent | null {
+    const unit = fleet.units.get(name);
+    if (unit === undefined || unit.removed) return this.#absent.get(name) ?? null;
+    return unit.intent;
   }
 }
 
-function textOf(intents: ReadonlyMap<string, Intent>): string {
-  return JSON.stringify([...intents].sort(([a], [b]) => (a < b ? -1 : 1)));
+function isSame(one: Intent | null, other: Intent | null): boolean {
+  return one?.wanted === other?.wanted && one?.seq === other?.seq;
 }

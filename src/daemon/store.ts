@@ -56,11 +56,11 @@ export class Store {
     return { intents, lastGood, warnings };
   }
 
+  /** As they are when they are written: of many words that come together, that is once. */
   saveIntents(intents: ReadonlyMap<string, Intent>): void {
-    const text = JSON.stringify({ version: VERSION, units: Object.fromEntries(intents) });
     this.#save(INTENTS, function* () {
       yield;
-      return [text, '\n'];
+      return [JSON.stringify({ version: VERSION, units: Object.fromEntries(intents) }), '\n'];
     });
   }
 

@@ -79,7 +79,7 @@ test('Intents: a later word of the journal stands against the one that was writt
 test('Intents: of a unit whose file cannot be read now the word waits, of one that is gone it does not', async (t) => {
   const waiting = await restored(t);
   await enter(waiting.intents, fleetOf(), false);
-  waiting.intents.save(fleetOf('db'));
+  waiting.intents.said(fleetOf('db'), ['db']);
   assert.deepEqual(await waiting.stored(), new Map([['web', STOPPED]]));
   const fleet = fleetOf('web');
   await enter(waiting.intents, fleet);
@@ -89,4 +89,31 @@ test('Intents: of a unit whose file cannot be read now the word waits, of one th
   await enter(gone.intents, fleetOf());
   await enter(gone.intents, fleetOf('web'));
   assert.deepEqual(await gone.stored(), new Map());
+});
+
+test('Intents: a word is looked at for the units that it may have changed, not for the fleet', async (t) => {
+  const { intents, stored } = await restored(t);
+  const fleet = fleetOf('web', 'db');
+  await enter(intents, fleet);
+  const units = new Map([
+    ['web', newUnit(unitSpec('web'))],
+    ['db', newUnit(unitSpec('db'), { wanted: 'up', seq: 4 })],
+  ]);
+  const noWalk = (): never => assert.fail('all units were walked');
+  Object.assign(units, { values: noWalk, keys: noWalk, entries: noWalk, [Symbol.iterator]: noWalk });
+  intents.said({ ...fleet, units }, ['web', 'db']);
+  assert.deepEqual(await stored(), new Map([['db', { wanted: 'up', seq: 4 }]]));
+});
+
+test('Intents: a word that changes nothing is not written again', async (t) => {
+  let saves = 0;
+  const intents = new Intents(
+    Object.assign(new Store(temporaryDirectory(t), assert.fail), { saveIntents: () => (saves += 1) }),
+  );
+  const fleet = fleetOf('web');
+  fleet.units.set('web', newUnit(unitSpec('web'), STOPPED));
+  intents.enter(fleet, true);
+  intents.said(fleet, ['web']);
+  intents.enter(fleet, true);
+  assert.equal(saves, 1);
 });

@@ -70,7 +70,7 @@ async function wroteDown(records: Records, forgets: boolean): Promise<void> {
   records.changed(unit, 4, TREE);
   records.spawned('web', SPAWNED);
   records.exited('web', EXIT);
-  records.intents.save(fleet);
+  records.intents.said(fleet, ['web']);
   records.saveLastGood('f1', [FILE]);
   records.closeJournal(forgets);
   await records.close();
