@@ -18,6 +18,8 @@ export interface Connections {
 
 export interface Exchange {
   readonly hangup: AbortSignal;
+  /** Its connection had as many under way as it may. */
+  readonly isTooMany: boolean;
   /** Resolves when what is refused was to be the rest of its request, which is the exchange's to answer then. */
   refused(isWhole: () => boolean): Promise<ProblemDetails>;
   /** Hangs up unless the reply has gone out whole. */
@@ -32,6 +34,9 @@ interface Connection {
   /** To be said when the exchanges under way are over. */
   lastWord: ProblemDetails | null;
 }
+
+/** Exchanges of one connection: for each, an answer as long as the fleet may wait to be read. */
+export const MOST_AT_ONCE = 16;
 
 /** `turnAway`: says so, and closes the connection. */
 export function connections(
@@ -71,9 +76,11 @@ export function connections(
       const { exchanges } = connection;
       const controller = new AbortController();
       if (hungUp) controller.abort();
+      const isTooMany = exchanges.size >= MOST_AT_ONCE;
       exchanges.add(controller);
       return {
         hangup: controller.signal,
+        isTooMany,
         refused: (isWhole) =>
           new Promise((refuse) => {
             connection.receiving = { isWhole, refuse };

@@ -8,7 +8,7 @@ import type { Control } from '../daemon/control.ts';
 import { renewAcceptSpare } from '../os/accept-spare.ts';
 import { heldThroughExec } from '../os/replace.ts';
 import type { ProblemDetails } from '../wire/v1.ts';
-import { connections } from './connections.ts';
+import { connections, MOST_AT_ONCE } from './connections.ts';
 import type { Connections, Exchange } from './connections.ts';
 import { problemReply, refusal } from './exchange.ts';
 import type { ApiContext } from './exchange.ts';
@@ -187,6 +187,7 @@ async function serve(
       response.setHeader('Connection', 'close');
       return await sendReply(response, problemReply(body));
     }
+    if (exchange.isTooMany) return await sendReply(response, problemReply(tooManyAtOnce()));
     const reply = await replyTo(
       {
         method: request.method ?? '',
@@ -227,6 +228,11 @@ function turnAway(socket: Socket, problem: ProblemDetails): void {
 function busy(maxConnections: number): ProblemDetails {
   const detail = `cannot take another connection: ${maxConnections} are in use, expected fewer`;
   return refusal(503, 'busy', 'Too many connections', detail);
+}
+
+function tooManyAtOnce(): ProblemDetails {
+  const detail = `cannot take another request of this connection: ${MOST_AT_ONCE} are under way, expected fewer`;
+  return refusal(503, 'busy', 'Too many requests at once', detail);
 }
 
 function malformed(error: Error): ProblemDetails {

@@ -48,6 +48,17 @@ test('listen: pipelined requests are answered in order on one connection', async
   );
 });
 
+test('listen: of requests that are pipelined by the thousand, a few are looked at before their answers are read', async (t) => {
+  const { path, control } = await served(t);
+  const client = await rawClient(t, path);
+  client.socket.write('GET /v1/status HTTP/1.1\r\n\r\n'.repeat(2000) + 'GET /v1/status HTTP/1.0\r\n\r\n');
+  const text = await client.closed;
+  const statuses = [...text.matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => status);
+  assert.equal(statuses.length, 2001);
+  assert.deepEqual(statuses.slice(0, 17), [...Array.from({ length: 16 }, () => '200'), '503']);
+  assert(control.calls.length < 1000, `${control.calls.length} of them were looked at`);
+});
+
 test('listen: an expectation that is not known does not keep a request from its answer', async (t) => {
   const { path } = await served(t);
   const client = await rawClient(t, path);
