@@ -1,25 +1,13 @@
 // A document as JSON, in steps: of thousands of rows, each is one, so that no answer keeps the event loop from the units.
+import { pieces } from '../core/steps.ts';
 import type { Steps } from '../core/steps.ts';
 
-/** A piece is cut when it has reached this length. */
-const PIECE_CHARACTERS = 64 * 1024;
 /** Lists stand in a document itself or in what it has as a property; deeper ones are short. */
 const DEPTH = 2;
 
 /** What JSON.stringify() gives of it, in pieces. */
-export function* printing(document: unknown): Steps<readonly string[]> {
-  const pieces: string[] = [];
-  let piece = '';
-  for (const text of tokens(document, DEPTH)) {
-    piece += text;
-    if (piece.length >= PIECE_CHARACTERS) {
-      pieces.push(piece);
-      piece = '';
-    }
-    yield;
-  }
-  pieces.push(piece);
-  return pieces;
+export function printing(document: unknown): Steps<readonly string[]> {
+  return pieces(tokens(document, DEPTH));
 }
 
 function* tokens(value: unknown, depth: number): Generator<string> {

@@ -19,3 +19,20 @@ export function* each<T>(items: Iterable<T>, act: (item: T) => void): Steps<void
     act(item);
   }
 }
+
+const PIECE_CHARACTERS = 64 * 1024;
+
+/** The texts joined to pieces, none much longer than that and one text: to be written one by one. One step a text. */
+export function* pieces(texts: Iterable<string>): Steps<readonly string[]> {
+  const full: string[] = [];
+  let piece = '';
+  for (const text of texts) {
+    piece += text;
+    if (piece.length >= PIECE_CHARACTERS) {
+      full.push(piece);
+      piece = '';
+    }
+    yield;
+  }
+  return [...full, piece];
+}

@@ -4,7 +4,7 @@
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Intent } from '../core/fleet.ts';
-import type { Steps } from '../core/steps.ts';
+import { pieces } from '../core/steps.ts';
 import { codeOf, phraseOf } from '../base/fault.ts';
 import { ownText, removeUnfinished, writeFileAtomic } from '../os/files.ts';
 import { inSlices } from './slices.ts';
@@ -26,11 +26,10 @@ export interface Stored {
 const INTENTS = 'intents.json';
 const LAST_GOOD = 'last-good.json';
 const VERSION = 1;
-const PIECE_LENGTH = 64 * 1024;
 const RETRY_MS = 10_000;
 
-/** Gives the pieces of a file's text. */
-type Printing = () => Steps<readonly string[]>;
+/** Gives a file's text, part by part: thousands of unit files are megabytes, which no one slice of the loop prints. */
+type Printing = () => Iterable<string>;
 
 export class Store {
   readonly #directory: string;
@@ -58,10 +57,9 @@ export class Store {
 
   /** As they are when they are written: of many words that come together, that is once. */
   saveIntents(intents: ReadonlyMap<string, Intent>): void {
-    this.#save(INTENTS, function* () {
-      yield;
-      return [JSON.stringify({ version: VERSION, units: Object.fromEntries(intents) }), '\n'];
-    });
+    this.#save(INTENTS, () => [
+      `${JSON.stringify({ version: VERSION, units: Object.fromEntries(intents) })}\n`,
+    ]);
   }
 
   saveLastGood(files: readonly GoodFile[]): void {
@@ -133,7 +131,7 @@ export class Store {
       this.#pending.delete(name);
       const path = join(this.#directory, name);
       try {
-        await writeFileAtomic(path, await inSlices(printed()), 0o600);
+        await writeFileAtomic(path, await inSlices(pieces(printed())), 0o600);
         this.#refused.delete(name);
       } catch (error) {
         if (!this.#refused.has(name))
@@ -153,19 +151,10 @@ export class Store {
   }
 }
 
-/** Thousands of files are megabytes: no piece of it keeps the event loop for long. */
-function* printedFiles(files: readonly GoodFile[]): Steps<readonly string[]> {
-  const pieces: string[] = [];
-  let piece = `{"version":${VERSION},"files":[`;
-  for (const [index, file] of files.entries()) {
-    yield;
-    piece += `${index === 0 ? '' : ','}${JSON.stringify(file)}`;
-    if (piece.length < PIECE_LENGTH) continue;
-    pieces.push(piece);
-    piece = '';
-  }
-  pieces.push(`${piece}]}\n`);
-  return pieces;
+function* printedFiles(files: readonly GoodFile[]): Generator<string> {
+  yield `{"version":${VERSION},"files":[`;
+  for (const [index, file] of files.entries()) yield `${index === 0 ? '' : ','}${JSON.stringify(file)}`;
+  yield ']}\n';
 }
 
 function jsonOf(text: string): unknown {
