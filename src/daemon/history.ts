@@ -5,7 +5,7 @@
 //   latest ends may be missing. After a kill they are in the journal, and are made good from there.
 // - What does not open (the last line of a daemon that was killed, a damaged disk) is left out, said, and the file as it
 //   was set aside; what does open is written anew at once.
-// - When the file has grown well beyond what the units remember, it is written anew.
+// - When the file has grown well beyond what the units remember, it is written anew, in slices: no exit waits for it.
 // - A write that fails is made good by writing the whole file anew: at once, and if that fails too, which is said once,
 //   with each later line and at the end.
 import { constants, renameSync } from 'node:fs';
@@ -15,12 +15,14 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { amend } from '../core/fleet.ts';
 import type { Fleet } from '../core/fleet.ts';
 import { HISTORY_LENGTH } from '../core/machine-state.ts';
+import { pieces } from '../core/steps.ts';
 import { isSameExit } from '../model/state.ts';
 import type { ExitRecord } from '../model/state.ts';
 import { codeOf, phraseOf } from '../base/fault.ts';
 import { ownText, removeUnfinished, writeFileAtomic } from '../os/files.ts';
 import { isOutgrown } from './outgrown.ts';
 import { seal, unseal } from './sealed-line.ts';
+import { inSlices } from './slices.ts';
 
 interface Line {
   readonly unit: string;
@@ -187,10 +189,10 @@ export class History {
   }
 
   async #compact(): Promise<void> {
-    const lines = [...this.#exits].flatMap(([unit, exits]) => exits.map((exit) => seal({ unit, exit })));
-    const text = lines.join('');
+    // As of now: what comes while it is printed is appended behind it.
+    const text = await inSlices(pieces(printed([...this.#exits])));
     await writeFileAtomic(this.#path, text, MODE);
-    this.#compactedBytes = Buffer.byteLength(text);
+    this.#compactedBytes = text.reduce((bytes, piece) => bytes + Buffer.byteLength(piece), 0);
     this.#bytes = this.#compactedBytes;
   }
 
@@ -217,6 +219,10 @@ export class History {
       return `cannot set aside damaged restart history "${this.#path}": ${phraseOf(error)}`;
     }
   }
+}
+
+function* printed(all: readonly (readonly [string, readonly ExitRecord[]])[]): Generator<string> {
+  for (const [unit, exits] of all) yield exits.map((exit) => seal({ unit, exit })).join('');
 }
 
 /** Null for what is no line of this version. */

@@ -5,12 +5,14 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  readdirSync,
   rmdirSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { test, type TestContext } from 'node:test';
 import { amend, newFleet, newUnit } from '../../src/core/fleet.ts';
 import type { Fleet } from '../../src/core/fleet.ts';
@@ -264,6 +266,24 @@ test('History: the file stays in proportion to what is remembered', async (t) =>
   }
   assert.ok(statSync(path).size < 5 * HISTORY_LENGTH * 10_300);
   assert.equal(timesOf(await remembered(open(), 'web'), 'web').at(-1), 600);
+});
+
+test('History: everybody has their turn while much is written anew, and what ends meanwhile is not lost', async (t) => {
+  const { open, path } = scratch(t);
+  const history = open();
+  history.read();
+  const names = Array.from({ length: 1000 }, (_, at) => `unit-${at}`);
+  for (const name of names) for (let at = 1; at <= HISTORY_LENGTH; at += 1) history.add(name, exit(at));
+  await history.written();
+  history.add('web', exit(1));
+  let turns = 0;
+  for (; !readdirSync(dirname(path)).some((name) => name.endsWith('.tmp')); turns += 1) await nextTurn();
+  history.add('late', exit(2));
+  assert(turns > 8, `it was printed within ${turns} turns of the loop`);
+  await history.written();
+  const fleet = await remembered(open(), 'web', 'late', 'unit-999');
+  assert.deepEqual([timesOf(fleet, 'web'), timesOf(fleet, 'late')], [[1], [2]]);
+  assert.equal(timesOf(fleet, 'unit-999').length, HISTORY_LENGTH);
 });
 
 test('History: a link in the place of the file is replaced by the next end, and not written through', async (t) => {
