@@ -4,7 +4,7 @@ import { lstatSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import type { Control } from '../daemon/control.ts';
+import type { Served, ServeOptions } from '../daemon/serving.ts';
 import { renewAcceptSpare } from '../os/accept-spare.ts';
 import { heldThroughExec } from '../os/replace.ts';
 import type { ProblemDetails } from '../wire/v1.ts';
@@ -13,20 +13,9 @@ import type { Connections, Exchange } from './connections.ts';
 import { problemReply, refusal } from './exchange.ts';
 import type { ApiContext } from './exchange.ts';
 import { replyTo } from './routes.ts';
-import { listeningSocket } from './socket-file.ts';
-import type { ListenFailure } from './socket-file.ts';
 import { rawResponse, receivedBody, sendReply } from './transfer.ts';
 
-export interface ListenOptions {
-  /** In a directory that nobody else may enter. */
-  readonly path: string;
-  readonly control: Control;
-  /** The group that may connect too. */
-  readonly groupId: number | null;
-  /** A socket that listens at `path` already, to be gone on with; null or left out: a new one is bound. */
-  readonly listenFd?: number | null;
-  /** A bug in answering: the client got a 500, the server goes on. */
-  readonly onBug: (error: unknown) => void;
+export interface ListenOptions extends ServeOptions {
   readonly limits?: Partial<Limits>;
 }
 
@@ -59,22 +48,8 @@ const MOST_REFUSED = 32;
 /** The share of time in which a loop that cannot accept works, and others hardly ever. */
 const BUSY = 0.9;
 
-export interface ApiServer {
-  readonly path: string;
-  /** Ends streams and waits, closes every connection and removes the socket. */
-  close(): Promise<void>;
-  /**
-   * The same, but the socket stays, and whoever connects waits in its queue. Resolves with a descriptor that listens
-   * on through an exec.
-   */
-  leave(): Promise<number>;
-}
-
-export type ListenResult =
-  { readonly ok: true; readonly value: ApiServer } | { readonly ok: false; readonly error: ListenFailure };
-
 /** The caller owns the server and must close it. */
-export async function listen(options: ListenOptions): Promise<ListenResult> {
+export async function listen(options: ListenOptions): Promise<Served> {
   const limits = { ...LIMITS, ...options.limits };
   const clients = connections(limits.maxConnections, turnAway);
   const refused = new Set<Socket>();
@@ -124,10 +99,8 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
     else socket.destroy();
   });
 
-  const { path, groupId } = options;
-  const bound = await listeningSocket(path, groupId, options.listenFd ?? null);
-  if (!bound.ok) return bound;
-  await new Promise<void>((resolve) => server.listen({ fd: bound.fd }, resolve));
+  const { path, listenFd } = options;
+  await new Promise<void>((resolve) => server.listen({ fd: listenFd }, resolve));
   server.on('error', options.onBug);
   const own = inodeAt(path);
   const guard = guardAccepting(checkingMs);
@@ -137,23 +110,19 @@ export async function listen(options: ListenOptions): Promise<ListenResult> {
     await closed(server, clients, limits.closeGraceMs);
   };
   return {
-    ok: true,
-    value: {
-      path,
-      close: async () => {
-        try {
-          // Another daemon's may be there, if the directory was replaced.
-          if (inodeAt(path) === own) rmSync(path, { force: true });
-        } catch {
-          // A disk that refuses: nobody answers there any more, and the next daemon replaces it.
-        }
-        await close();
-      },
-      leave: async () => {
-        const fd = heldThroughExec(bound.fd);
-        await close();
-        return fd;
-      },
+    close: async () => {
+      try {
+        // Another daemon's may be there, if the directory was replaced.
+        if (inodeAt(path) === own) rmSync(path, { force: true });
+      } catch {
+        // A disk that refuses: nobody answers there any more, and the next daemon replaces it.
+      }
+      await close();
+    },
+    leave: async () => {
+      const fd = heldThroughExec(listenFd);
+      await close();
+      return fd;
     },
   };
 }

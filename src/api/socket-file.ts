@@ -13,34 +13,18 @@ import {
 } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { socketPathTrouble } from '../base/paths.ts';
+import type { SocketOptions, SocketResult } from '../daemon/serving.ts';
 import { O_PATH } from '../os/regular-file.ts';
 import { listenAt } from '../os/unix-socket.ts';
 
-export interface ListenFailure {
-  /** `answered`: another daemon is there. */
-  readonly code: 'answered' | 'not-a-socket' | 'path-too-long' | 'system';
-  readonly message: string;
-}
-
-export type ListeningSocket =
-  { readonly ok: true; readonly fd: number } | { readonly ok: false; readonly error: ListenFailure };
-
 /**
- * A socket that listens at `path`: `inherited`, if it is still the one that lies there, or else a new one. One that
- * nobody answers at is replaced.
+ * The inherited one, if it is still what lies at the path, or else a new one. One that nobody answers at is replaced.
+ * The path has at most 107 bytes (ground.ts).
  */
-export async function listeningSocket(
-  path: string,
-  groupId: number | null,
-  inherited: number | null,
-): Promise<ListeningSocket> {
-  if (inherited !== null && lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) {
-    return { ok: true, fd: inherited };
-  }
+export async function openSocket({ path, groupId, inherited }: SocketOptions): Promise<SocketResult> {
+  if (inherited !== null && lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true)
+    return opened(path, inherited);
   if (inherited !== null) closeSync(inherited);
-  const trouble = socketPathTrouble(path);
-  if (trouble !== null) return failure('path-too-long', path, trouble);
   try {
     const occupied = await occupant(path);
     if (occupied !== null) return occupied;
@@ -52,15 +36,19 @@ export async function listeningSocket(
       closeSync(fd);
       throw error;
     }
-    return { ok: true, fd };
+    return opened(path, fd);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    return failure('system', path, `${error.message}, expected ${expectedInstead(error)}`);
+    return failure(path, `${error.message}, expected ${expectedInstead(error)}`);
   }
 }
 
+function opened(path: string, fd: number): SocketResult {
+  return { ok: true, value: { fd, abandon: () => abandonSocket(path, fd) } };
+}
+
 /** Whoever waits at it learns that nobody will answer. */
-export function abandonSocket(path: string, fd: number): void {
+function abandonSocket(path: string, fd: number): void {
   try {
     unlinkSync(path);
   } catch {
@@ -78,23 +66,22 @@ function expectedInstead(error: Error): string {
     : 'a directory where this user may create it';
 }
 
-type Refused = Extract<ListeningSocket, { ok: false }>;
+type Refused = Extract<SocketResult, { ok: false }>;
 
 /** Why the path cannot be taken; null when it is free, also because a stale socket was removed. */
 async function occupant(path: string): Promise<Refused | null> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return null;
   if (!found.isSocket()) {
-    return failure('not-a-socket', path, 'another kind of file is there, expected a socket or nothing');
+    return failure(path, 'another kind of file is there, expected a socket or nothing');
   }
   const code = await connectError(path);
   // EAGAIN: its backlog is full, so somebody listens.
   if (code === null || code === 'EAGAIN') {
-    return failure('answered', path, 'a daemon answers there, expected none');
+    return failure(path, 'a daemon answers there, expected none');
   }
   if (code === 'ECONNREFUSED') unlinkSync(path);
-  else if (code !== 'ENOENT')
-    return failure('system', path, `${code} on trying whether a daemon answers there`);
+  else if (code !== 'ENOENT') return failure(path, `${code} on trying whether a daemon answers there`);
   return null;
 }
 
@@ -140,6 +127,6 @@ function admitTo(held: string, groupId: number, mode: number): void {
   chmodSync(held, mode);
 }
 
-function failure(code: ListenFailure['code'], path: string, what: string): Refused {
-  return { ok: false, error: { code, message: `cannot listen on socket "${path}": ${what}` } };
+function failure(path: string, what: string): Refused {
+  return { ok: false, message: `cannot listen on socket "${path}": ${what}` };
 }

@@ -132,14 +132,3 @@ function chosen(flag: string | undefined, variable: string | undefined): string 
 function xdg(value: string | undefined): string | null {
   return value !== undefined && isAbsolute(value) ? value : null;
 }
-
-/** sizeof(sun_path) less its NUL: unix(7). Node truncates a longer path and binds another file. */
-const SOCKET_PATH_BYTES = 107;
-
-/** What is wrong with a path for a socket, as a clause; null: nothing. */
-export function socketPathTrouble(path: string): string | null {
-  const bytes = Buffer.byteLength(path);
-  return bytes <= SOCKET_PATH_BYTES
-    ? null
-    : `its path has ${bytes} bytes, expected at most ${SOCKET_PATH_BYTES}`;
-}

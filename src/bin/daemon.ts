@@ -1,7 +1,7 @@
 // Composition of the daemon: its life, and the API that serves it.
 import { setFlagsFromString } from 'node:v8';
 import { listen } from '../api/server.ts';
-import { abandonSocket, listeningSocket } from '../api/socket-file.ts';
+import { openSocket } from '../api/socket-file.ts';
 import { liveAsDaemon } from '../daemon/lifecycle.ts';
 import type { LifeOptions } from '../daemon/lifecycle.ts';
 import { endWithoutSync } from '../os/last-sync.ts';
@@ -10,19 +10,7 @@ import { endWithoutSync } from '../os/last-sync.ts';
 export async function runDaemon(options: Omit<LifeOptions, 'openSocket' | 'serve'>): Promise<number> {
   keepYoungHeapSmall();
   endWithoutSync();
-  return await liveAsDaemon({
-    ...options,
-    openSocket: async ({ path, groupId, listenFd }) => {
-      const opened = await listeningSocket(path, groupId, listenFd);
-      if (!opened.ok) return { ok: false, message: opened.error.message };
-      const { fd } = opened;
-      return { ok: true, value: { fd, abandon: () => abandonSocket(path, fd) } };
-    },
-    serve: async (socket) => {
-      const result = await listen(socket);
-      return result.ok ? result : { ok: false, message: result.error.message };
-    },
-  });
+  return await liveAsDaemon({ ...options, openSocket, serve: listen });
 }
 
 /**

@@ -3,7 +3,6 @@
 import { closeSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../base/fault.ts';
-import { socketPathTrouble } from '../base/paths.ts';
 import type { FenceKind } from '../model/process.ts';
 import { currentBootId } from '../os/boot-id.ts';
 import { claimDirectory } from '../os/claim.ts';
@@ -46,6 +45,9 @@ export interface Ground {
   readonly groupId: number | null;
 }
 
+/** sizeof(sun_path) less its NUL: unix(7). A longer path would be cut short, and another file bound. */
+const SOCKET_PATH_BYTES = 107;
+
 type Taken =
   | { readonly ok: true; readonly value: Ground }
   /** A sentence. */
@@ -68,10 +70,11 @@ export function takeGround(
   if (!group.ok) return refused(group.reason);
   const left = leaveRemovedDirectory();
   if (left !== null) log.write('warning', 'start', left);
-  // The socket comes after the units; what is known of it before they start is said before.
-  const unreachable = socketPathTrouble(paths.socket);
-  if (unreachable !== null)
-    return { ok: false, message: `cannot listen on socket "${paths.socket}": ${unreachable}` };
+  const socketBytes = Buffer.byteLength(paths.socket);
+  if (socketBytes > SOCKET_PATH_BYTES) {
+    const reason = `its path has ${socketBytes} bytes, expected at most ${SOCKET_PATH_BYTES}`;
+    return { ok: false, message: `cannot listen on socket "${paths.socket}": ${reason}` };
+  }
   const lockPath = join(paths.runtime, 'unitd.pid');
   let locked: LockResult;
   let made: Directories;

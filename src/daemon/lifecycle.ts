@@ -197,8 +197,8 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
     letGo();
     return NOT_STARTED;
   };
-  const place = { path: paths.socket, groupId };
-  const opened = await options.openSocket({ ...place, listenFd: handOver?.listenFd ?? null });
+  const path = paths.socket;
+  const opened = await options.openSocket({ path, groupId, inherited: handOver?.listenFd ?? null });
   if (!opened.ok) return notStarted(opened.message);
   // Not before the socket is open: a reload that comes from now on follows on the first load.
   signals = listenToSignals(daemon, log, ending);
@@ -216,14 +216,17 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
   for (const fd of handOver?.pipeFds ?? []) closeSync(fd);
   const served = await options
     .serve({
-      ...place,
-      control: daemon.control,
+      path,
       listenFd: opened.value.fd,
+      control: daemon.control,
       onBug: (error) => {
         log.write('error', 'bug', stackOf(error));
       },
     })
-    .catch((error: unknown) => ({ ok: false, message: `cannot start daemon: ${messageOf(error)}` }) as const);
+    .then(
+      (value) => ({ ok: true, value }) as const,
+      (error: unknown) => ({ ok: false, message: `cannot start daemon: ${messageOf(error)}` }) as const,
+    );
   if (served.ok) {
     const before = handOver === null ? '' : `, took over from version ${handOver.version}`;
     const fields = { pid: process.pid, version, socket: paths.socket };

@@ -11,9 +11,10 @@ export interface Served {
 
 export interface SocketOptions {
   readonly path: string;
+  /** The group that may connect too. */
   readonly groupId: number | null;
-  /** A socket that listens at `path` already; null: none. */
-  readonly listenFd: number | null;
+  /** What listened at `path` for the version before this one; null: nothing. */
+  readonly inherited: number | null;
 }
 
 export interface OpenedSocket {
@@ -22,21 +23,22 @@ export interface OpenedSocket {
   abandon(): void;
 }
 
-/** Has the control socket listen; a refusal is a sentence. */
-export type OpenSocket = (
-  options: SocketOptions,
-) => Promise<
-  { readonly ok: true; readonly value: OpenedSocket } | { readonly ok: false; readonly message: string }
->;
+export type SocketResult =
+  | { readonly ok: true; readonly value: OpenedSocket }
+  /** A sentence. */
+  | { readonly ok: false; readonly message: string };
 
-export interface ServeOptions extends SocketOptions {
+/** Has the control socket listen. */
+export type OpenSocket = (options: SocketOptions) => Promise<SocketResult>;
+
+export interface ServeOptions {
+  readonly path: string;
+  /** Of the socket that listens there. */
+  readonly listenFd: number;
   readonly control: Control;
+  /** A bug in answering: the client got a 500, the server goes on. */
   readonly onBug: (error: unknown) => void;
 }
 
-/** Answers at the socket that has been opened. */
-export type Serve = (
-  options: ServeOptions,
-) => Promise<
-  { readonly ok: true; readonly value: Served } | { readonly ok: false; readonly message: string }
->;
+/** Answers at the socket that has been opened. The caller owns what serves, and must close it. */
+export type Serve = (options: ServeOptions) => Promise<Served>;

@@ -65,7 +65,7 @@ test('a daemon that cannot close what it has opened says so, and ends with its u
   const { code, lines } = await lived(
     t,
     LEFT_OPEN,
-    `async () => ({ ok: true, value: { close: async () => { throw new Error('not now'); } } })`,
+    `async () => ({ close: async () => { throw new Error('not now'); } })`,
   );
   assert.equal(code, 0, lines.join('\n'));
   assert.match(lines.at(-2) ?? '', /"event":"bug","message":"Error: not now/);
@@ -84,7 +84,7 @@ test('a daemon whose start ends in an exception says why in a sentence, and exit
       return openSync(path, ...rest);
     };
     syncBuiltinESMExports();`,
-    `async () => ({ ok: true, value: { close: async () => undefined } })`,
+    `async () => ({ close: async () => undefined })`,
   );
   assert.equal(code, 1, lines.join('\n'));
   assert.match(

@@ -7,7 +7,6 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { listen } from '../../src/api/server.ts';
 import { API_VERSION } from '../../src/wire/v1.ts';
 import type { OperationDocument, StatusDocument } from '../../src/wire/v1.ts';
 import { temporaryDirectory } from '../support/child.ts';
@@ -17,6 +16,7 @@ import type { FakeControl, FakeControlOptions } from '../support/fake-control.ts
 import { cannotRunAs, follow as followed, PROGRAM, run } from '../support/launch.ts';
 import type { Following, Ran } from '../support/launch.ts';
 import { SAMPLE_PLAN, SAMPLE_PROBLEM, SAMPLE_UNITS, sampleUnit } from '../support/sample-documents.ts';
+import { serveControl } from '../support/serve-control.ts';
 
 interface Bench {
   readonly control: FakeControl;
@@ -34,14 +34,9 @@ async function bench(t: TestContext, options: FakeControlOptions = {}): Promise<
   const socket = join(directory, 'unitd.sock');
   const control = fakeControl(options);
   const serve = async (): Promise<() => Promise<void>> => {
-    const server = await listen({
-      path: socket,
-      control,
-      groupId: null,
-      onBug: (error) => assert.fail(String(error)),
-    });
-    assert.ok(server.ok);
-    return async () => await server.value.close();
+    const onBug = (error: unknown): void => assert.fail(String(error));
+    const server = await serveControl({ path: socket, control, onBug });
+    return async () => await server.close();
   };
   let close = await serve();
   cleanUp(t, async () => await close());

@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { listen } from '../../src/api/server.ts';
 import type { OperationDocument, StatusDocument } from '../../src/wire/v1.ts';
 import { temporaryDirectory } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
@@ -13,6 +12,7 @@ import type { FakeControl } from '../support/fake-control.ts';
 import { follow, run } from '../support/launch.ts';
 import type { Following, Ran } from '../support/launch.ts';
 import { sampleUnit } from '../support/sample-documents.ts';
+import { serveControl } from '../support/serve-control.ts';
 
 interface Many {
   readonly control: FakeControl;
@@ -27,14 +27,9 @@ async function many(t: TestContext, count: number, characters: number): Promise<
   const names = Array.from({ length: count }, (_, at) => `u${at}`.padEnd(characters, 'x'));
   const units = names.map((name) => sampleUnit(name, { state: 'running', ready: true, pid: 1 }));
   const control = fakeControl({ units: [...units, sampleUnit('other', { state: 'failed' })] });
-  const server = await listen({
-    path: join(directory, 'unitd.sock'),
-    control,
-    groupId: null,
-    onBug: (error) => assert.fail(String(error)),
-  });
-  assert.ok(server.ok);
-  cleanUp(t, async () => await server.value.close());
+  const path = join(directory, 'unitd.sock');
+  const server = await serveControl({ path, control, onBug: (error) => assert.fail(String(error)) });
+  cleanUp(t, async () => await server.close());
   const env = { PATH: process.env['PATH'], HOME: directory, TZ: 'UTC', UNITD_RUNTIME_DIR: directory };
   const launch = (args: readonly string[]) => ({ args, env, cwd: directory, asUser: undefined });
   return {

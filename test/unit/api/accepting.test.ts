@@ -26,21 +26,25 @@ async function listening(
   const program = `
     import { closeSync, openSync, writeSync } from 'node:fs';
     import { keepAcceptSpare } from ${built('src/os/accept-spare.js')};
-    import { listen } from ${built('src/api/server.js')};
     import { ownLimit, RESOURCES, setOwnLimit } from ${built('src/os/libc/limit.js')};
     import { withSpare } from ${built('src/os/spare-descriptor.js')};
     import { fakeControl } from ${built('test/support/fake-control.js')};
+    import { serveControl } from ${built('test/support/serve-control.js')};
     withSpare(() => undefined);
     ${before}
     const lowest = openSync('/dev/null', 'r');
     closeSync(lowest);
     setOwnLimit(RESOURCES.nofile, { ...ownLimit(RESOURCES.nofile), soft: lowest + ${free} });
-    const result = await listen({
-      path: ${JSON.stringify(path)}, control: fakeControl(), groupId: null, onBug: () => undefined,
+    await serveControl({
+      path: ${JSON.stringify(path)}, control: fakeControl(), onBug: () => undefined,
       limits: { requestTimeoutMs: ${requestTimeoutMs} },
-    });
-    writeSync(1, result.ok ? 'listening\\n' : result.error.message + '\\n');
-    if (!result.ok) process.exit();`;
+    }).then(
+      () => writeSync(1, 'listening\\n'),
+      ({ message }) => {
+        writeSync(1, message + '\\n');
+        process.exit();
+      },
+    );`;
   const server = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -5,10 +5,11 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { listen } from '../../../src/api/server.ts';
-import type { ApiServer, ListenOptions } from '../../../src/api/server.ts';
+import type { ListenOptions } from '../../../src/api/server.ts';
+import type { Served as Server } from '../../../src/daemon/serving.ts';
 import { fakeControl } from '../../support/fake-control.ts';
 import type { FakeControl } from '../../support/fake-control.ts';
+import { serveControl } from '../../support/serve-control.ts';
 
 interface Cleanup {
   after(done: () => Promise<void> | void): void;
@@ -17,7 +18,7 @@ interface Cleanup {
 export interface Served {
   readonly path: string;
   readonly control: FakeControl;
-  readonly server: ApiServer;
+  readonly server: Server;
   readonly bugs: readonly unknown[];
 }
 
@@ -32,13 +33,12 @@ export async function served(
   t: Cleanup,
   limits: NonNullable<ListenOptions['limits']> = {},
   control: FakeControl = fakeControl(),
+  path = join(temporaryDirectory(t), 'unitd.sock'),
 ): Promise<Served> {
-  const path = join(temporaryDirectory(t), 'unitd.sock');
   const bugs: unknown[] = [];
-  const result = await listen({ path, control, groupId: null, onBug: (bug) => void bugs.push(bug), limits });
-  if (!result.ok) throw new Error(result.error.message);
-  t.after(() => result.value.close());
-  return { path, control, server: result.value, bugs };
+  const server = await serveControl({ path, control, onBug: (bug) => void bugs.push(bug), limits });
+  t.after(() => server.close());
+  return { path, control, server, bugs };
 }
 
 export interface Received {
