@@ -4,7 +4,6 @@ import { closeSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../base/fault.ts';
 import type { FenceKind } from '../model/process.ts';
-import { currentBootId } from '../os/boot-id.ts';
 import { claimDirectory } from '../os/claim.ts';
 import { openFence } from '../os/fence.ts';
 import type { Fence } from '../os/fence.ts';
@@ -17,7 +16,6 @@ import { closeToGroup, makeDirectories } from './directories.ts';
 import type { Directories } from './directories.ts';
 import type { HandOver } from './handover.ts';
 import type { DaemonPaths } from './paths.ts';
-import { daemonElsewhere, noteWhereabouts } from './whereabouts.ts';
 
 export interface GroundOptions {
   readonly paths: DaemonPaths & { readonly socket: string };
@@ -91,11 +89,6 @@ export function takeGround(
   }
   const { lock } = locked;
   const { hasState } = made;
-  const other = hasState ? daemonElsewhere(paths.state, paths.runtime, currentBootId()) : null;
-  if (other !== null) {
-    lock.close();
-    return refused(other);
-  }
   const claimed: Claimed =
     held === null
       ? claimFor(paths, made, lock)
@@ -105,7 +98,6 @@ export function takeGround(
     lock.close();
     return refused(claimed.reason);
   }
-  if (hasState) noteWhereabouts(paths.state, paths.runtime, currentBootId());
   const fenced = fenceFor(options.fence, paths.runtime);
   if (!fenced.ok) {
     for (const fd of claimed.fds) closeSync(fd);
@@ -127,7 +119,11 @@ type Claimed =
   /** A clause. */
   | { readonly ok: false; readonly reason: string };
 
-/** Daemons that share a log directory rotate each other's files; in a state directory, the last to write has said it. */
+/**
+ * Daemons that share a log directory rotate each other's files; in a state directory, the last to write has said it. And
+ * where the last logout of a user has removed the runtime directory, and its lock, the daemon and its units may live on:
+ * another would run each of them a second time.
+ */
 function claimFor(paths: DaemonPaths, { hasState, hasLogs }: Directories, lock: Lock): Claimed {
   const fds: number[] = [];
   for (const [name, path] of [

@@ -159,10 +159,7 @@ test('a daemon is refused beside one whose runtime directory was removed, until 
   rmSync(unitd.runtime, { recursive: true });
   const second = await unitd.cli('daemon');
   assert.equal(second.code, 1);
-  assert.match(
-    second.stderr,
-    new RegExp(`the daemon with pid ${unitd.pid} still runs, whose runtime directory`),
-  );
+  assert.match(second.stderr, new RegExp(`the daemon with pid ${unitd.pid} uses state directory`));
   assert.equal(channel.said.length, 1, 'the second has started nothing');
   assert.deepEqual(await unitd.stop(), { code: 0, signal: null });
   await unitd.start();
@@ -175,12 +172,10 @@ test('a daemon is refused on the state directory of one with another runtime dir
   await channel.next('up');
   const second = await unitd.cli('daemon', '--runtime-dir', join(unitd.root, 'other'));
   assert.equal(second.code, 1);
-  const { pid, state, runtime } = unitd;
-  assert.ok(
-    JSON.parse(second.stderr).message.endsWith(
-      `the daemon with pid ${pid} uses state directory "${state}", with runtime directory "${runtime}"`,
-    ),
-    second.stderr,
+  const { pid, state } = unitd;
+  assert.equal(
+    JSON.parse(second.stderr).message,
+    `cannot start daemon: the daemon with pid ${pid} uses state directory "${state}"`,
   );
   assert.equal(channel.said.length, 1, 'the second has started nothing');
   await unitd.stop();
