@@ -30,9 +30,17 @@ export function goalOf(verb: Verb, before: Unit, after: Unit | undefined): Goal 
       return { name, want: 'down', afterActivation: 0, isThere: publicState(before) === 'stopped' };
     case 'release':
       return { name, want: wantAfter(before, after), afterActivation: -1, isThere: before.intent === null };
-    case 'reset':
-      return { name, want: wantAfter(before, after), afterActivation: -1, isThere: false };
+    case 'reset': {
+      const want = wantAfter(before, after);
+      return { name, want, afterActivation: -1, isThere: want === 'there' && hasNothingToForget(before) };
+    }
   }
+}
+
+/** Of one that stops, the end that is coming may be a failure. */
+function hasNothingToForget({ state: { phase, tally } }: Unit): boolean {
+  const { restarts, attempt, stamps } = tally;
+  return restarts + attempt + stamps.length === 0 && !['failed', 'backoff', 'stopping'].includes(phase.at);
 }
 
 /** Of a word that itself asks for neither up nor down: what it has set in motion. */

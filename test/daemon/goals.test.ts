@@ -60,6 +60,10 @@ test('release, reset: where nothing moves the answer comes at once', async (t) =
   assert.deepEqual(outcomeIn(await rig.ask('spare', 'release').rows()), ['done', 'stopped']);
   assert.deepEqual(outcomeIn(await rig.ask('broken', 'release').rows()), ['done', 'failed']);
   assert.deepEqual(outcomeIn(await rig.ask('broken', 'reset').rows()), ['done', 'stopped']);
+  assert.deepEqual(outcomeIn(await rig.ask('broken', 'reset').rows()), ['unchanged', 'stopped']);
+  assert.deepEqual(outcomeIn(await rig.ask('web', 'reset').rows()), ['unchanged', 'running']);
+  rig.exit('web', FAILURE);
+  await rig.rest();
   assert.deepEqual(outcomeIn(await rig.ask('web', 'reset').rows()), ['done', 'running']);
 });
 
