@@ -86,13 +86,8 @@ export function noSuchUnit(name: string): Failure {
 
 /** What a refusal by the daemon means, by its HTTP status. */
 export function refusal(details: ProblemDetails): Failure {
-  const hints = details.plan === undefined ? [] : ['see: unitd plan'];
-  return {
-    exitCode: exitCodeOf(details),
-    message: printable(details.detail || details.title),
-    hints,
-    details,
-  };
+  const message = printable(details.detail || details.title);
+  return { exitCode: exitCodeOf(details), message, hints: [], details };
 }
 
 function exitCodeOf({ status, type }: ProblemDetails): ExitCode {

@@ -183,6 +183,8 @@ test('unitd reload of a plan that no longer holds exits 1 and says where to see 
   const { code, stderr } = await unitd('reload', '--plan', 'old');
   assert.equal(code, 1);
   assert.equal(stderr, 'unitd: cannot apply plan "old": the world has moved\n  see: unitd plan\n');
+  const partial = await unitd('reload', '--plan', 'old', '--partial');
+  assert.match(partial.stderr, /\n {2}see: unitd plan --partial\n$/);
 });
 
 test('unitd start asks for all units at once and waits for each', async (t) => {

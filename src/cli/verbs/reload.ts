@@ -33,12 +33,17 @@ export async function runReload(context: Context): Promise<ExitCode> {
   const operation = { unit: null, path: '/v1/reload', body };
   const client = clientOf(context.paths.socket);
   const outcome = await carryOut(context, client, 'reload', [operation], timeoutMs);
-  if (outcome.kind === 'answered' && outcome.document.plan !== null) {
-    if (!context.json) context.print(planText(outcome.document.plan, context.out));
-    noteProblems(context, outcome.document.problems);
-  }
-  const isUnread = outcome.kind === 'answered' && outcome.refused.length === 0 && !outcome.document.ok;
-  if (isUnread && outcome.document.plan === null && timeoutMs !== null)
+  if (outcome.kind === 'interrupted') return reportOutcome(context, client, outcome);
+  const { document } = outcome;
+  if (document.plan !== null) {
+    if (!context.json) context.print(planText(document.plan, context.out));
+    noteProblems(context, document.problems);
+  } else if (outcome.refused.length === 0 && !document.ok && timeoutMs !== null) {
     complained(context, silence('reload', [null], timeoutMs));
-  return reportOutcome(context, client, outcome);
+  }
+  const see = `see: unitd plan${partial ? ' --partial' : ''}`;
+  const refused = outcome.refused.map((failure) =>
+    failure.details?.plan === undefined ? failure : { ...failure, hints: [see] },
+  );
+  return reportOutcome(context, client, { ...outcome, refused });
 }
