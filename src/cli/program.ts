@@ -4,7 +4,7 @@ import { Command, CommanderError, Help, InvalidArgumentError, Option } from 'com
 import { EXIT } from './exit-code.ts';
 import { optionName } from './plain-arguments.ts';
 import type { Palette } from './palette.ts';
-import { unknownVerb, usageSentence } from './usage-errors.ts';
+import { helpSentence, usageSentence } from './usage-errors.ts';
 import { operandWords } from './verb-spec.ts';
 import type { Invocation, OptionSpec, VerbSpec } from './verb-spec.ts';
 import { GLOBAL_OPTIONS, VERBS, verbNamed } from './verb-table.ts';
@@ -42,6 +42,9 @@ export function readArguments(argv: readonly string[], version: string, look: He
   for (const verb of VERBS) {
     const command = addVerb(program, verb, look);
     command.action(() => {
+      // A negative number, to commander.
+      const count = command.args.find((word) => /^-\d+$/.test(word));
+      if (verb.name === 'logs' && count !== undefined) command.error(`error: unknown option '${count}'`);
       invocation = {
         verb: verb.name,
         operands: command.args,
@@ -53,8 +56,9 @@ export function readArguments(argv: readonly string[], version: string, look: He
   const words = argv[0] === 'help' && argv[1] === '--' ? ['help', ...argv.slice(2)] : [...argv];
   const [first, topic] = words;
   const isOfItself = first === 'help' && topic === 'help';
-  if (first === 'help' && topic !== undefined && !/^-|^help$/.test(topic) && verbNamed(topic) === undefined) {
-    complain(unknownVerb(topic), 'help', look, (text) => (stderr += text));
+  const wrong = first === 'help' ? helpSentence(words.slice(1)) : null;
+  if (wrong !== null) {
+    complain(wrong, 'help', look, (text) => (stderr += text));
     return { kind: 'text', stdout, stderr, exitCode: EXIT.usage };
   }
   try {

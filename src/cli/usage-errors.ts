@@ -3,8 +3,8 @@
 import { unknownChoice } from './failure.ts';
 import { nearNames } from './near-name.ts';
 import { either, operandWords } from './verb-spec.ts';
-import type { VerbSpec } from './verb-spec.ts';
-import { GLOBAL_OPTIONS, VERBS } from './verb-table.ts';
+import type { OptionSpec, VerbSpec } from './verb-spec.ts';
+import { GLOBAL_OPTIONS, VERBS, verbNamed } from './verb-table.ts';
 
 /** What other tools call it, and what does it here. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
@@ -118,15 +118,36 @@ function unknownOption(flag: string, verb: VerbSpec | null): string {
   if (verb === null && isOfSomeVerb(flag)) {
     return `${cannot}: it stands before the verb, expected it behind that`;
   }
+  const count = countMeant(flag, known);
+  if (count !== null) return `${cannot}: no such option, did you mean ${count}?`;
   const bare = options.find((long) => flag.startsWith(`${long}=`));
   if (bare !== undefined) return `${cannot}: it takes no value, expected ${bare}`;
   const meant = short.find((other) => other.toLowerCase() === flag.toLowerCase());
   return `${cannot}: no such option, ${meant === undefined ? nearOrOneOf(flag, options) : `did you mean ${meant}?`}`;
 }
 
+/** `-n 5` for the `-5` of tail(1) and others, where lines can be counted. */
+function countMeant(flag: string, known: readonly OptionSpec[]): string | null {
+  const lines = known.find(({ long }) => long === '--lines');
+  return lines !== undefined && /^-\d+$/.test(flag) ? `${lines.short} ${flag.slice(1)}` : null;
+}
+
 function isOfSomeVerb(flag: string): boolean {
   const name = flag.startsWith('--') ? flag.split('=')[0] : flag.slice(0, 2);
   return VERBS.some(({ options }) => options.some(({ long, short }) => long === name || short === name));
+}
+
+/** Of `unitd help`, which passes over what it does not know; null: nothing is wrong. */
+export function helpSentence(words: readonly string[]): string | null {
+  const known = [...GLOBAL_OPTIONS.map(({ long }) => long), '--help', '-h', '--version', '-V'];
+  const unknown = words.find(
+    (word) => /^--?[^-]/.test(word) && !known.some((long) => word.split('=')[0] === long),
+  );
+  if (unknown !== undefined)
+    return `cannot run verb "help": option "${unknown}" is given, expected unitd help [VERB]`;
+  const [topic] = words;
+  const isKnown = topic === undefined || /^-|^help$/.test(topic) || verbNamed(topic) !== undefined;
+  return isKnown ? null : unknownVerb(topic);
 }
 
 function wrongOperands(verb: VerbSpec | null, actual: string): string {

@@ -115,6 +115,12 @@ for (const [argv, sentence] of [
   [['stats'], 'cannot run verb "stats": no such verb, did you mean status?'],
   [['help', '--', 'stats'], 'cannot run verb "stats": no such verb, did you mean status?'],
   [['help', 'stats'], 'cannot run verb "stats": no such verb, did you mean status?'],
+  [['help', '-x'], 'cannot run verb "help": option "-x" is given, expected unitd help [VERB]'],
+  [['help', 'logs', '-f'], 'cannot run verb "help": option "-f" is given, expected unitd help [VERB]'],
+  [
+    ['help', '--json', 'status'],
+    'cannot run verb "help": option "--json" is given, expected unitd help [VERB]',
+  ],
   [['STATUS'], 'cannot run verb "STATUS": no such verb, did you mean status?'],
   [['ps'], 'cannot run verb "ps": no such verb, expected status'],
   [['kill', 'web'], 'cannot run verb "kill": no such verb, expected signal UNIT SIGNAL, or stop UNIT'],
@@ -130,6 +136,11 @@ for (const [argv, sentence] of [
   [['-v'], 'cannot read option "-v": no such option, did you mean -V?'],
   [['--hlep'], 'cannot read option "--hlep": no such option, did you mean --help?'],
   [['logs', '-F', 'web'], 'cannot read option "-F" of verb "logs": no such option, did you mean -f?'],
+  [['logs', '-5', 'web'], 'cannot read option "-5" of verb "logs": no such option, did you mean -n 5?'],
+  [
+    ['logs', 'web', '-20', '-f'],
+    'cannot read option "-20" of verb "logs": no such option, did you mean -n 20?',
+  ],
   [['sotp', 'web'], 'cannot run verb "sotp": no such verb, did you mean stop?'],
   [
     ['quit'],
@@ -201,6 +212,8 @@ for (const argv of [
   ['help'],
   ['help', 'logs'],
   ['help', 'help'],
+  ['help', '--help'],
+  ['help', '--color', 'never', 'logs'],
   ['help', '--', 'logs'],
   ['logs', '--help'],
   ['--version'],
