@@ -7,7 +7,8 @@ import { oneColumnEach, printable, wrapped } from './text-width.ts';
 
 const PROBLEMS_SHOWN = 10;
 
-export function bannerLines(daemon: DaemonStatus, { palette, unicode, width }: Screen): readonly string[] {
+export function bannerLines(daemon: DaemonStatus, screen: Screen): readonly string[] {
+  const { palette, unicode, width } = screen;
   const room = (width ?? Infinity) - 4;
   const sign = unicode ? '▲' : '!';
   const count = problemCount(daemon.problems) || 'something wrong';
@@ -17,9 +18,9 @@ export function bannerLines(daemon: DaemonStatus, { palette, unicode, width }: S
   const shown = daemon.problems.slice(0, PROBLEMS_SHOWN);
   const left = daemon.problems.length - shown.length;
   return [
-    ...wrapped(head, room, 3, oneColumnEach).map((line) => palette.yellow(line)),
+    ...wrapped(head, room, 3, oneColumnEach, screen).map((line) => palette.yellow(line)),
     ...shown.flatMap((problem) =>
-      wrapped(printable(problemLine(problem)), room, 4, oneColumnEach).map((line, at) =>
+      wrapped(printable(problemLine(problem)), room, 4, oneColumnEach, screen).map((line, at) =>
         at === 0 ? `  ${line}` : `    ${line}`,
       ),
     ),

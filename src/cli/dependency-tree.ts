@@ -5,7 +5,7 @@ import type { GraphUnit } from '../wire/v1.ts';
 import type { Screen } from './screen.ts';
 import { statePaint, stateSymbol } from './state-look.ts';
 import { stateWords } from './status-table.ts';
-import { printable, truncated, twoColumnsAtMost } from './text-width.ts';
+import { ellipsisOn, printable, truncated, twoColumnsAtMost } from './text-width.ts';
 import { treeLines } from './tree-lines.ts';
 import type { TreeNode } from './tree-lines.ts';
 
@@ -101,13 +101,13 @@ function nodeOf(graph: Graph, edge: Edge, depth: number, drawn: Set<string>, scr
   const above = isAbove ? `${SEE_ABOVE}${screen.unicode ? ' ↑' : ''}` : '';
   const taken = `${'   '.repeat(depth)}? ${edge.to}${kind} ${words}: ${above}`.length;
   const room = screen.width === null ? Infinity : Math.max(12, screen.width - taken);
-  const reason = unit.ready ? '' : truncated(printable(unit.reason), room, twoColumnsAtMost);
+  const reason = unit.ready ? '' : truncated(printable(unit.reason), room, twoColumnsAtMost, screen);
   const why = reason === '' ? '' : `: ${reason}`;
   const symbol = paint(stateSymbol(unit, screen));
   const text = `${symbol} ${edge.to}${kinds} ${paint(words)}${why}${palette.dim(above)}`;
   if (!followed || edges.length === 0 || isAbove) return { text, children: [] };
   if (depth === MOST_DEPTH) {
-    const more = `${screen.unicode ? '…' : '...'} and on from ${edge.to}`;
+    const more = `${ellipsisOn(screen)} and on from ${edge.to}`;
     return { text, children: [{ text: palette.dim(more), children: [] }] };
   }
   drawn.add(edge.to);

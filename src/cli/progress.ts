@@ -47,13 +47,13 @@ export function progressView(context: Context, verb: string, asked: readonly str
       return [`${spinner} ${verb}${count} ${elapsed}`];
     }
     return [...latest].map(([unit, line]) => {
-      const name = middleTruncated(unit, width - BESIDE_NAME);
+      const name = middleTruncated(unit, width - BESIDE_NAME, err);
       if (line === null) return `${spinner} ${name} ${palette.dim(verb)} ${elapsed}`;
       const look = { state: line.state, ready: line.state === 'running' };
       const paint = statePaint(look, palette);
       const sign = settled(line) ? paint(stateSymbol(look, err)) : spinner;
       const left = width - name.length - line.state.length - 14;
-      const reason = left > 8 ? truncated(printable(line.reason), left, twoColumnsAtMost) : '';
+      const reason = left > 8 ? truncated(printable(line.reason), left, twoColumnsAtMost, err) : '';
       return `${sign} ${name} ${paint(line.state)} ${palette.dim(reason)} ${settled(line) ? '' : elapsed}`;
     });
   };

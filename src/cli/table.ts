@@ -56,11 +56,13 @@ export function tableText<Item>(
   const lines = items.map((item) => `${symbol(item)} `);
   let heading = '  ';
   for (const each of shown) {
-    heading += cellOf(each, each.column.title, palette.dim);
+    heading += cellOf(each, each.column.title, palette.dim, screen);
     items.forEach((item, row) => {
       const text = each.texts[row] ?? null;
       lines[row] +=
-        text === null ? cellOf(each, NOTHING, palette.dim) : cellOf(each, text, each.column.paint?.(item));
+        text === null
+          ? cellOf(each, NOTHING, palette.dim, screen)
+          : cellOf(each, text, each.column.paint?.(item), screen);
     });
   }
   const hasLooseEnd = shown.at(-1)?.column.align === 'left';
@@ -98,7 +100,7 @@ export function tableText<Item>(
     const paint = note.paint(item);
     if (noteWidth === null || measure(text) <= noteWidth) return GAP + paint(text);
     const indent = `\n${' '.repeat((screen.width ?? 0) - noteWidth)}`;
-    return GAP + wrapped(text, noteWidth, note.lines(item), measure).map(paint).join(indent);
+    return GAP + wrapped(text, noteWidth, note.lines(item), measure, screen).map(paint).join(indent);
   }
 }
 
@@ -127,9 +129,14 @@ function fill<Item>(column: Column<Item>, lead: string, items: readonly Item[]):
 }
 
 /** Colour is put on the text alone, not on the spaces beside it. */
-function cellOf<Item>({ column, lead, width }: Filled<Item>, text: string, paint: Paint | undefined): string {
+function cellOf<Item>(
+  { column, lead, width }: Filled<Item>,
+  text: string,
+  paint: Paint | undefined,
+  screen: Screen,
+): string {
   const isRight = column.align === 'right';
-  const fitted = text.length > width ? middleTruncated(text, width) : text;
+  const fitted = text.length > width ? middleTruncated(text, width, screen) : text;
   if (paint === undefined) {
     return isRight ? fitted.padStart(lead.length + width) : lead + fitted.padEnd(width);
   }

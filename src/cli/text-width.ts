@@ -1,6 +1,7 @@
 // How many columns a text takes on a terminal, and texts cut, padded and wrapped to columns.
 // Takes plain text only: colour is put on afterwards.
 import { STEERING } from '../base/steering.ts';
+import type { Screen } from './screen.ts';
 
 export type Measure = (text: string) => number;
 
@@ -45,16 +46,25 @@ export function printable(text: string): string {
 
 const CONTROL: Readonly<Record<string, string>> = { '\t': ' ', '\n': ' ', '\r': ' ' };
 
+type Speaks = Pick<Screen, 'unicode'>;
+
+export function ellipsisOn({ unicode }: Speaks): string {
+  return unicode ? '…' : '...';
+}
+
 /** `text` in at most `columns`, its end replaced by an ellipsis if it is longer. */
-export function truncated(text: string, columns: number, measure: Measure): string {
-  return measure(text) <= columns ? text : `${fitting(text, columns - 1, measure).trimEnd()}…`;
+export function truncated(text: string, columns: number, measure: Measure, screen: Speaks): string {
+  if (measure(text) <= columns) return text;
+  const ellipsis = ellipsisOn(screen);
+  return `${fitting(text, columns - ellipsis.length, measure).trimEnd()}${ellipsis}`;
 }
 
 /** The middle replaced by an ellipsis: names often differ at their ends. */
-export function middleTruncated(text: string, columns: number): string {
+export function middleTruncated(text: string, columns: number, screen: Speaks): string {
   if (text.length <= columns) return text;
-  const tail = Math.floor((columns - 1) / 2);
-  return `${text.slice(0, columns - 1 - tail)}…${tail === 0 ? '' : text.slice(-tail)}`;
+  const ellipsis = ellipsisOn(screen);
+  const tail = Math.floor((columns - ellipsis.length) / 2);
+  return text.slice(0, columns - ellipsis.length - tail) + ellipsis + text.slice(text.length - tail);
 }
 
 /** Lines of at most `columns`, broken at spaces where possible; the last of `mostLines` is truncated. */
@@ -63,6 +73,7 @@ export function wrapped(
   columns: number,
   mostLines: number,
   measure: Measure,
+  screen: Speaks,
 ): readonly string[] {
   const lines: string[] = [];
   let rest = text;
@@ -73,7 +84,7 @@ export function wrapped(
     lines.push(rest.slice(0, cut).trimEnd());
     rest = rest.slice(cut).trimStart();
   }
-  return [...lines, truncated(rest, columns, measure)];
+  return [...lines, truncated(rest, columns, measure, screen)];
 }
 
 // A segmenter takes milliseconds to set up, and in ASCII every character is a grapheme.

@@ -11,7 +11,7 @@ import { counted, shortBytes, shortPercent, sparkline } from './quantities.ts';
 import type { Screen } from './screen.ts';
 import { statePaint, stateSymbol } from './state-look.ts';
 import { stateWords } from './status-table.ts';
-import { measureFor, printable, truncated, wrapped } from './text-width.ts';
+import { ellipsisOn, measureFor, printable, truncated, wrapped } from './text-width.ts';
 import type { Measure } from './text-width.ts';
 import { treeLines } from './tree-lines.ts';
 import type { TreeNode } from './tree-lines.ts';
@@ -69,25 +69,25 @@ export async function storyText(
     });
   };
 
-  if (!fits) tell('', ...wrapped(description, room, MOST_LINES, measure));
+  if (!fits) tell('', ...linesOf(description, page));
   const state = stateWords({ ...unit, held: false });
   const head = { text: paint(state), columns: state.length, indent: 0 };
   tell('state', ...hanging(head, sinceText(story, nowMs), page));
   if (unit.reason !== '' && !(unit.ready && !unit.held))
-    tell('why', ...wrapped(printable(unit.reason), room, MOST_LINES, measure));
+    tell('why', ...linesOf(printable(unit.reason), page));
   if (unit.held) {
     const [word, end] = unit.wanted === 'down' ? ['stop', 'start'] : ['start', 'stop'];
     const text = `an operator's ${word} holds, until: unitd ${end} ${unit.name} (or release)`;
-    tell('held', ...wrapped(text, room, MOST_LINES, measure).map(palette.yellow));
+    tell('held', ...linesOf(text, page).map(palette.yellow));
   }
   tell('type', unit.type + (unit.wanted === 'up' ? '' : ', not wanted up'));
   tell('file', story.file);
   if (story.effective['command'] !== undefined) {
-    tell('command', ...wrapped(printable(commandText(story.effective['command'])), room, 4, measure));
+    tell('command', ...linesOf(printable(commandText(story.effective['command'])), page, 4));
   }
   const documentation = story.effective['documentation'];
   if (Array.isArray(documentation)) tell('docs', ...documentation.map(String));
-  const tree = processTree(story.processes, unit.pid, room, measure);
+  const tree = processTree(story.processes, unit.pid, page);
   if (tree.length > 0) tell('processes', ...tree.flatMap((root) => treeLines(root, screen)));
   if (unit.fence !== null) tell('fence', fenceText(story));
   tell('usage', ...usageLines(story, page));
@@ -107,9 +107,10 @@ export async function storyText(
 }
 
 /** A single line may be of megabytes, under which the rest of the story would be lost. */
-function shortened(text: string, { width }: Screen): string {
-  const most = width === null ? Infinity : MOST_LINES * width;
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+function shortened(text: string, screen: Screen): string {
+  const most = screen.width === null ? Infinity : MOST_LINES * screen.width;
+  const ellipsis = ellipsisOn(screen);
+  return text.length > most ? text.slice(0, most - ellipsis.length) + ellipsis : text;
 }
 
 /** What is right of the labels. Paths stand whole whatever its width: they are there to be copied. */
@@ -119,17 +120,22 @@ interface Page {
   readonly measure: Measure;
 }
 
+function linesOf(text: string, { screen, room, measure }: Page, mostLines = MOST_LINES): readonly string[] {
+  return wrapped(text, room, mostLines, measure, screen);
+}
+
 /** `text` after a head that is painted and `columns` wide, wrapped and set in as far as the head's `indent`. */
 function hanging(
   head: { readonly text: string; readonly columns: number; readonly indent: number },
   text: string,
-  { room, measure }: Page,
+  page: Page,
 ): readonly string[] {
   const filler = '\u00b7'.repeat(head.columns - head.indent);
-  const [first = '', ...rest] = wrapped(filler + text, Math.max(12, room - head.indent), MOST_LINES, measure);
+  const narrower = { ...page, room: Math.max(12, page.room - head.indent) };
+  const [first = '', ...rest] = linesOf(filler + text, narrower);
   const inset = ' '.repeat(head.indent);
   if (!first.startsWith(filler)) {
-    const below = wrapped(text.trimStart(), Math.max(12, room - head.indent), MOST_LINES, measure);
+    const below = linesOf(text.trimStart(), narrower);
     return [head.text, ...below.map((line) => inset + line)];
   }
   return [head.text + first.slice(filler.length), ...rest.map((line) => inset + line)];
@@ -159,15 +165,14 @@ function commandText(command: unknown): string {
 function processTree(
   processes: readonly ProcessNode[],
   mainPid: number | null,
-  room: number,
-  measure: Measure,
+  { screen, room, measure }: Page,
 ): readonly TreeNode[] {
   const known = new Set(processes.map(({ pid }) => pid));
   const node = (process: ProcessNode, depth: number): TreeNode => {
     const main = process.pid === mainPid && processes.length > 1 ? ' (main)' : '';
     const text = `${process.pid} ${printable(process.command)}`;
     return {
-      text: truncated(text, Math.max(12, room - main.length - depth * 3), measure) + main,
+      text: truncated(text, Math.max(12, room - main.length - depth * 3), measure, screen) + main,
       children: processes
         .filter(({ parentPid, pid }) => parentPid === process.pid && pid !== process.pid)
         .map((child) => node(child, depth + 1)),
@@ -177,13 +182,13 @@ function processTree(
 }
 
 function usageLines({ unit, usage }: UnitDocument, page: Page): readonly string[] {
-  const { screen, room, measure } = page;
+  const { screen, room } = page;
   const { palette } = screen;
   const bars = Math.min(SPARK_COLUMNS, room - FIGURE_COLUMNS);
   if (unit.usage === null) {
     if (usage.peakTasks === 0) return [];
     const peaks = `peak ${shortPercent(usage.peakCpuPercent)} CPU, ${shortBytes(usage.peakMemoryBytes)} memory, ${counted(usage.peakTasks, 'task')}`;
-    return wrapped(peaks, room, MOST_LINES, measure).map(palette.dim);
+    return linesOf(peaks, page).map(palette.dim);
   }
   const row = (name: string, now: string, peak: string, values: readonly number[]): string => {
     const spark =
@@ -211,7 +216,7 @@ function usageLines({ unit, usage }: UnitDocument, page: Page): readonly string[
       String(usage.peakTasks),
       samples.map((sample) => sample.tasks),
     ),
-    ...wrapped(`measured by ${sourceText(usage.source)}`, room, MOST_LINES, measure).map(palette.dim),
+    ...linesOf(`measured by ${sourceText(usage.source)}`, page).map(palette.dim),
   ];
 }
 
@@ -255,8 +260,9 @@ function historyLines({ unit, history }: UnitDocument, page: Page, nowMs: number
   ];
 }
 
-function logFacts({ logs }: UnitDocument, { screen, room, measure }: Page): readonly string[] {
-  const { palette } = screen;
+function logFacts({ logs }: UnitDocument, page: Page): readonly string[] {
+  const { room } = page;
+  const { palette } = page.screen;
   // Not what is there: an earlier daemon's lines are counted by nobody.
   const amount = `(${shortBytes(logs.bytes)}, ${counted(logs.lines, 'line')} by this daemon)`;
   const isOneLine = logs.directory.length + 1 + amount.length <= room;
@@ -268,6 +274,6 @@ function logFacts({ logs }: UnitDocument, { screen, room, measure }: Page): read
       palette.yellow(`${counted(logs.droppedLines, 'line')} dropped (${shortBytes(logs.droppedBytes)})`),
     );
   }
-  if (logs.problem !== null) lines.push(...wrapped(logs.problem, room, MOST_LINES, measure).map(palette.red));
+  if (logs.problem !== null) lines.push(...linesOf(logs.problem, page).map(palette.red));
   return lines;
 }

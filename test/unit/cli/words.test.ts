@@ -49,21 +49,31 @@ test('sparkline() shows the newest values, scaled to their largest', () => {
   assert.equal(sparkline([0, 0], 4), '▁▁');
 });
 
+const UTF8 = { unicode: true };
+
 test('wrapped() breaks at spaces and cuts its last line short', () => {
-  assert.deepEqual(wrapped('one two three four', 9, 2, oneColumnEach), ['one two', 'three fo…']);
-  assert.deepEqual(wrapped('unbreakable', 5, 3, oneColumnEach), ['unbre', 'akabl', 'e']);
-  assert.deepEqual(wrapped('fits', 4, 1, oneColumnEach), ['fits']);
+  assert.deepEqual(wrapped('one two three four', 9, 2, oneColumnEach, UTF8), ['one two', 'three fo…']);
+  assert.deepEqual(wrapped('unbreakable', 5, 3, oneColumnEach, UTF8), ['unbre', 'akabl', 'e']);
+  assert.deepEqual(wrapped('fits', 4, 1, oneColumnEach, UTF8), ['fits']);
 });
 
 test('truncated() never splits a character of two columns', async () => {
   const measure = await measureFor(['注文サービス']);
-  assert.equal(truncated('注文サービス', 6, measure), '注文…');
+  assert.equal(truncated('注文サービス', 6, measure, UTF8), '注文…');
   assert.equal(measure('👩‍👩‍👧'), 2);
 });
 
 test('middleTruncated() keeps both ends', () => {
-  assert.equal(middleTruncated('payments-eu-1', 9), 'paym…eu-1');
-  assert.equal(middleTruncated('short', 9), 'short');
+  assert.equal(middleTruncated('payments-eu-1', 9, UTF8), 'paym…eu-1');
+  assert.equal(middleTruncated('short', 9, UTF8), 'short');
+});
+
+test('where the terminal is not to be trusted with more than ASCII, what is cut off is marked in that', () => {
+  const ascii = { unicode: false };
+  assert.equal(truncated('one two three', 9, oneColumnEach, ascii), 'one tw...');
+  assert.equal(middleTruncated('payments-eu-1', 9, ascii), 'pay...u-1');
+  assert.equal(middleTruncated('payments', 4, ascii), 'p...');
+  assert.deepEqual(wrapped('one two three four', 9, 2, oneColumnEach, ascii), ['one two', 'three...']);
 });
 
 const TTY = { isTTY: true, columns: 100, rows: 30 };
