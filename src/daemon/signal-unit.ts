@@ -35,5 +35,14 @@ export function signalUnit(
     const lacking = whom === 'all' ? 'process' : 'main process';
     return notSignalled(name, `it has no ${lacking} (its state is ${state}), expected a running one`, 409);
   }
-  return processes.signal(main, signal) === 'denied' ? notSignalled(name, 'not permitted', 403) : null;
+  switch (processes.signal(main, signal)) {
+    case 'sent':
+      return null;
+    case 'denied':
+      return notSignalled(name, 'not permitted', 403);
+    case 'gone':
+      return notSignalled(name, 'its main process has just ended, expected a running one', 409);
+    case 'unknown':
+      return notSignalled(name, `/proc does not show its main process, pid ${main.pid}, expected it to`, 409);
+  }
 }

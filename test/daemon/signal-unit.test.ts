@@ -88,3 +88,18 @@ test('signalUnit: what the system forbids is refused as that', async () => {
     [403, 'cannot signal unit "web": none of its processes could be sent it'],
   );
 });
+
+test('signalUnit: a signal that no process has had is not told as sent', async () => {
+  const rig = await running();
+  const { pid } = rig.main('web');
+  for (const [result, why] of [
+    ['gone', 'its main process has just ended, expected a running one'],
+    ['unknown', `/proc does not show its main process, pid ${pid}, expected it to`],
+  ] as const) {
+    const refusal = signalled(rig, {}, { ...rig.processes, signal: () => result });
+    assert.deepEqual(
+      [refusal?.error.status, refusal?.error.detail],
+      [409, `cannot signal unit "web": ${why}`],
+    );
+  }
+});
