@@ -81,12 +81,12 @@ export async function storyText(
     tell('held', ...linesOf(text, page).map(palette.yellow));
   }
   tell('type', unit.type + (unit.wanted === 'up' ? '' : ', not wanted up'));
-  tell('file', story.file);
+  tell('file', printable(story.file));
   if (story.effective['command'] !== undefined) {
     tell('command', ...linesOf(printable(commandText(story.effective['command'])), page, 4));
   }
   const documentation = story.effective['documentation'];
-  if (Array.isArray(documentation)) tell('docs', ...documentation.map(String));
+  if (Array.isArray(documentation)) tell('docs', ...documentation.map((uri) => printable(String(uri))));
   const tree = processTree(story.processes, unit.pid, page);
   if (tree.length > 0) tell('processes', ...tree.flatMap((root) => treeLines(root, screen)));
   if (unit.fence !== null) tell('fence', fenceText(story));
@@ -255,7 +255,7 @@ function historyLines({ unit, history }: UnitDocument, page: Page, nowMs: number
       const when = `${relativeTo(nowMs, Date.parse(entry.at)).padStart(10)}  `;
       const up = entry.uptimeMs > 0 ? ` after ${shortSpan(entry.uptimeMs)}` : '';
       const head = { text: palette.dim(when), columns: when.length, indent: when.length };
-      return hanging(head, `${entry.text}${up}${entry.requested ? ', asked for' : ''}`, page);
+      return hanging(head, `${printable(entry.text)}${up}${entry.requested ? ', asked for' : ''}`, page);
     }),
   ];
 }
@@ -274,6 +274,6 @@ function logFacts({ logs }: UnitDocument, page: Page): readonly string[] {
       palette.yellow(`${counted(logs.droppedLines, 'line')} dropped (${shortBytes(logs.droppedBytes)})`),
     );
   }
-  if (logs.problem !== null) lines.push(...linesOf(logs.problem, page).map(palette.red));
+  if (logs.problem !== null) lines.push(...linesOf(printable(logs.problem), page).map(palette.red));
   return lines;
 }

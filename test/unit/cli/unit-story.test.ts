@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import stringWidth from 'string-width';
+import { STEERING } from '../../../src/base/steering.ts';
 import { NO_COLOURS } from '../../../src/cli/palette.ts';
 import type { Screen } from '../../../src/cli/screen.ts';
 import { storyText } from '../../../src/cli/unit-story.ts';
@@ -22,6 +23,17 @@ const DB = {
   ready: false,
   held: false,
   reason: 'exited with code 1; attempt 4 is due',
+} as const;
+
+const SIGSEGV = {
+  code: null,
+  signal: 'SIGSEGV',
+  at: '2026-11-22T09:00:04.000Z',
+  cause: 'core',
+  text: 'was killed by SIGSEGV and dumped core',
+  uptimeMs: 0,
+  attempt: 0,
+  requested: false,
 } as const;
 
 /** Everything that a story can tell, in words that are longer than a narrow terminal. */
@@ -150,6 +162,27 @@ test('storyText() quotes the words of a command as a shell reads them', async ()
   const effective = { command: ['/bin/sh', '-c', "echo 'it''s' done", ''] };
   const text = await storyText({ ...longStory(), effective }, [], screen(null), NOW);
   assert.match(text, /^ {4}command {2}\/bin\/sh -c 'echo '\\''it'\\'''\\''s'\\'' done' ''$/m);
+});
+
+test('storyText() shows what would steer the terminal, wherever it stands', async () => {
+  const story = longStory();
+  const odd = '\u001b[2J\u009b2J\u202e';
+  const text = await storyText(
+    {
+      ...story,
+      file: odd,
+      effective: { command: [odd], documentation: [`man:${odd}`] },
+      history: [{ ...SIGSEGV, text: odd }],
+      logs: { ...story.logs, problem: odd },
+    },
+    [],
+    screen(80),
+    NOW,
+  );
+  assert.deepEqual(
+    text.match(STEERING)?.filter((character) => character !== '\n'),
+    [],
+  );
 });
 
 test('storyText() counts one task and one line as one', async () => {
