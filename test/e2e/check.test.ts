@@ -1,5 +1,6 @@
 // What is done with unit files alone: check, show, schema; and the sample set that comes with the program.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -38,6 +39,22 @@ test('the sample set is valid and shows a service, a oneshot, a target, a depend
   assert.match((await unitd.cli('deps', 'workshop')).stdout, /workshop[^]*clock[^]*tidy-desk/);
   assert.equal((await unitd.cli('plan')).code, 0);
 });
+
+const WITHOUT_PROC = ['unshare', '--mount', 'sh', '-c', 'umount -l /proc && exec "$@"', 'sh'];
+const hidesProc = spawnSync('unshare', [...WITHOUT_PROC.slice(1), 'true']).status === 0;
+
+test(
+  'check of a file that asks for resources says without /proc that nobody knows of their controllers',
+  { skip: !hidesProc && 'cannot take /proc away' },
+  async (t) => {
+    const unitd = new Unitd(t, {});
+    unitd.write('good.yaml', 'command: sleep infinity\nresources: { memoryMax: 10MB }');
+    const args = ['check', join(unitd.units, 'good.yaml')];
+    const ran = await run({ args, env: unitd.env, cwd: '/', asUser: undefined, within: WITHOUT_PROC });
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.match(ran.stderr, /memoryMax cannot be in force, since "\/proc" does not tell what is mounted/);
+  },
+);
 
 test('check needs no daemon, says every error of every file with its place, and exits 78', async (t) => {
   const unitd = new Unitd(t, {});

@@ -1,5 +1,5 @@
 // unitd check: validates unit files where they lie, without a daemon and without running anything.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { NO_CONTROLLER } from '../../config/check-resources.ts';
@@ -11,6 +11,7 @@ import type { Controller, UnitSpec } from '../../model/unit.ts';
 import { hierarchyTop } from '../../os/cgroup-hierarchy.ts';
 import { lackOf } from '../../os/controllers.ts';
 import { checkPrerequisites } from '../../os/prerequisites.ts';
+import { procText } from '../../os/procfs.ts';
 import { readUnitDirectory, readUnitFile } from '../../os/unit-files.ts';
 import type { UnitDirectory, UnitFile } from '../../os/unit-files.ts';
 import { API_VERSION } from '../../wire/v1.ts';
@@ -116,7 +117,9 @@ function elsewhere(problem: Problem, whole: boolean): Problem {
 
 /** At the top of the hierarchy; whether a controller comes down as far as to the daemon only the daemon knows. */
 function lackHere(controller: Controller): string | null {
-  const top = hierarchyTop(readFileSync('/proc/self/mountinfo', 'utf8'));
+  const mounts = procText('/proc/self/mountinfo');
+  if (mounts === null) return '"/proc" does not tell what is mounted';
+  const top = hierarchyTop(mounts);
   return top.ok ? lackOf(controller, top.directory) : top.reason;
 }
 
