@@ -6,10 +6,12 @@ import { needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
 import { operate } from '../core/operate.ts';
 import type { Verb } from '../core/operate.ts';
+import { each } from '../core/steps.ts';
 import { hasErrors } from '../model/problem.ts';
 import { followLog } from '../logs/follow.ts';
 import { readLog } from '../logs/read.ts';
 import { processFacts } from '../os/process-nodes.ts';
+import type { ProcessFacts } from '../os/process-nodes.ts';
 import type { Clock, Processes } from '../os/ports.ts';
 import type { LogEntry } from '../wire/log-entry.ts';
 import { API_VERSION } from '../wire/v1.ts';
@@ -61,6 +63,7 @@ import { stopping, unknownOperation, unknownUnit } from './refusals.ts';
 import type { Reloader } from './reload.ts';
 import type { Sampler } from './sampler.ts';
 import { signalUnit } from './signal-unit.ts';
+import { inSlices } from './slices.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface AnswerParts {
@@ -115,6 +118,13 @@ export class Answers implements Control {
 
   async unit(name: string): Promise<Answer<UnitDocument>> {
     const { fleet } = this.#parts.supervisor;
+    const processes: ProcessFacts[] = [];
+    // A unit may have thousands: to look at one costs as much as a hundred rows of a status.
+    const looks = each(this.#parts.effects.members(name), (member) => {
+      const facts = processFacts(member);
+      if (facts !== null) processes.push(facts);
+    });
+    await inSlices(looks);
     const unit = fleet.units.get(name);
     if (unit === undefined) return unknownUnit(name);
     const { clock, paths } = this.#parts;
@@ -126,7 +136,7 @@ export class Answers implements Control {
       unit: this.#statusOf(unit, now),
       file: this.#parts.reloader.fileOf(name) ?? join(paths.units, `${name}.yaml`),
       effective: effectiveUnit(unit.spec),
-      processes: processFacts(this.#parts.effects.members(name)),
+      processes,
       cgroup: this.#parts.effects.treeOf(name).cgroup ?? null,
       history: unit.state.history.map(historyEntry),
       dependencies: dependenciesOf(fleet, unit),
@@ -136,11 +146,12 @@ export class Answers implements Control {
         peakMemoryBytes: measured?.peakMemoryBytes ?? 0,
         peakCpuPercent: measured?.peakCpuPercent ?? 0,
         peakTasks: measured?.peakTasks ?? 0,
-        samples: measured?.samples ?? [],
+        // It is printed in slices, and may be added to meanwhile.
+        samples: [...(measured?.samples ?? [])],
       },
       logs: { directory: join(paths.logs, name), ...stats },
     };
-    return await Promise.resolve({ ok: true, value: document });
+    return { ok: true, value: document };
   }
 
   graph(): GraphDocument {

@@ -1,4 +1,4 @@
-// Describes processes for people: parent and command line of each. A process that is gone is left out.
+// Describes processes for people: parent and command line of each.
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import type { ProcessId } from '../model/process.ts';
 import { processStat } from './procfs.ts';
@@ -13,12 +13,10 @@ export interface ProcessFacts {
   readonly command: string;
 }
 
-export function processFacts(processes: readonly ProcessId[]): readonly ProcessFacts[] {
-  return processes.flatMap(({ pid, startTicks }) => {
-    const stat = processStat(pid);
-    if (stat === null || stat.startTicks !== startTicks) return [];
-    return [{ pid, parentPid: stat.parentPid, command: commandLine(pid) }];
-  });
+/** null when it is gone. */
+export function processFacts(process: ProcessId): ProcessFacts | null {
+  const parentPid = parentOf(process);
+  return parentPid === null ? null : { pid: process.pid, parentPid, command: commandLine(process.pid) };
 }
 
 /** Pid of its parent now; null when it is gone. */

@@ -1,9 +1,11 @@
 // Documents: each state of a unit, as `status --json` shows it, against the published schema.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { dependenciesOf, dependentsOf, graphDocument, unitStatus } from '../../src/daemon/documents.ts';
 import { STATES } from '../../src/model/state.ts';
 import type { State } from '../../src/model/state.ts';
+import { processStat } from '../../src/os/procfs.ts';
 import { API_VERSION } from '../../src/wire/v1.ts';
 import type { UnitStatus } from '../../src/wire/v1.ts';
 import { schemaComplaints } from '../support/wire-schemas.ts';
@@ -159,6 +161,23 @@ test('status: usage is of this activation, whatever the wall clock was set to, a
   await measure();
   assert.equal(tasks(), 1);
   rig.sampler.close();
+});
+
+test('unit: everybody has their turn while thousands of processes are looked at', async (t) => {
+  const rig = createControlRig(t);
+  rig.write('web', 'command: /bin/web\n');
+  await rig.boot();
+  const self = processStat(process.pid) ?? assert.fail();
+  const member = { ...self, cpuTicks: 0, reapedTicks: 0, residentPages: 0, threads: 1 };
+  Object.assign(rig.processes, { members: () => Array.from({ length: 5000 }, () => member) });
+  let isOver = false;
+  const asked = rig.control.unit('web').finally(() => {
+    isOver = true;
+  });
+  let turns = 0;
+  for (; !isOver; turns += 1) await nextTurn();
+  assert.equal(valueOf(await asked).processes.length, 5000);
+  assert(turns > 4, `they were looked at within ${turns} turns of the loop`);
 });
 
 test('status: a oneshot that has completed has usage and a fence while something of it runs', async (t) => {

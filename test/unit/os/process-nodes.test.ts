@@ -19,7 +19,7 @@ for (const [what, word, shown] of [
     await once(child.stdout, 'data');
     const stat = processStat(child.pid ?? 0);
     assert.ok(stat !== null);
-    const [facts] = processFacts([stat]);
+    const facts = processFacts(stat);
     assert.deepEqual(facts, {
       pid: child.pid,
       parentPid: process.pid,
