@@ -1,5 +1,5 @@
 // What the API is asked and what it replies, as values: the seam between the routes and the socket.
-import type { Control } from '../daemon/control.ts';
+import type { Answer, Control } from '../daemon/control.ts';
 import type { ProblemDetails } from '../wire/v1.ts';
 
 export interface ApiRequest {
@@ -65,6 +65,10 @@ export function problemReply(error: ProblemDetails): DocumentReply {
     contentType: 'application/problem+json',
     document: error,
   };
+}
+
+export function replyOf(answer: Answer<unknown>): DocumentReply {
+  return answer.ok ? documentReply(answer.value) : problemReply(answer.error);
 }
 
 /** The request failed before it came to the daemon. */

@@ -3,28 +3,26 @@
 import type { OperationAnswer, Progress } from '../daemon/control.ts';
 import { inSlices } from '../daemon/slices.ts';
 import type { OperationLine } from '../wire/v1.ts';
-import { documentReply, internalError, problemReply } from './exchange.ts';
-import type { ApiContext, ApiRequest, Reply, Route } from './exchange.ts';
+import { internalError, replyOf } from './exchange.ts';
+import type { ApiContext, ApiRequest, Reply } from './exchange.ts';
 import { lineQueue } from './line-queue.ts';
 import { printing } from './printing.ts';
-import { queryReader } from './query.ts';
+import { withoutQuery } from './query.ts';
 
 type Operation = (progress: Progress) => Promise<OperationAnswer>;
 
-export const getOperation: Route = async (request, context) => {
-  const problem = queryReader(request.query).problem();
-  if (problem !== null) return problemReply(problem);
-  return operationReply(request, context, (progress) =>
+export const getOperation = withoutQuery((request, context) =>
+  operationReply(request, context, (progress) =>
     context.control.operation(request.name, progress, request.hangup),
-  );
-};
+  ),
+);
 
 export async function operationReply(
   request: ApiRequest,
   context: ApiContext,
   operation: Operation,
 ): Promise<Reply> {
-  if (!acceptsLines(request.accept)) return replyOf(await operation(() => {}));
+  if (!acceptsLines(request.accept)) return documentOf(await operation(() => {}));
   // Progress that nobody reads may be dropped, the result may not.
   const queue = lineQueue<OperationLine>(context.queueBytes, () => null);
   const last = operation((line) => queue.push(line))
@@ -42,9 +40,8 @@ async function* ending(before: AsyncIterable<string>, last: Promise<OperationLin
   yield '\n';
 }
 
-function replyOf(answer: OperationAnswer): Reply {
-  if (answer.ok) return documentReply(answer.value);
-  const reply = problemReply(answer.error);
+function documentOf(answer: OperationAnswer): Reply {
+  const reply = replyOf(answer);
   return 'operation' in answer ? { ...reply, location: `/v1/operations/${answer.operation}` } : reply;
 }
 

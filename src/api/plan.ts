@@ -1,5 +1,5 @@
 // GET /v1/plan: what a reload would do.
-import { documentReply, problemReply } from './exchange.ts';
+import { problemReply, replyOf } from './exchange.ts';
 import type { Route } from './exchange.ts';
 import { FLAG, queryReader } from './query.ts';
 
@@ -8,6 +8,5 @@ export const getPlan: Route = async (request, { control }) => {
   const partial = query.value('partial', FLAG);
   const problem = query.problem();
   if (problem !== null) return problemReply(problem);
-  const answer = await control.plan({ partial });
-  return answer.ok ? documentReply(answer.value) : problemReply(answer.error);
+  return replyOf(await control.plan({ partial }));
 };

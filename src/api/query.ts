@@ -1,6 +1,7 @@
 // Queries of requests: the part behind the `?`, read into values or into the reason why it cannot be.
 import type { ProblemDetails } from '../wire/v1.ts';
-import { refusal } from './exchange.ts';
+import { problemReply, refusal } from './exchange.ts';
+import type { Route } from './exchange.ts';
 
 export interface Parameter<T> {
   readonly expected: string;
@@ -45,6 +46,14 @@ export function queryReader(query: URLSearchParams): QueryReader {
       ];
       return detail === undefined ? null : refusal(400, 'wrong-query', 'Wrong query', detail);
     },
+  };
+}
+
+/** Of a path that takes no parameter. */
+export function withoutQuery(route: Route): Route {
+  return (request, context) => {
+    const problem = queryReader(request.query).problem();
+    return problem === null ? route(request, context) : problemReply(problem);
   };
 }
 

@@ -2,10 +2,9 @@
 import type { ReloadRequest } from '../wire/v1.ts';
 import { BOOLEAN, MILLISECONDS, TEXT, readBody } from './body.ts';
 import type { BodyChecks } from './body.ts';
-import { documentReply, problemReply, refusal } from './exchange.ts';
-import type { Route } from './exchange.ts';
+import { problemReply, refusal, replyOf } from './exchange.ts';
 import { operationReply } from './operation.ts';
-import { queryReader } from './query.ts';
+import { withoutQuery } from './query.ts';
 
 const CHECKS: BodyChecks<ReloadRequest> = {
   dryRun: BOOLEAN,
@@ -15,9 +14,7 @@ const CHECKS: BodyChecks<ReloadRequest> = {
   timeoutMs: MILLISECONDS,
 };
 
-export const postReload: Route = async (request, context) => {
-  const problem = queryReader(request.query).problem();
-  if (problem !== null) return problemReply(problem);
+export const postReload = withoutQuery(async (request, context) => {
   const body = readBody(request.body, CHECKS);
   if (!body.ok) return problemReply(body.error);
   if (body.value.dryRun !== true) {
@@ -29,6 +26,5 @@ export const postReload: Route = async (request, context) => {
     const detail = 'cannot read field "plan": given with "dryRun", expected one of them';
     return problemReply(refusal(400, 'wrong-body', 'Wrong body', detail));
   }
-  const answer = await context.control.plan({ partial: body.value.partial ?? false });
-  return answer.ok ? documentReply(answer.value) : problemReply(answer.error);
-};
+  return replyOf(await context.control.plan({ partial: body.value.partial ?? false }));
+});

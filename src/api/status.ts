@@ -1,9 +1,5 @@
-// GET /v1/status. Clients poll it, with thousands of units: one synchronous answer, one JSON text.
-import { documentReply, problemReply } from './exchange.ts';
-import type { Route } from './exchange.ts';
-import { queryReader } from './query.ts';
+// GET /v1/status. Clients poll it, with thousands of units: the daemon is asked once for all of them.
+import { documentReply } from './exchange.ts';
+import { withoutQuery } from './query.ts';
 
-export const getStatus: Route = (request, { control }) => {
-  const problem = queryReader(request.query).problem();
-  return problem === null ? documentReply(control.status()) : problemReply(problem);
-};
+export const getStatus = withoutQuery((_request, { control }) => documentReply(control.status()));

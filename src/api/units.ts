@@ -3,22 +3,14 @@ import type { Answer } from '../daemon/control.ts';
 import type { UnitRequest, UnitVerb } from '../wire/v1.ts';
 import { BOOLEAN, MILLISECONDS, TEXT, oneOf, readBody } from './body.ts';
 import type { BodyChecks } from './body.ts';
-import { documentReply, problemReply } from './exchange.ts';
+import { documentReply, problemReply, replyOf } from './exchange.ts';
 import type { Route } from './exchange.ts';
 import { operationReply } from './operation.ts';
-import { queryReader } from './query.ts';
+import { withoutQuery } from './query.ts';
 
-export const getUnits: Route = (request, { control }) => {
-  const problem = queryReader(request.query).problem();
-  return problem === null ? documentReply(control.graph()) : problemReply(problem);
-};
+export const getUnits = withoutQuery((_request, { control }) => documentReply(control.graph()));
 
-export const getUnit: Route = async (request, { control }) => {
-  const problem = queryReader(request.query).problem();
-  if (problem !== null) return problemReply(problem);
-  const answer = await control.unit(request.name);
-  return answer.ok ? documentReply(answer.value) : problemReply(answer.error);
-};
+export const getUnit = withoutQuery(async ({ name }, { control }) => replyOf(await control.unit(name)));
 
 const WAITING: BodyChecks<Pick<UnitRequest, 'wait' | 'timeoutMs'>> = {
   wait: BOOLEAN,
@@ -27,13 +19,11 @@ const WAITING: BodyChecks<Pick<UnitRequest, 'wait' | 'timeoutMs'>> = {
 const SIGNALLING: BodyChecks<UnitRequest> = { ...WAITING, signal: TEXT, whom: oneOf('main', 'all') };
 
 export function postVerb(verb: UnitVerb): Route {
-  return (request, context) => {
-    const problem = queryReader(request.query).problem();
-    if (problem !== null) return problemReply(problem);
+  return withoutQuery((request, context) => {
     const body: Answer<UnitRequest> = readBody(request.body, verb === 'signal' ? SIGNALLING : WAITING);
     if (!body.ok) return problemReply(body.error);
     return operationReply(request, context, (progress) =>
       context.control.operate(request.name, verb, body.value, progress, request.hangup),
     );
-  };
+  });
 }
