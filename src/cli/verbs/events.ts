@@ -20,7 +20,7 @@ export async function runEvents(context: Context): Promise<ExitCode> {
   if (unknown !== undefined)
     return failed(context, usageFailure(unknownChoice('--type', unknown, EVENT_TYPES)));
   const client = clientOf(context.paths.socket);
-  const names = [...new Set(valuesOf(invocation, 'unit').flatMap((value) => value.split(',')))];
+  const names = [...new Set(valuesOf(invocation, 'unit'))];
   const ofUnits = unitsQuery(names);
   if (names.includes('') || (names.length > 0 && ofUnits === '')) {
     const graph = await client.get<GraphDocument>('/v1/units');
