@@ -8,27 +8,17 @@ import { timestamp } from './documents.ts';
 /** Samples kept of each unit. */
 const HISTORY_LENGTH = 60;
 
-export interface Measured {
+/** Changed in place, since there is one for each unit at each sample. */
+interface Measured {
   /** The activation that the latest figures are of. */
-  readonly invocationId: string;
-  /** Of the latest figures. */
-  readonly sources: UsageSources;
-  readonly latest: UsageSample;
-  readonly peakMemoryBytes: number;
-  readonly peakCpuPercent: number;
-  readonly peakTasks: number;
-  /** Newest last. */
-  readonly samples: readonly UsageSample[];
-}
-
-/** The same as it is kept: changed in place, since there is one for each unit at each sample. */
-interface Kept {
   invocationId: string;
+  /** Of the latest figures. */
   sources: UsageSources;
   latest: UsageSample;
   peakMemoryBytes: number;
   peakCpuPercent: number;
   peakTasks: number;
+  /** Newest last. */
   readonly samples: UsageSample[];
 }
 
@@ -46,7 +36,7 @@ export interface SamplerOptions {
 
 export class Sampler {
   readonly #options: SamplerOptions;
-  readonly #measured = new Map<string, Kept>();
+  readonly #measured = new Map<string, Measured>();
   #timer: Timer | null = null;
   #isMeasuring = false;
   /** wake() was called while a measurement was under way, which may not see what woke it. */
@@ -64,7 +54,7 @@ export class Sampler {
     return this.#options.meter.sources;
   }
 
-  of(unit: string): Measured | null {
+  of(unit: string): Readonly<Measured> | null {
     return this.#measured.get(unit) ?? null;
   }
 
@@ -124,28 +114,18 @@ export class Sampler {
   }
 
   #keep(unit: string, invocationId: string, sample: UsageSample, { memoryPeakBytes, sources }: Usage): void {
-    const kept = this.#measured.get(unit);
-    const { cpuPercent: peakCpuPercent, tasks: peakTasks } = sample;
-    const peakMemoryBytes = Math.max(sample.memoryBytes, memoryPeakBytes ?? 0);
+    let kept = this.#measured.get(unit);
     if (kept === undefined) {
-      const samples = [sample];
-      this.#measured.set(unit, {
-        invocationId,
-        latest: sample,
-        sources,
-        peakMemoryBytes,
-        peakCpuPercent,
-        peakTasks,
-        samples,
-      });
-      return;
+      const peaks = { peakMemoryBytes: 0, peakCpuPercent: 0, peakTasks: 0 };
+      kept = { invocationId, sources, latest: sample, ...peaks, samples: [] };
+      this.#measured.set(unit, kept);
     }
     kept.invocationId = invocationId;
     kept.latest = sample;
     kept.sources = sources;
-    kept.peakMemoryBytes = Math.max(kept.peakMemoryBytes, peakMemoryBytes);
-    kept.peakCpuPercent = Math.max(kept.peakCpuPercent, peakCpuPercent);
-    kept.peakTasks = Math.max(kept.peakTasks, peakTasks);
+    kept.peakMemoryBytes = Math.max(kept.peakMemoryBytes, sample.memoryBytes, memoryPeakBytes ?? 0);
+    kept.peakCpuPercent = Math.max(kept.peakCpuPercent, sample.cpuPercent);
+    kept.peakTasks = Math.max(kept.peakTasks, sample.tasks);
     kept.samples.push(sample);
     if (kept.samples.length > HISTORY_LENGTH) kept.samples.shift();
   }
