@@ -5,14 +5,18 @@ import { userInfo } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { codeOf } from './fault.ts';
 
-export interface Paths {
-  /** Directory of the unit files. */
+/** The directories of a daemon. */
+export interface DaemonPaths {
+  /** Of the unit files. */
   readonly units: string;
   /** Socket, FIFOs, live state: gone after a reboot. */
   readonly runtime: string;
   /** Last good set, operator intent, restart history. */
   readonly state: string;
   readonly logs: string;
+}
+
+export interface Paths extends DaemonPaths {
   /** The control socket. */
   readonly socket: string;
 }

@@ -1,6 +1,7 @@
 // What the daemon answers to its API: reads the parts and renders documents, takes operators' words in and waits for
 // what comes of them. It owns nothing.
 import { join } from 'node:path';
+import type { DaemonPaths } from '../base/paths.ts';
 import { effectiveUnit } from '../config/effective.ts';
 import { needsStop } from '../core/fleet.ts';
 import type { Unit } from '../core/fleet.ts';
@@ -58,7 +59,6 @@ import type { Intents } from './intents.ts';
 import { answerOf } from './operation-answer.ts';
 import type { Goal, Operations } from './operations.ts';
 import type { Outputs } from './outputs.ts';
-import type { DaemonPaths } from './paths.ts';
 import { stopping, unknownOperation, unknownUnit } from './refusals.ts';
 import type { Reloader } from './reload.ts';
 import type { Sampler } from './sampler.ts';

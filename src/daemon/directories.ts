@@ -2,8 +2,8 @@
 import { chmodSync, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { LOG_DIRECTORY_MODE } from '../base/paths.ts';
+import type { DaemonPaths } from '../base/paths.ts';
 import { cannotHaveDirectory } from '../os/own-directory.ts';
-import type { DaemonPaths } from './paths.ts';
 
 export interface Directories {
   /** What the daemon goes on without, for the log. */

@@ -3,6 +3,7 @@
 import { closeSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../base/fault.ts';
+import type { DaemonPaths, Paths } from '../base/paths.ts';
 import type { FenceKind } from '../model/process.ts';
 import { claimDirectory } from '../os/claim.ts';
 import { openFence } from '../os/fence.ts';
@@ -15,10 +16,9 @@ import type { DaemonLog } from './daemon-log.ts';
 import { closeToGroup, makeDirectories } from './directories.ts';
 import type { Directories } from './directories.ts';
 import type { HandOver } from './handover.ts';
-import type { DaemonPaths } from './paths.ts';
 
 export interface GroundOptions {
-  readonly paths: DaemonPaths & { readonly socket: string };
+  readonly paths: Paths;
   /** Name or number of the group that may use the socket too. */
   readonly socketGroup: string | null;
   readonly fence: FenceWish;

@@ -4,6 +4,7 @@
 // A version that says yes has loaded all of its code, understood its arguments, found its directories as it wants them,
 // read the journal, found every unit in it valid, and room to write it anew.
 import { messageOf } from '../base/fault.ts';
+import type { DaemonPaths } from '../base/paths.ts';
 import { loadSet } from '../config/load-set.ts';
 import { problemLine } from '../model/problem.ts';
 import { currentBootId } from '../os/boot-id.ts';
@@ -13,7 +14,6 @@ import { socketGroupFor } from './ground.ts';
 import type { GroundOptions } from './ground.ts';
 import { HANDOVER_FORMAT } from './handover.ts';
 import { Journal } from './journal.ts';
-import type { DaemonPaths } from './paths.ts';
 import { sourcesOf } from './set-files.ts';
 
 /** `format`: what the daemon leaves itself in. Null when nothing is in the way. */

@@ -1,5 +1,6 @@
 // What the daemon writes down for the one after it: how each unit stands, operators' words, the units' histories and the
 // last good set. Each is a file whose form is that file's own affair; here is which of them hears of what, and when.
+import type { DaemonPaths } from '../base/paths.ts';
 import type { Fleet, Unit } from '../core/fleet.ts';
 import type { ProcessTree } from '../model/process.ts';
 import type { ExitRecord } from '../model/state.ts';
@@ -9,7 +10,6 @@ import { History } from './history.ts';
 import { Intents } from './intents.ts';
 import { Journal } from './journal.ts';
 import type { Journalled, SpawnedRun } from './journal-lines.ts';
-import type { DaemonPaths } from './paths.ts';
 import { Store } from './store.ts';
 import type { GoodFile } from './store.ts';
 
