@@ -1,4 +1,4 @@
-// The schema of a unit file, as text and as a value to look fields up in. No validator: `unitd schema` needs none.
+// The schema of a unit file, to look fields up in. No validator: that is validate.ts.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../base/package-root.ts';
@@ -24,14 +24,9 @@ export interface Schema {
 }
 
 // At once, like the code that goes with it: another version may be put in this one's place while it runs.
-const text = readFileSync(join(packageRoot(), 'schemas', 'unit.schema.json'), 'utf8');
-const parsed: Schema = JSON.parse(text);
+const parsed: Schema = JSON.parse(readFileSync(join(packageRoot(), 'schemas', 'unit.schema.json'), 'utf8'));
 
 /** schemas/unit.schema.json as it stands in the package. */
-export function schemaText(): string {
-  return text;
-}
-
 export function unitSchema(): Schema {
   return parsed;
 }
