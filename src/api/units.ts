@@ -1,5 +1,6 @@
 // GET /v1/units, GET /v1/units/{name}, and POST /v1/units/{name}/{verb}.
 import type { Answer } from '../daemon/control.ts';
+import { inSlices } from '../daemon/slices.ts';
 import type { UnitRequest, UnitVerb } from '../wire/v1.ts';
 import { BOOLEAN, MILLISECONDS, TEXT, oneOf, readBody } from './body.ts';
 import type { BodyChecks } from './body.ts';
@@ -8,7 +9,9 @@ import type { Route } from './exchange.ts';
 import { operationReply } from './operation.ts';
 import { withoutQuery } from './query.ts';
 
-export const getUnits = withoutQuery((_request, { control }) => documentReply(control.graph()));
+export const getUnits = withoutQuery(async (_request, { control }) =>
+  documentReply(await inSlices(control.graph())),
+);
 
 export const getUnit = withoutQuery(async ({ name }, { control }) => replyOf(await control.unit(name)));
 

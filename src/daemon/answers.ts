@@ -8,6 +8,7 @@ import type { Unit } from '../core/fleet.ts';
 import { operate } from '../core/operate.ts';
 import type { Verb } from '../core/operate.ts';
 import { each } from '../core/steps.ts';
+import type { Steps } from '../core/steps.ts';
 import { hasErrors } from '../model/problem.ts';
 import { followLog } from '../logs/follow.ts';
 import { readLog } from '../logs/read.ts';
@@ -42,7 +43,7 @@ import {
   byName,
   dependenciesOf,
   dependentsOf,
-  graphDocument,
+  graphing,
   historyEntry,
   stateEvent,
   timestamp,
@@ -90,11 +91,15 @@ export class Answers implements Control {
     this.#parts = parts;
   }
 
-  status(): StatusDocument {
+  *status(): Steps<StatusDocument> {
     const { paths, origin, clock } = this.#parts;
     const { replacedWall, replaceFailure } = origin;
     const now = { nowMs: clock.monotonicMs(), wallMs: clock.wallMs() };
-    const units = [...this.#parts.supervisor.fleet.units.values()].map((unit) => this.#statusOf(unit, now));
+    const units: UnitStatus[] = [];
+    for (const unit of [...this.#parts.supervisor.fleet.units.values()]) {
+      yield;
+      units.push(this.#statusOf(unit, now));
+    }
     return {
       apiVersion: API_VERSION,
       daemon: {
@@ -154,8 +159,8 @@ export class Answers implements Control {
     return { ok: true, value: document };
   }
 
-  graph(): GraphDocument {
-    return graphDocument(this.#parts.supervisor.fleet);
+  graph(): Steps<GraphDocument> {
+    return graphing(this.#parts.supervisor.fleet);
   }
 
   async plan({ partial }: { readonly partial: boolean }): Promise<Answer<PlanDocument>> {

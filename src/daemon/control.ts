@@ -1,5 +1,6 @@
 // What the daemon offers to its API: the one interface between them. Answers are wire values; a refusal is a
 // value too. Nothing here throws for what a client did wrong.
+import type { Steps } from '../core/steps.ts';
 import type {
   EventLine,
   GraphDocument,
@@ -57,9 +58,11 @@ export interface Subscription {
 export type Progress = (line: Extract<OperationLine, { type: 'progress' }>) => void;
 
 export interface Control {
-  status(): StatusDocument;
+  /** How all units stood when it was asked. */
+  status(): Steps<StatusDocument>;
   unit(name: string): Promise<Answer<UnitDocument>>;
-  graph(): GraphDocument;
+  /** Likewise. */
+  graph(): Steps<GraphDocument>;
   plan(request: { readonly partial: boolean }): Promise<Answer<PlanDocument>>;
   /** `hangup` fires when the client is gone: the waiting ends, what was begun goes on. */
   reload(request: ReloadRequest, progress: Progress, hangup: AbortSignal): Promise<OperationAnswer>;

@@ -2,13 +2,21 @@
 import { nearestMoment } from '../base/moment.ts';
 import { isHeld, isUp } from '../core/fleet.ts';
 import type { Fleet, Unit } from '../core/fleet.ts';
+import type { Steps } from '../core/steps.ts';
 import { publicState, reasonOf } from '../core/view.ts';
 import { DEPENDENCY_FIELDS } from '../model/unit.ts';
 import type { DependencyField } from '../model/unit.ts';
 import type { FenceKind } from '../model/process.ts';
 import type { ExitRecord } from '../model/state.ts';
 import { API_VERSION } from '../wire/v1.ts';
-import type { DependencyStatus, GraphDocument, HistoryEntry, UnitStatus, UsageFigures } from '../wire/v1.ts';
+import type {
+  DependencyStatus,
+  GraphDocument,
+  GraphUnit,
+  HistoryEntry,
+  UnitStatus,
+  UsageFigures,
+} from '../wire/v1.ts';
 import type { EventBody } from './event-hub.ts';
 import { mainPid } from './look.ts';
 import type { Look } from './look.ts';
@@ -84,16 +92,18 @@ export function historyEntry(exit: ExitRecord): HistoryEntry {
   };
 }
 
-export function graphDocument(fleet: Readonly<Fleet>): GraphDocument {
-  const units = [...fleet.units.values()].map((unit) => {
+export function* graphing(fleet: Readonly<Fleet>): Steps<GraphDocument> {
+  const units: GraphUnit[] = [];
+  for (const unit of [...fleet.units.values()]) {
+    yield;
     const dependencies: Partial<Record<DependencyField, readonly string[]>> = {};
     for (const field of DEPENDENCY_FIELDS) {
       if (unit.spec[field].length > 0) dependencies[field] = unit.spec[field];
     }
     const { name, type } = unit.spec;
     const reason = reasonOf(unit);
-    return { name, type, state: publicState(unit), ready: isUp(unit), reason, dependencies };
-  });
+    units.push({ name, type, state: publicState(unit), ready: isUp(unit), reason, dependencies });
+  }
   return { apiVersion: API_VERSION, units: byName(units) };
 }
 

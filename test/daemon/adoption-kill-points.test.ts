@@ -11,6 +11,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { mock, test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { atOnce } from '../../src/core/steps.ts';
 import { Daemon } from '../../src/daemon/daemon.ts';
 import type { ExitStatus, ProcessId } from '../../src/model/process.ts';
 import type { Processes, Readiness } from '../../src/os/ports.ts';
@@ -274,7 +275,7 @@ async function live(
 }
 
 function stateOfAll(world: World, life: Life): void {
-  const { units } = life.daemon.control.status();
+  const { units } = atOnce(life.daemon.control.status());
   for (const { name, state, wanted, reason } of units) {
     const rests = name === 'job' ? ['completed', 'failed'] : [wanted === 'up' ? 'running' : 'stopped'];
     assert.ok(rests.includes(state), `${name} is ${state}, wanted ${wanted}: ${reason}`);
@@ -305,7 +306,7 @@ async function lives(t: TestContext, killPoint: KillPoint): Promise<void> {
     await life.passTime(12);
     stateOfAll(world, life);
     // After a whole record that announces a spawn, nobody knows whether it was carried out. Else somebody does.
-    const { restarts } = life.daemon.control.status().units.find(({ name }) => name === 'rock') ?? {};
+    const { restarts } = atOnce(life.daemon.control.status()).units.find(({ name }) => name === 'rock') ?? {};
     if (killPoint.written === 'half') assert.equal(restarts, 0, 'restarts of what never ended');
   });
   assert.deepEqual(world.doubles, []);

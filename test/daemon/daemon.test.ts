@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { atOnce } from '../../src/core/steps.ts';
 import { Daemon } from '../../src/daemon/daemon.ts';
 import type { EventLine } from '../../src/wire/v1.ts';
 import type { UsageSources } from '../../src/model/process.ts';
@@ -117,7 +118,7 @@ function createScene(t: TestContext, units: Readonly<Record<string, string>>): S
     turn: async () => {
       for (let count = 0; count < 5; count += 1) await nextTurn();
     },
-    stateOf: (name) => daemon.control.status().units.find((unit) => unit.name === name)?.state,
+    stateOf: (name) => atOnce(daemon.control.status()).units.find((unit) => unit.name === name)?.state,
   };
 }
 

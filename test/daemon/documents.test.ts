@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { dependenciesOf, dependentsOf, graphDocument, unitStatus } from '../../src/daemon/documents.ts';
+import { atOnce } from '../../src/core/steps.ts';
+import type { Steps } from '../../src/core/steps.ts';
+import { dependenciesOf, dependentsOf, graphing, unitStatus } from '../../src/daemon/documents.ts';
 import { STATES } from '../../src/model/state.ts';
 import type { State } from '../../src/model/state.ts';
 import { processStat } from '../../src/os/procfs.ts';
 import { API_VERSION } from '../../src/wire/v1.ts';
-import type { UnitStatus } from '../../src/wire/v1.ts';
+import type { GraphDocument, StatusDocument, UnitStatus } from '../../src/wire/v1.ts';
 import { schemaComplaints } from '../support/wire-schemas.ts';
 import { command, unitSpec } from '../unit/core/unit-spec.ts';
 import { createControlRig, MEASURED_MS, valueOf } from './control-rig.ts';
@@ -129,7 +131,7 @@ test('status: units by name, whole document fits the schema', async (t) => {
   rig.write('web', 'command: /bin/web\nrequires: [db]\n');
   rig.write('db', 'command: /bin/db\n');
   await rig.boot();
-  const document = rig.control.status();
+  const document = atOnce(rig.control.status());
   assert.deepEqual(
     document.units.map(({ name }) => name),
     ['db', 'web'],
@@ -137,11 +139,35 @@ test('status: units by name, whole document fits the schema', async (t) => {
   assert.deepEqual(schemaComplaints('status', document), []);
 });
 
+test('status, graph: a step for each unit, and each as it stood at the first', async (t) => {
+  const rig = createControlRig(t);
+  rig.write('web', 'command: /bin/web\n');
+  rig.write('db', 'command: /bin/db\n');
+  await rig.boot();
+  for (const steps of [rig.control.status(), rig.control.graph()]) {
+    assert.notEqual(steps.next().done, true);
+    rig.operate('web', 'stop');
+    await rig.rest();
+    assert.equal(rig.look('web').state, 'stopped');
+    assert.notEqual(steps.next().done, true);
+    const { units } = atOnce(steps as Steps<StatusDocument | GraphDocument>);
+    assert.deepEqual(
+      units.map(({ name, state }) => [name, state]),
+      [
+        ['db', 'running'],
+        ['web', 'running'],
+      ],
+    );
+    rig.operate('web', 'start');
+    await rig.rest();
+  }
+});
+
 test('status: usage is of this activation, whatever the wall clock was set to, and null until that was measured', async (t) => {
   const rig = createControlRig(t);
   rig.write('web', 'command: /bin/web\n');
   await rig.boot();
-  const tasks = (): number | undefined => rig.control.status().units[0]?.usage?.tasks;
+  const tasks = (): number | undefined => atOnce(rig.control.status()).units[0]?.usage?.tasks;
   const measure = async (): Promise<void> => {
     rig.sampler.wake();
     rig.clock.advance(MEASURED_MS);
@@ -190,7 +216,7 @@ test('status: a oneshot that has completed has usage and a fence while something
   rig.clock.advance(MEASURED_MS);
   await rig.rest();
   const look = (): unknown => {
-    const document = rig.control.status();
+    const document = atOnce(rig.control.status());
     assert.deepEqual(schemaComplaints('status', document), []);
     return document.units.map(({ state, fence, usage }) => [state, fence, usage?.tasks]);
   };
@@ -203,12 +229,12 @@ test('status: a oneshot that has completed has usage and a fence while something
   rig.sampler.close();
 });
 
-test('graphDocument, dependenciesOf, dependentsOf: both directions, and the schema', async () => {
+test('graphing, dependenciesOf, dependentsOf: both directions, and the schema', async () => {
   const rig = createRig();
   rig.load(unitSpec('web', { requires: ['db'], after: ['log'] }), unitSpec('log'), unitSpec('db'));
   await rig.rest();
   const { fleet } = rig.supervisor;
-  const graph = graphDocument(fleet);
+  const graph = atOnce(graphing(fleet));
   assert.deepEqual(schemaComplaints('graph', graph), []);
   assert.deepEqual(
     graph.units.map(({ name, dependencies }) => [name, dependencies]),

@@ -4,6 +4,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atOnce } from '../../src/core/steps.ts';
 import type { Verb } from '../../src/core/operate.ts';
 import { createControlRig, refusalOf, valueOf } from './control-rig.ts';
 import type { ControlRig } from './control-rig.ts';
@@ -56,13 +57,13 @@ test('reload --partial: good files are applied, a bad one keeps the form that ru
   assert.deepEqual(rig.main('web'), web);
   assert.notDeepEqual(rig.main('api'), api);
   assert.equal(rig.supervisor.fleet.units.has('fresh'), false);
-  assert.equal(rig.control.status().daemon.degraded, true);
+  assert.equal(atOnce(rig.control.status()).daemon.degraded, true);
 
   rig.write('web', WEB);
   rig.remove('fresh');
   valueOf(await rig.reload().answer());
   assert.deepEqual(rig.main('web'), web);
-  assert.equal(rig.control.status().daemon.degraded, false);
+  assert.equal(atOnce(rig.control.status()).daemon.degraded, false);
 });
 
 test('reload --partial: what requires a unit that has no valid form is left out too', async (t) => {
@@ -336,7 +337,7 @@ test('boot: a file that is broken now runs in its last good form, and the daemon
     applied.problems.map(({ unit, code }) => [unit, code]),
     [['web', 'unknown-field']],
   );
-  assert.equal(rig.control.status().daemon.degraded, true);
+  assert.equal(atOnce(rig.control.status()).daemon.degraded, true);
 });
 
 test('boot: a broken file without a good form is left out, the others start', async (t) => {
@@ -360,7 +361,7 @@ test('boot: a directory that cannot be read runs the last good set; a reload the
   writeFileSync(rig.paths.units, 'a file where the directory was');
   await rig.boot();
   assert.equal(rig.look('web').state, 'running');
-  assert.equal(rig.control.status().daemon.degraded, true);
+  assert.equal(atOnce(rig.control.status()).daemon.degraded, true);
 
   for (const partial of [false, true]) {
     const refusal = refusalOf(await rig.reload({ partial }).answer());
@@ -429,7 +430,7 @@ test("boot: an operator's stop stands, until start", async (t) => {
   const second = createControlRig(t, first.home);
   await second.boot();
   assert.equal(second.spawns('web'), 0);
-  assert.equal(second.control.status().units[0]?.held, true);
+  assert.equal(atOnce(second.control.status()).units[0]?.held, true);
   await second.ask('web', 'start').rows();
   await second.records.intents.written();
 

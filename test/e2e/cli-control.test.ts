@@ -7,6 +7,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { atOnce } from '../../src/core/steps.ts';
 import { API_VERSION } from '../../src/wire/v1.ts';
 import type { OperationDocument, StatusDocument } from '../../src/wire/v1.ts';
 import { temporaryDirectory } from '../support/child.ts';
@@ -79,7 +80,7 @@ test('unitd status exits 0 when every wanted unit is up, and 3 when one is not',
 test('unitd status --json prints the document of the daemon and nothing else', async (t) => {
   const { unitd, control } = await bench(t);
   const { stdout, stderr } = await unitd('status', '--json');
-  assert.deepEqual(JSON.parse(stdout), control.status());
+  assert.deepEqual(JSON.parse(stdout), atOnce(control.status()));
   assert.equal(stderr, '');
 });
 

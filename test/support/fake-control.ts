@@ -9,6 +9,7 @@ import type {
   Progress,
   Subscription,
 } from '../../src/daemon/control.ts';
+import type { Steps } from '../../src/core/steps.ts';
 import type { State } from '../../src/model/state.ts';
 import { DEPENDENCY_FIELDS } from '../../src/model/unit.ts';
 import type { DependencyField } from '../../src/model/unit.ts';
@@ -235,8 +236,9 @@ export function fakeControl(options: FakeControlOptions = {}): FakeControl {
     script(next): void {
       script = { ...script, ...next };
     },
-    status(): StatusDocument {
+    *status(): Steps<StatusDocument> {
       calls.push({ method: 'status', arguments: [] });
+      yield;
       return {
         apiVersion: API_VERSION,
         daemon: { ...SAMPLE_DAEMON, ...options.daemon },
@@ -248,8 +250,9 @@ export function fakeControl(options: FakeControlOptions = {}): FakeControl {
       const unit = units.get(name);
       return unit === undefined ? noSuchUnit(name) : ok(sampleUnitDocument(unit, relations(name)));
     },
-    graph(): GraphDocument {
+    *graph(): Steps<GraphDocument> {
       calls.push({ method: 'graph', arguments: [] });
+      yield;
       return {
         apiVersion: API_VERSION,
         units: [...units.values()].map(({ name, type, state, ready, reason }) => ({

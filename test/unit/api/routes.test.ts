@@ -1,6 +1,7 @@
 // Routes: which requests are understood, what reaches the daemon, what is refused and how.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { atOnce } from '../../../src/core/steps.ts';
 import { ROUTES } from '../../../src/api/routes.ts';
 import {
   SAMPLE_PLAN,
@@ -42,9 +43,9 @@ test('GET documents: the value is what the daemon offers', async () => {
   const unit = await control.unit('web');
   assert.ok(unit.ok);
   for (const [line, expected] of [
-    ['GET /v1/status', control.status()],
-    ['GET http://localhost/v1/status', control.status()],
-    ['GET /v1/units', control.graph()],
+    ['GET /v1/status', atOnce(control.status())],
+    ['GET http://localhost/v1/status', atOnce(control.status())],
+    ['GET /v1/units', atOnce(control.graph())],
     ['GET /v1/units/web', unit.value],
     ['GET /v1/units/w%65b', unit.value],
     ['GET /v1/plan', SAMPLE_PLAN_DOCUMENT],
@@ -344,7 +345,7 @@ test('GET events: the snapshot is whole however small the queue; what is dropped
   const control = fakeControl();
   const client = new AbortController();
   const lines = askLines(control, 'GET /v1/events?snapshot=1', { hangup: client.signal, queueBytes: 10 });
-  const units = control.status().units.length;
+  const units = atOnce(control.status()).units.length;
   const head = { apiVersion: 'unitd/v1', at: '2026-11-22T10:00:00.000Z' };
   const read = [(await lines.next()).value];
   control.emit({ type: 'daemon', phase: 'ready' });

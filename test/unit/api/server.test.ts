@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { atOnce } from '../../../src/core/steps.ts';
 import { cleanUp } from '../../support/cleanup.ts';
 import { fakeControl } from '../../support/fake-control.ts';
 import { sampleUnit } from '../../support/sample-documents.ts';
@@ -19,7 +20,7 @@ test('listen: a document has its length, its type, and is not to be cached', asy
   assert.equal(headers['content-type'], 'application/json');
   assert.equal(headers['content-length'], String(Buffer.byteLength(body)));
   assert.equal(headers['cache-control'], 'no-store');
-  assert.deepEqual(JSON.parse(body), control.status());
+  assert.deepEqual(JSON.parse(body), atOnce(control.status()));
 });
 
 test('listen: the status of 2,000 units is one call of the daemon and arrives whole', async (t) => {
