@@ -268,7 +268,7 @@ function logFacts({ logs }: UnitDocument, page: Page): readonly string[] {
   const isOneLine = logs.directory.length + 1 + amount.length <= room;
   const lines = isOneLine
     ? [`${logs.directory} ${palette.dim(amount)}`]
-    : [logs.directory, ...wrapped(amount, room, MOST_LINES, measure).map(palette.dim)];
+    : [logs.directory, ...linesOf(amount, page).map(palette.dim)];
   if (logs.droppedLines > 0) {
     lines.push(
       palette.yellow(`${counted(logs.droppedLines, 'line')} dropped (${shortBytes(logs.droppedBytes)})`),

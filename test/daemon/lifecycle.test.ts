@@ -41,10 +41,11 @@ async function lived(
   };
   const program = `
     const { liveAsDaemon } = await import(${JSON.stringify(built('daemon/lifecycle.js'))});
+    const { EarlySignals } = await import(${JSON.stringify(built('daemon/early-signals.js'))});
     ${before}
     process.exitCode = await liveAsDaemon({
       paths: ${JSON.stringify(paths)}, version: '0.0.0', socketGroup: null, insecurePermissions: true,
-      usageIntervalMs: null, fence: 'session', makesUnits: true,
+      usageIntervalMs: null, fence: 'session', makesUnits: true, early: new EarlySignals(),
       openSocket: async () => ({ ok: true, value: { fd: 0, abandon: () => undefined } }), serve: ${serve},
     });`;
   const daemon = spawn(process.execPath, ['--input-type=module', '-e', program], {
