@@ -4,8 +4,8 @@
 import { closeSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogSpec, UnitSpec } from '../model/unit.ts';
-import { createCapture } from '../logs/capture.ts';
-import type { Capture, CaptureStats } from '../logs/capture.ts';
+import { Capture } from '../logs/capture.ts';
+import type { CaptureStats } from '../logs/capture.ts';
 import { openOutputPipe } from '../os/fifo.ts';
 import type { Clock, Readiness } from '../os/ports.ts';
 
@@ -55,7 +55,7 @@ export function openOutput(spec: UnitSpec, options: OutputOptions, earlier: Prom
     const [stdoutFd, stderrFd] = fds;
     if (stdoutFd === undefined || stderrFd === undefined)
       throw new Error('unreachable: two pipes were opened');
-    const capture = createCapture({
+    const capture = new Capture({
       unit: name,
       directory: join(options.logDirectory, name),
       spec: spec.logs,

@@ -63,28 +63,7 @@ export interface CaptureStats {
   readonly problem: string | null;
 }
 
-export interface Capture {
-  /** Applies at once, without losing or moving a line. */
-  update(spec: LogSpec): void;
-  stats(): CaptureStats;
-  /**
-   * When all processes have ended: resolves when all that the pipes hold is in the log, an unended line too. What comes
-   * into them from now on is the next run's, whose lines are its own.
-   */
-  settle(): Promise<void>;
-  /**
-   * Writes what the pipes hold and ends the log. Of a line whose end has not come the beginning stays in the spool for
-   * the next capture of the same pipe, since its writer may live on; without a spool it is written as a piece. `forget`:
-   * the spool's path may belong to another capture from now on.
-   */
-  close(forget: boolean): Promise<void>;
-}
-
-export function createCapture(options: CaptureOptions): Capture {
-  return new OutputCapture(options);
-}
-
-class OutputCapture implements Capture {
+export class Capture {
   readonly #unit: string;
   readonly #clock: Clock;
   readonly #onProblem: (problem: string | null) => void;
@@ -138,6 +117,7 @@ class OutputCapture implements Capture {
     });
   }
 
+  /** Applies at once, without losing or moving a line. */
   update(spec: LogSpec): void {
     this.#encoder.format = spec.format;
     this.#writer.update(spec);
@@ -153,6 +133,10 @@ class OutputCapture implements Capture {
     };
   }
 
+  /**
+   * When all processes have ended: resolves when all that the pipes hold is in the log, an unended line too. What comes
+   * into them from now on is the next run's, whose lines are its own.
+   */
   settle(): Promise<void> {
     // Before anybody else has the turn: the next run may speak before this one's rest is taken.
     const end = sum(this.#spool.taken, this.#intake.unread());
@@ -163,6 +147,11 @@ class OutputCapture implements Capture {
     return this.#turns.take(() => this.#takeIn());
   }
 
+  /**
+   * Writes what the pipes hold and ends the log. Of a line whose end has not come the beginning stays in the spool for
+   * the next capture of the same pipe, since its writer may live on; without a spool it is written as a piece. `forget`:
+   * the spool's path may belong to another capture from now on.
+   */
   close(forget: boolean): Promise<void> {
     if (forget) this.#spool.abandon();
     return this.#turns.take(async () => {

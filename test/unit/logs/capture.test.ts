@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createCapture } from '../../../src/logs/capture.ts';
+import { Capture } from '../../../src/logs/capture.ts';
 import { cleanUp } from '../../support/cleanup.ts';
 import {
   SPEC,
@@ -218,8 +218,8 @@ test('capture: a line that is not over at close() is written by the next capture
   const ends = pipes(t, directory);
   const again = pipes(t, temporaryDirectory(t));
   const readiness = readinessFor(t);
-  const make = (stdoutFd: number, stderrFd: number): ReturnType<typeof createCapture> =>
-    createCapture({
+  const make = (stdoutFd: number, stderrFd: number): Capture =>
+    new Capture({
       unit: 'web',
       directory: log,
       spec: SPEC,

@@ -7,7 +7,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { mock, test, type TestContext } from 'node:test';
-import { createCapture } from '../../../src/logs/capture.ts';
+import { Capture } from '../../../src/logs/capture.ts';
 import type { LogFormat } from '../../../src/model/unit.ts';
 import type { Readiness } from '../../../src/os/ports.ts';
 import {
@@ -193,7 +193,7 @@ async function live(world: World, handles: FileHandle, killPoint: KillPoint | nu
   const reaper = new Reaper(killPoint);
   const restore = patch(reaper, handles);
   try {
-    const capture = createCapture({
+    const capture = new Capture({
       unit: 'web',
       directory: log,
       spec: { ...SPEC, format, maxSizeBytes: 900, compress: true },
