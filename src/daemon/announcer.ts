@@ -6,7 +6,7 @@ import type { DaemonLog } from './daemon-log.ts';
 import type { EventHub } from './event-hub.ts';
 import type { Look } from './look.ts';
 import type { Applied } from './reload.ts';
-import type { CaptureStats } from '../logs/capture.ts';
+import type { CaptureStats } from '../logs/capture-stats.ts';
 import type { ExitRecord, State } from '../model/state.ts';
 import type { Usage } from '../os/ports.ts';
 import type { EventLine } from '../wire/v1.ts';

@@ -5,7 +5,7 @@ import { closeSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogSpec, UnitSpec } from '../model/unit.ts';
 import { Capture } from '../logs/capture.ts';
-import type { CaptureStats } from '../logs/capture.ts';
+import type { CaptureStats } from '../logs/capture-stats.ts';
 import { openOutputPipe } from '../os/fifo.ts';
 import type { Clock, Readiness } from '../os/ports.ts';
 

@@ -1,7 +1,7 @@
 // Owns every unit's output: opened at the unit's first start or as it is taken back, told of spec changes, settled when
 // its processes have ended, closed when the unit is forgotten or the daemon ends.
 import { setMaxListeners } from 'node:events';
-import type { CaptureStats } from '../logs/capture.ts';
+import type { CaptureStats } from '../logs/capture-stats.ts';
 import type { UnitSpec } from '../model/unit.ts';
 import { phraseOf } from '../base/fault.ts';
 import { removeUnusedPipes } from '../os/fifo.ts';

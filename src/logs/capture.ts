@@ -12,6 +12,8 @@ import type { Clock, Readiness } from '../os/ports.ts';
 import { isAppended } from './append.ts';
 import { Backlog } from './backlog.ts';
 import type { Batch } from './batch.ts';
+import { CaptureCounts } from './capture-stats.ts';
+import type { CaptureStats } from './capture-stats.ts';
 import { coverageOf, unwrittenOf } from './coverage.ts';
 import { Encoder } from './encoder.ts';
 import { Intake } from './intake.ts';
@@ -53,16 +55,6 @@ export interface CaptureOptions {
   readonly onRisk: (message: string) => void;
 }
 
-export interface CaptureStats {
-  /** Of the unit's output, in the log. A line counts when its end is there. */
-  readonly bytes: number;
-  readonly lines: number;
-  readonly droppedLines: number;
-  readonly droppedBytes: number;
-  /** All that is wrong now. */
-  readonly problem: string | null;
-}
-
 export class Capture {
   readonly #unit: string;
   readonly #clock: Clock;
@@ -76,14 +68,10 @@ export class Capture {
   readonly #turns = new Turns();
   #outage: Outage | null = null;
   #retryMs = FIRST_RETRY_MS;
-  readonly #troubles = new Map<StreamName | 'log', string>();
+  readonly #counts = new CaptureCounts();
   /** What an earlier daemon left has been dealt with. */
   #goesOn = false;
   #closed = false;
-  #bytes = 0;
-  #lines = 0;
-  #droppedLines = 0;
-  #droppedBytes = 0;
 
   constructor(options: CaptureOptions) {
     const { unit, directory, spec, clock, spoolPath, bootId } = options;
@@ -124,13 +112,7 @@ export class Capture {
   }
 
   stats(): CaptureStats {
-    return {
-      bytes: this.#bytes,
-      lines: this.#lines,
-      droppedLines: this.#droppedLines,
-      droppedBytes: this.#droppedBytes,
-      problem: this.#troubles.size === 0 ? null : [...this.#troubles.values()].join('; '),
-    };
+    return this.#counts.stats;
   }
 
   /**
@@ -229,8 +211,7 @@ export class Capture {
   async #write(batch: Batch): Promise<void> {
     const result = await this.#writer.write(batch.bytes, batch.format, this.#witnessOf(batch));
     if (result.ok) {
-      this.#bytes += batch.payloadBytes;
-      this.#lines += batch.lines;
+      this.#counts.written(batch.lines, batch.payloadBytes);
       this.#retryMs = FIRST_RETRY_MS;
     } else {
       this.#beginOutage(batch, result.written, result.reason);
@@ -251,8 +232,7 @@ export class Capture {
     const outage = new Outage(reason);
     this.#outage = outage;
     const lost = unwrittenOf(failed, written);
-    this.#bytes += failed.payloadBytes - lost.bytes;
-    this.#lines += failed.lines - lost.lines;
+    this.#counts.written(failed.lines - lost.lines, failed.payloadBytes - lost.bytes);
     this.#drop(lost.lines, lost.bytes);
     for (const batch of this.#backlog.takeAll()) {
       this.#drop(batch.lines, batch.payloadBytes);
@@ -269,8 +249,7 @@ export class Capture {
 
   #drop(lines: number, bytes: number): void {
     this.#outage?.drop(lines, bytes);
-    this.#droppedLines += lines;
-    this.#droppedBytes += bytes;
+    this.#counts.dropped(lines, bytes);
   }
 
   #armRetry(outage: Outage): void {
@@ -291,7 +270,7 @@ export class Capture {
     const result = await this.#writer.write(batch.bytes, batch.format);
     batch.release();
     if (result.ok) {
-      this.#droppedLines += cut;
+      this.#counts.dropped(cut, 0);
       this.#encoder.recover();
       this.#outage = null;
       this.#report('log', null);
@@ -302,8 +281,7 @@ export class Capture {
   }
 
   #report(about: StreamName | 'log', trouble: string | null): void {
-    if (trouble === null) this.#troubles.delete(about);
-    else this.#troubles.set(about, trouble);
+    this.#counts.setTrouble(about, trouble);
     this.#onProblem(trouble);
   }
 }
