@@ -105,7 +105,7 @@ export class LogReader {
   async #offsetIn(file: RotatedFile, tail: Tail): Promise<number | 'too old' | null> {
     let segment: Segment | null = null;
     try {
-      segment = await this.#openRotated(file);
+      segment = await openSegment(this.#query.directory, file.name);
       if (segment === null) return null;
       if (segment.modifiedMs < (this.#query.sinceMs ?? -Infinity)) return 'too old';
       const end = segment.compressed ? 0 : (await segment.handle.stat()).size;
@@ -197,7 +197,7 @@ export class LogReader {
       this.#fault = null;
       let current: Segment | null = null;
       try {
-        current = await openSegment(directory, CURRENT, null);
+        current = await openSegment(directory, CURRENT);
       } catch (error) {
         if (!(error instanceof Error)) throw error;
         this.#fault = error;
@@ -215,14 +215,10 @@ export class LogReader {
     }
   }
 
-  #openRotated(file: RotatedFile): Promise<Segment | null> {
-    return openSegment(this.#query.directory, file.name, file.format);
-  }
-
   async *#wholeFile(file: RotatedFile, offset: number): AsyncGenerator<LogEntry> {
     let segment: Segment | null = null;
     try {
-      segment = await this.#openRotated(file);
+      segment = await openSegment(this.#query.directory, file.name);
       if (segment === null) return;
       for await (const block of blocksOf(segment, offset)) yield* this.#entries.in(block, file.format);
       yield* this.#entries.endOfFile(file.format);

@@ -8,19 +8,17 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
-import type { LogFormat } from '../model/unit.ts';
 import { codeOf } from '../base/fault.ts';
 import { foreignness, identityOf } from './inspect.ts';
 import type { FileIdentity } from './inspect.ts';
 import { COMPRESSED } from './names.ts';
 
 const BLOCK_BYTES = 256 * 1024;
+const NEWLINE = 10;
 
 export interface Segment {
   readonly handle: FileHandle;
   readonly compressed: boolean;
-  /** null: to be told by its first line. */
-  readonly format: LogFormat | null;
   readonly identity: FileIdentity | null;
   /** Of the last line. */
   readonly modifiedMs: number;
@@ -30,11 +28,7 @@ export interface Segment {
  * null: it is gone, in both forms. Throws for what is no regular file, without waiting for what a FIFO may bring, and for
  * a directory that others may write. The caller closes `handle`.
  */
-export async function openSegment(
-  directory: string,
-  name: string,
-  format: LogFormat | null,
-): Promise<Segment | null> {
+export async function openSegment(directory: string, name: string): Promise<Segment | null> {
   const trouble = await foreignness(directory);
   if (trouble !== null) throw Object.assign(new Error(trouble), { code: 'EACCES', path: directory });
   for (const compressed of [false, true]) {
@@ -51,7 +45,7 @@ export async function openSegment(
       await handle.close();
       throw Object.assign(new Error('it is not a regular file'), { code: 'EINVAL', path });
     }
-    return { handle, compressed, format, identity: identityOf(status), modifiedMs: status.mtimeMs };
+    return { handle, compressed, identity: identityOf(status), modifiedMs: status.mtimeMs };
   }
   return null;
 }
@@ -88,7 +82,6 @@ export async function* linesBackwards(
   { handle }: Segment,
   end: number,
 ): AsyncGenerator<{ readonly start: number; readonly line: Buffer }> {
-  const NEWLINE = 10;
   /** What lies between `at` and the last line handed out, the blocks as they were read: all of one line. */
   let held: Buffer[] = [];
   let at = end;

@@ -149,7 +149,7 @@ test('LogWriter: follows no link that somebody else may have put into its direct
     assert.deepEqual(await writer.write(Buffer.from('evil\n'), 'raw'), { ok: false, written: 0, reason });
     await writer.close();
     assert.equal(readFileSync(secret, 'utf8'), 'root only\n');
-    await assert.rejects(openSegment(directory, CURRENT, null), { message: trouble, path: directory });
+    await assert.rejects(openSegment(directory, CURRENT), { message: trouble, path: directory });
   }
 });
 

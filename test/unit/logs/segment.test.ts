@@ -12,7 +12,7 @@ const LONG = 256 * 1024 + 3;
 async function backwards(t: TestContext, text: string): Promise<readonly (readonly [number, string])[]> {
   const directory = temporaryDirectory(t);
   writeFileSync(join(directory, 'current'), text);
-  const segment = await openSegment(directory, 'current', 'raw');
+  const segment = await openSegment(directory, 'current');
   assert.ok(segment !== null);
   const lines: [number, string][] = [];
   try {
