@@ -7,6 +7,7 @@
 //       `"encoding":"base64"` and is base64, so that every byte can be had back.
 import { isUtf8 } from 'node:buffer';
 import { NOTHING_CARRIED, PIECE_BYTES, newlinesIn, splitLines } from '../core/lines.ts';
+import type { EmitPiece } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
 import type { Batch } from './batch.ts';
 import type { StreamName } from './stream-name.ts';
@@ -40,8 +41,7 @@ export function encodeChunk(state: StreamState, chunk: Uint8Array, stamp: string
     encodeRaw(state, chunk, batch);
     return;
   }
-  const encode = batch.format === 'cri' ? criPiece(state, stamp, batch) : jsonPiece(state, stamp, batch);
-  state.carry = splitLines(state.carry, chunk, PIECE_BYTES, encode);
+  state.carry = splitLines(state.carry, chunk, PIECE_BYTES, pieceEncoder(state, stamp, batch));
 }
 
 /** Appends what is left of a line that has no end: as a whole line, or (`last` false) as a piece to be continued. */
@@ -56,8 +56,7 @@ export function encodeRest(state: StreamState, last: boolean, stamp: string, bat
     if (last) batch.lines += 1;
     return;
   }
-  const encode = batch.format === 'cri' ? criPiece(state, stamp, batch) : jsonPiece(state, stamp, batch);
-  encode(rest, 0, rest.length, last);
+  pieceEncoder(state, stamp, batch)(rest, 0, rest.length, last);
   // The end of the line was not in the output.
   if (last) batch.payloadBytes -= 1;
 }
@@ -108,9 +107,12 @@ export function endsWholeLine(format: LogFormat, bytes: Buffer, newlineAt: numbe
   }
 }
 
-type EncodePiece = (source: Uint8Array, start: number, end: number, last: boolean) => void;
+/** For cri and json. */
+function pieceEncoder(state: StreamState, stamp: string, batch: Batch): EmitPiece {
+  return batch.format === 'cri' ? criPiece(state, stamp, batch) : jsonPiece(state, stamp, batch);
+}
 
-function criPiece(state: StreamState, stamp: string, batch: Batch): EncodePiece {
+function criPiece(state: StreamState, stamp: string, batch: Batch): EmitPiece {
   const whole = Buffer.from(`${stamp} ${state.name} F `, 'latin1');
   const partial = Buffer.from(`${stamp} ${state.name} P `, 'latin1');
   return (source, start, end, last) => {
@@ -119,7 +121,7 @@ function criPiece(state: StreamState, stamp: string, batch: Batch): EncodePiece 
   };
 }
 
-function jsonPiece(state: StreamState, stamp: string, batch: Batch): EncodePiece {
+function jsonPiece(state: StreamState, stamp: string, batch: Batch): EmitPiece {
   const head = Buffer.from(`{"time":"${stamp}","stream":"${state.name}","text":`);
   return (source, start, end, last) => {
     batch.append(head, 0, head.length);
@@ -181,10 +183,8 @@ function encodeOwn(stream: StreamName, text: string, stamp: string, batch: Batch
     batch.append(line, 0, line.length);
     return;
   }
-  const state = newStreamState(stream);
   const bytes = Buffer.from(text);
-  const encode = batch.format === 'cri' ? criPiece(state, stamp, batch) : jsonPiece(state, stamp, batch);
-  encode(bytes, 0, bytes.length, true);
+  pieceEncoder(newStreamState(stream), stamp, batch)(bytes, 0, bytes.length, true);
   batch.payloadBytes = payloadBytes;
   batch.lines = lines;
 }
