@@ -1,14 +1,14 @@
 // Looks at a log file from outside: which file it is, how its lines are formed, how old it is. Changes nothing.
 import { lstat, open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { Stats } from 'node:fs';
 import { PIECE_BYTES } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
 import { codeOf } from '../base/fault.ts';
 import { directoryTrouble, foreignOwner } from '../os/own-directory.ts';
 import { endsWholeLine } from './format.ts';
-import { formatOf, timeOf } from './parse.ts';
+import { formatOf, HEAD_BYTES, timeOf } from './parse.ts';
 
-const HEAD_BYTES = 64;
 /** More than a cri line of ours has. */
 const TAIL_BYTES = 2 * PIECE_BYTES;
 const NEWLINE = 10;
@@ -41,6 +41,12 @@ export async function foreignness(directory: string): Promise<string | null> {
   return foreignOwner(await lstat(directory)) ?? directoryTrouble(status);
 }
 
+/** What the file begins with: as much as tells the format of its lines. */
+export async function headOf(file: FileHandle): Promise<Buffer> {
+  const { bytesRead, buffer } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+  return buffer.subarray(0, bytesRead);
+}
+
 export interface FirstLine {
   readonly format: LogFormat;
   /** When it was written: by its own time, where it has none that there can be by that of the file's creation. */
@@ -56,12 +62,11 @@ export async function firstLineOf(path: string): Promise<FirstLine | null> {
   if (status.size === 0) return null;
   const file = await open(path, 'r');
   try {
-    const head = Buffer.alloc(HEAD_BYTES);
-    const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
+    const head = await headOf(file);
     const last = Buffer.alloc(1);
     await file.read(last, 0, 1, status.size - 1);
-    const format = formatOf(head.subarray(0, bytesRead));
-    const writtenMs = Date.parse(timeOf(format, head.subarray(0, bytesRead)) ?? '');
+    const format = formatOf(head);
+    const writtenMs = Date.parse(timeOf(format, head) ?? '');
     const createdMs = status.birthtimeMs > 0 ? status.birthtimeMs : status.mtimeMs;
     return {
       format,

@@ -15,8 +15,8 @@ const CRI_PREFIX = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z std(?:out|err) [FP] 
 const JSON_PREFIX = /^\{"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z","stream":"/;
 const TIME_BYTES = 30;
 const JSON_TIME_AT = '{"time":"'.length;
-/** The format's own head: enough of a line to tell it. */
-const HEAD_BYTES = 64;
+/** Enough of a line to tell its format. */
+export const HEAD_BYTES = 64;
 const E = 'e'.charCodeAt(0);
 const P = 'P'.charCodeAt(0);
 

@@ -6,11 +6,11 @@ import type { LogFormat } from '../model/unit.ts';
 import type { LogEntry } from '../wire/log-entry.ts';
 import { codeOf, pathOf, phraseOf } from '../base/fault.ts';
 import { Entries } from './entries.ts';
-import { identityOf, statusOf } from './inspect.ts';
+import { headOf, identityOf, statusOf } from './inspect.ts';
 import { lastEntries } from './last-entries.ts';
 import { CURRENT } from './names.ts';
 import type { RotatedFile } from './names.ts';
-import { formatOf } from './parse.ts';
+import { formatOf, HEAD_BYTES } from './parse.ts';
 import { rotatedForm, rotatedSince } from './rotations.ts';
 import { blocksOf, openSegment } from './segment.ts';
 import type { Segment } from './segment.ts';
@@ -30,7 +30,6 @@ export interface LogQuery {
   readonly stream: 'stdout' | 'stderr' | null;
 }
 
-const HEAD_BYTES = 64;
 const NEWLINE = 10;
 
 /**
@@ -257,11 +256,10 @@ export class LogReader {
   async #formatOfCurrent(): Promise<LogFormat> {
     if (this.#format !== null) return this.#format;
     if (this.#current === null) return 'raw';
-    const head = Buffer.alloc(HEAD_BYTES);
-    const { bytesRead } = await this.#current.handle.read(head, 0, HEAD_BYTES, 0);
-    const format = formatOf(head.subarray(0, bytesRead));
+    const head = await headOf(this.#current.handle);
+    const format = formatOf(head);
     // Until a line has ended, what is there may be the beginning of any format.
-    if (bytesRead === HEAD_BYTES || head.includes(NEWLINE)) this.#format = format;
+    if (head.length === HEAD_BYTES || head.includes(NEWLINE)) this.#format = format;
     return format;
   }
 
