@@ -3,12 +3,9 @@
 import { NOTHING_CARRIED, splitLines } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
 import type { LogEntry } from '../wire/log-entry.ts';
-import { Joiner } from './joiner.ts';
+import { ENTRY_BYTES, Joiner } from './joiner.ts';
 import { bufferOf, parsedLine } from './parse.ts';
 import type { StreamName } from './stream-name.ts';
-
-/** A longer raw line is several entries. */
-const RAW_LINE_BYTES = 64 * 1024 * 1024;
 
 /** Of one log, over its files in their order. */
 export class Entries {
@@ -35,7 +32,7 @@ export class Entries {
   /** Those that the block completes. */
   in(block: Buffer, format: LogFormat): LogEntry[] {
     const entries: LogEntry[] = [];
-    this.#carry = splitLines(this.#carry, block, RAW_LINE_BYTES, (source, start, end) => {
+    this.#carry = splitLines(this.#carry, block, ENTRY_BYTES, (source, start, end) => {
       this.#take(bufferOf(source, start, end), format, entries);
     });
     return entries;

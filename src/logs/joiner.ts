@@ -3,7 +3,7 @@ import type { LogEntry } from '../wire/log-entry.ts';
 import type { ParsedLine } from './parse.ts';
 
 /** A longer line is handed on in entries of this size: one string cannot hold just any line. */
-const ENTRY_BYTES = 64 * 1024 * 1024;
+export const ENTRY_BYTES = 64 * 1024 * 1024;
 
 interface Begun {
   readonly time: string | null;

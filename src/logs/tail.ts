@@ -2,6 +2,7 @@
 // last lines do. Yields no entries.
 import { NOTHING_CARRIED, splitLines } from '../core/lines.ts';
 import type { LogFormat } from '../model/unit.ts';
+import { ENTRY_BYTES } from './joiner.ts';
 import { bufferOf, parsedLine } from './parse.ts';
 import type { ParsedLine } from './parse.ts';
 import { blocksOf, linesBackwards } from './segment.ts';
@@ -71,7 +72,7 @@ export class Tail {
     let found = 0;
     let carry = NOTHING_CARRIED;
     for await (const block of blocksOf(segment, 0)) {
-      carry = splitLines(carry, block, Infinity, (source, start, end) => {
+      carry = splitLines(carry, block, ENTRY_BYTES, (source, start, end) => {
         const line = parsedLine(format, bufferOf(source, start, end));
         if (line.last && this.#matches(line)) found += 1;
         if (since !== null && line.time !== null && line.time < since) this.#enough = true;
