@@ -3,6 +3,7 @@ import { constants as fileConstants } from 'node:fs';
 import { constants } from 'node:os';
 import { addressOf, believed, bound, boundIfOffered, errnoOf, fdResult } from '../libc.ts';
 import type { FdResult } from '../libc.ts';
+import { SYSTEM_CALLS } from './syscall.ts';
 
 const flock = bound<(fd: number, operation: number) => number>('int flock(int fd, int operation)');
 const memfdCreate = bound<(name: string, flags: number) => number>(
@@ -16,8 +17,6 @@ const preadv2 = boundIfOffered<
   (fd: number, vector: Buffer, count: number, offset: number, flags: number) => number | bigint
 >('long preadv2(int fd, void *vector, int count, long offset, int flags)');
 
-// The same on x86-64 and arm64 (asm-generic/unistd.h; both tables agree from 424 on).
-const SYS_OPENAT2 = 437;
 const O_CLOEXEC = 0o2000000;
 const RWF_NOWAIT = 0x08;
 const LOCK_EX_NB = 2 | 4;
@@ -48,7 +47,7 @@ const OPEN_AT_HAND = ((): Buffer => {
  * before Linux 5.12, which introduced RESOLVE_CACHED. The caller owns the descriptor.
  */
 export function openAtHand(directoryFd: number, name: string): number | null {
-  const fd = Number(openat2(SYS_OPENAT2, directoryFd, name, OPEN_AT_HAND, OPEN_AT_HAND.length));
+  const fd = Number(openat2(SYSTEM_CALLS.openat2, directoryFd, name, OPEN_AT_HAND, OPEN_AT_HAND.length));
   return fd < 0 ? null : fd;
 }
 

@@ -2,26 +2,20 @@
 import { constants } from 'node:os';
 import { believed, bound, errnoOf, fdResult } from '../libc.ts';
 import type { FdResult } from '../libc.ts';
+import { syscall, SYSTEM_CALLS } from './syscall.ts';
 
-const syscall = bound<(number: number, a: number, b: number, c: number, d: number) => number | bigint>(
-  'long syscall(long number, long a, long b, long c, long d)',
-);
 const ioctl = bound<(fd: number, request: number, argument: Buffer) => number>(
   'int ioctl(int fd, unsigned long request, void *argument)',
 );
 
-// The same on x86-64 and arm64 (asm-generic/unistd.h; both tables agree from 424 on).
-const SYS_PIDFD_SEND_SIGNAL = 424;
-const SYS_PIDFD_OPEN = 434;
-
 export function pidfdOpen(pid: number): FdResult {
-  return fdResult(Number(syscall(SYS_PIDFD_OPEN, pid, 0, 0, 0)));
+  return fdResult(Number(syscall(SYSTEM_CALLS.pidfd_open, pid, 0, 0, 0)));
 }
 
 const REFUSALS = [constants.errno.ESRCH, constants.errno.EPERM];
 
 export function pidfdSendSignal(fd: number, signal: number): number {
-  const send = (): number => Number(syscall(SYS_PIDFD_SEND_SIGNAL, fd, signal, 0, 0));
+  const send = (): number => Number(syscall(SYSTEM_CALLS.pidfd_send_signal, fd, signal, 0, 0));
   return believed(() => ({ errno: errnoOf(send()) }), REFUSALS).errno;
 }
 

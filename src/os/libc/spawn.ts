@@ -1,5 +1,6 @@
 // posix_spawn(3), as children of the daemon are to begin.
 import { bound, boundIfOffered } from '../libc.ts';
+import { syscall, SYSTEM_CALLS } from './syscall.ts';
 
 type Word = string | null;
 
@@ -37,9 +38,6 @@ const actionsChdir = bound<(actions: Buffer, path: string) => number>(
 );
 const sigfillset = bound<(signals: Buffer) => number>('int sigfillset(void *signals)');
 const sigemptyset = bound<(signals: Buffer) => number>('int sigemptyset(void *signals)');
-const syscall = bound<(number: number, a: number, b: number, c: number, d: number) => number | bigint>(
-  'long syscall(long number, long a, long b, long c, long d)',
-);
 
 // glibc 2.34 has it, musl has not: there, close_range(2) marks the daemon's own descriptors close-on-exec instead.
 const addCloseFrom = boundIfOffered<(actions: Buffer, fd: number) => number>(
@@ -53,8 +51,6 @@ const attrSetCgroup = boundIfOffered<(attributes: Buffer, fd: number) => number>
 /** Whether a spawn can be told the child's cgroup; an old kernel may refuse it even so. */
 export const SPAWNS_INTO_CGROUP = attrSetCgroup !== null;
 
-// The same on x86-64 and arm64 (asm-generic/unistd.h; both tables agree from 424 on).
-const SYS_CLOSE_RANGE = 436;
 const CLOSE_RANGE_CLOEXEC = 4;
 
 const POSIX_SPAWN_SETSIGDEF = 0x04;
@@ -107,7 +103,7 @@ export function posixSpawn(
     if (plan.directory !== null) actionsChdir(actions, plan.directory);
     for (const [target, fd] of plan.fds.entries()) actionsDup2(actions, fd, target);
     if (addCloseFrom !== null) addCloseFrom(actions, 3);
-    else syscall(SYS_CLOSE_RANGE, 3, 0xffffffff, CLOSE_RANGE_CLOEXEC, 0);
+    else syscall(SYSTEM_CALLS.close_range, 3, 0xffffffff, CLOSE_RANGE_CLOEXEC, 0);
     const attributes = plan.cgroupFd === null ? usualAttributes : enclosingAttributes;
     if (plan.cgroupFd !== null) attrSetCgroup?.(attributes, plan.cgroupFd);
     const argv = [...plan.argv, null];
