@@ -17,35 +17,30 @@ function bfqWeight(weight: number): number {
   return DEFAULT_WEIGHT + Math.floor(((weight - DEFAULT_WEIGHT) * 900) / 9_900);
 }
 
-interface Setting {
-  /** More than one where kernels differ: one of them has to be there. */
-  readonly files: readonly (readonly [name: string, value: string])[];
-}
+/** More than one where kernels differ: one of them has to be there. */
+type Files = readonly (readonly [name: string, value: string])[];
 
-function settingOf(key: keyof ResourceSpec, value: number | null): Setting {
-  const only = (name: string, text: string): Setting => ({ files: [[name, text]] });
+function filesOf(key: keyof ResourceSpec, value: number | null): Files {
   const bound = value === null ? 'max' : String(value);
   const weight = value ?? DEFAULT_WEIGHT;
   switch (key) {
     case 'memoryMaxBytes':
-      return only('memory.max', bound);
+      return [['memory.max', bound]];
     case 'memoryHighBytes':
-      return only('memory.high', bound);
+      return [['memory.high', bound]];
     case 'cpuMaxPercent': {
       const quota = value === null ? 'max' : String((value * CPU_PERIOD_US) / 100);
-      return only('cpu.max', `${quota} ${CPU_PERIOD_US}`);
+      return [['cpu.max', `${quota} ${CPU_PERIOD_US}`]];
     }
     case 'cpuWeight':
-      return only('cpu.weight', String(weight));
+      return [['cpu.weight', String(weight)]];
     case 'tasksMax':
-      return only('pids.max', bound);
+      return [['pids.max', bound]];
     case 'ioWeight':
-      return {
-        files: [
-          ['io.weight', `default ${weight}`],
-          ['io.bfq.weight', `default ${bfqWeight(weight)}`],
-        ],
-      };
+      return [
+        ['io.weight', `default ${weight}`],
+        ['io.bfq.weight', `default ${bfqWeight(weight)}`],
+      ];
   }
 }
 
@@ -56,7 +51,7 @@ function settingOf(key: keyof ResourceSpec, value: number | null): Setting {
 export function limitCgroup(cgroup: string, from: ResourceSpec | null, to: ResourceSpec): string | null {
   const refusals = RESOURCE_KEYS.flatMap((key) => {
     if (from !== null && from[key] === to[key]) return [];
-    const { files } = settingOf(key, to[key]);
+    const files = filesOf(key, to[key]);
     const errnos = files.map(([name, value]) => writeControl(cgroup, name, value));
     const isThere = errnos.some((errno) => errno !== 'ENOENT');
     // Without its controller there is nothing to take back.
