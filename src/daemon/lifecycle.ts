@@ -19,7 +19,7 @@ import { makeRoomForRaised } from '../os/fifo.ts';
 import { trimMalloc } from '../os/libc/memory.ts';
 import { createPidMeter } from '../os/meter.ts';
 import type { Clock } from '../os/ports.ts';
-import { createHeldProcesses } from '../os/processes.ts';
+import { createProcesses } from '../os/processes.ts';
 import { ticksSinceBoot } from '../os/procfs.ts';
 import { createReadiness } from '../os/readiness.ts';
 import { heldThroughExec } from '../os/replace.ts';
@@ -147,7 +147,7 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
   const { paths, version } = options;
   const ending = new Ending();
   keepAcceptSpare();
-  const processes = createHeldProcesses(fence, spawnsSinceTicks, holding);
+  const processes = createProcesses({ fence, sinceTicks: spawnsSinceTicks, bySession: holding });
   const readiness = createReadiness();
   const monotonicMs = (): number => clock.monotonicMs();
   const daemon: Daemon = new Daemon({

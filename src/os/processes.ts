@@ -30,26 +30,20 @@ export interface HeldProcesses extends Processes {
   beginReaping(): void;
 }
 
-/**
- * Makes this process the reaper of all its descendants (PR_SET_CHILD_SUBREAPER), for good. `fence`: the cgroups to hold
- * units with, closed with the rest; null: sessions hold them.
- */
-export function createProcesses(fence: Fence | null = null): Processes {
-  const processes = createHeldProcesses(fence);
-  processes.beginReaping();
-  return processes;
+export interface ProcessesOptions {
+  /** The cgroups to hold units with, closed with the rest; null: sessions hold them. */
+  readonly fence: Fence | null;
+  /** When this process began to be the only daemon, in clock ticks since boot; now, if nothing is said. */
+  readonly sinceTicks?: number;
+  /** Why units cannot have what only cgroups give, where there is no fence. */
+  readonly bySession?: string;
 }
 
 /**
- * The same, but nothing is reaped before it is asked for: a child that ended before it was adopted must wait.
- * `sinceTicks`: when this process began to be the only daemon, in clock ticks since boot; now, if nothing is said.
- * `bySession`: why units cannot have what only cgroups give, where there is no fence.
+ * Makes this process the reaper of all its descendants (PR_SET_CHILD_SUBREAPER), for good. Nothing is reaped before it is
+ * asked for: a child that ended before it was adopted must wait.
  */
-export function createHeldProcesses(
-  fence: Fence | null,
-  sinceTicks?: number,
-  bySession?: string,
-): HeldProcesses {
+export function createProcesses({ fence, sinceTicks, bySession }: ProcessesOptions): HeldProcesses {
   const errno = becomeSubreaper();
   if (errno !== 0)
     throw new Error(`cannot become a subreaper: ${errnoName(errno)}, expected Linux 3.4 or newer`);

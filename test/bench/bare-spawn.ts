@@ -22,7 +22,8 @@ interface Bare {
 
 export function bareSpawns(scope: Scope, daemon: BenchDaemon): Bare {
   const { channel, child } = daemon;
-  const processes = createProcesses();
+  const processes = createProcesses({ fence: null });
+  processes.beginReaping();
   scope.defer(() => processes.close());
   let ended: (process: ProcessId | null) => void = () => undefined;
   processes.onReaped((process) => ended(process));

@@ -8,7 +8,8 @@ import { createProcesses } from '../../src/os/processes.ts';
 import { spawnRequest } from '../support/spawn-request.ts';
 
 const [role, run = '', ...commands] = process.argv.slice(2);
-const processes = createProcesses();
+const processes = createProcesses({ fence: null });
+processes.beginReaping();
 processes.onReaped(() => undefined);
 // The reaper alone keeps nothing alive.
 setInterval(() => undefined, 60_000);

@@ -51,7 +51,8 @@ function realFence(): Fence {
 }
 
 export function createRealProcesses(fence: FenceKind = 'session'): RealProcesses {
-  const processes = createProcesses(fence === 'cgroup' ? realFence() : null);
+  const processes = createProcesses({ fence: fence === 'cgroup' ? realFence() : null });
+  processes.beginReaping();
   const reports = new Arrivals<Report>('the reaper');
   processes.onReaped((process, status) => reports.add({ process, status }));
   after(() => processes.close());
