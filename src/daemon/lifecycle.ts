@@ -147,8 +147,8 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
   const { paths, version } = options;
   const ending = new Ending();
   keepAcceptSpare();
-  const processes = createProcesses({ fence, sinceTicks: spawnsSinceTicks, bySession: holding });
   const readiness = createReadiness();
+  const processes = createProcesses({ readiness, fence, sinceTicks: spawnsSinceTicks, bySession: holding });
   const monotonicMs = (): number => clock.monotonicMs();
   const daemon: Daemon = new Daemon({
     paths,

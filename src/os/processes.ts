@@ -14,7 +14,7 @@ import { kill } from './libc/signal.ts';
 import { becomeSubreaper } from './libc/wait.ts';
 import { createMembership } from './membership.ts';
 import { INVOCATION_VARIABLE } from './ports.ts';
-import type { Processes, SignalResult, SpawnResult } from './ports.ts';
+import type { Processes, Readiness, SignalResult, SpawnResult } from './ports.ts';
 import { processStat } from './procfs.ts';
 import { createReaper, type Reaped, type Reaper } from './reap.ts';
 import { knownSignalNumber, signalProcess } from './signal.ts';
@@ -31,6 +31,8 @@ export interface HeldProcesses extends Processes {
 }
 
 export interface ProcessesOptions {
+  /** Tells of the ends of those that are adopted; to be closed later than this. */
+  readonly readiness: Readiness;
   /** The cgroups to hold units with, closed with the rest; null: sessions hold them. */
   readonly fence: Fence | null;
   /** When this process began to be the only daemon, in clock ticks since boot; now, if nothing is said. */
@@ -43,7 +45,12 @@ export interface ProcessesOptions {
  * Makes this process the reaper of all its descendants (PR_SET_CHILD_SUBREAPER), for good. Nothing is reaped before it is
  * asked for: a child that ended before it was adopted must wait.
  */
-export function createProcesses({ fence, sinceTicks, bySession }: ProcessesOptions): HeldProcesses {
+export function createProcesses({
+  readiness,
+  fence,
+  sinceTicks,
+  bySession,
+}: ProcessesOptions): HeldProcesses {
   const errno = becomeSubreaper();
   if (errno !== 0)
     throw new Error(`cannot become a subreaper: ${errnoName(errno)}, expected Linux 3.4 or newer`);
@@ -86,7 +93,7 @@ export function createProcesses({ fence, sinceTicks, bySession }: ProcessesOptio
     }
   };
 
-  const watch = createProcessWatch((child, status) => {
+  const watch = createProcessWatch(readiness, (child, status) => {
     watchesNoLonger(child);
     if (told.delete(keyOf(child))) return;
     trees.refresh();

@@ -1,5 +1,5 @@
-// Says when pipes can be read, without reading them: node's own sockets read as soon as there is something. Knows
-// descriptors only.
+// Says when descriptors can be read, without reading them: node's own sockets read as soon as there is something. Knows
+// nothing of what is behind them.
 //
 // One epoll_wait(2) waits for all of them on a thread of the pool, however many they are, and an eventfd ends it, since
 // the program cannot exit while that thread waits. One-shot: a pipe that is written to all the time wakes nobody until

@@ -3,8 +3,8 @@
 import { stat } from 'node:fs';
 
 /**
- * One thread waits for the units' pipes, one for the processes that an earlier daemon left, and a disk that does not
- * answer holds two that read unit files: all of libuv's own four. This many leaves as many for everything else.
+ * One thread waits for the units' pipes and for the processes that an earlier daemon left, and a disk that does not answer
+ * holds two that read unit files: of libuv's own four, one is left. This many leaves five for everything else.
  */
 const THREADS = 8;
 const VARIABLE = 'UV_THREADPOOL_SIZE';

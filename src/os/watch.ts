@@ -2,18 +2,16 @@
 // pidfd becomes readable then (pidfd_open(2)).
 //
 // How it ended: as long as whoever is its parent now has not reaped it, /proc tells; afterwards the pidfd does, on
-// Linux 6.15 or newer (PIDFD_GET_INFO), and hangs up when it can. Neither may be had at the first look, so an end
-// without a status is looked at again, for a while.
+// Linux 6.15 or newer (PIDFD_GET_INFO). Neither may be had at the first look, so an end without a status is looked at
+// again, for a while.
 //
-// One poll(2) waits for all of them on a thread of the pool; an eventfd wakes it when the set changes and at the end,
-// since the program cannot exit while that thread waits. Nothing is held while nobody is watched. Where there is no
-// pidfd to be had (forbidden by a seccomp filter, out of descriptors), or /proc does not say yet whose it would be, /proc
-// is looked at every second instead: that a process cannot be watched must never pass for its end.
-import { closeSync, readSync, writeSync } from 'node:fs';
+// Where there is no pidfd to be had (forbidden by a seccomp filter, out of descriptors), or /proc does not say yet whose it
+// would be, /proc is looked at every second instead: that a process cannot be watched must never pass for its end.
+import { closeSync } from 'node:fs';
 import { keyOf, UNKNOWN_STATUS } from '../model/process.ts';
 import type { ExitStatus, ProcessId } from '../model/process.ts';
 import { pidfdOpen, pidfdWaitStatus } from './libc/pidfd.ts';
-import { openEventFd, pollFds } from './libc/poll.ts';
+import type { Readiness, Watched } from './ports.ts';
 import { lifeOf, zombieWaitStatus } from './procfs.ts';
 import { signalName } from './signal-names.ts';
 
@@ -25,7 +23,8 @@ export interface ProcessWatch {
 
 /** How long a parent is given to reap before the status counts as unknown. */
 const REAP_PATIENCE_MS = 1000;
-const LOOK_EVERY_MS = 1000;
+const REAP_LOOK_MS = 20;
+const LIFE_LOOK_MS = 1000;
 
 /** As waitpid(2) packs it: signal in the low seven bits, then the core bit, then the code. */
 function exitStatusOf(status: number | null): ExitStatus {
@@ -35,21 +34,23 @@ function exitStatusOf(status: number | null): ExitStatus {
   return { code: null, signal: signalName(signal), coreDumped: (status & 0x80) !== 0 };
 }
 
-export function createProcessWatch(onEnded: (process: ProcessId, status: ExitStatus) => void): ProcessWatch {
+interface Held {
+  readonly watched: Watched;
+  /** It has ended, and is looked at again for how. */
+  again: NodeJS.Timeout | null;
+}
+
+/** `readiness` stays the caller's. */
+export function createProcessWatch(
+  readiness: Readiness,
+  onEnded: (process: ProcessId, status: ExitStatus) => void,
+): ProcessWatch {
   const known = new Set<string>();
-  const watched = new Map<number, ProcessId>();
-  /** Ended, not reaped yet; until when that is waited for. */
-  const zombies = new Map<number, number>();
+  /** By pidfd. */
+  const held = new Map<number, Held>();
   const withoutPidfd = new Set<ProcessId>();
   let looking: NodeJS.Timeout | null = null;
-  let wakeFd: number | null = null;
   let isClosed = false;
-
-  const wake = (): void => {
-    const one = Buffer.alloc(8);
-    one.writeBigUInt64LE(1n);
-    if (wakeFd !== null) writeSync(wakeFd, one);
-  };
 
   const report = (ended: ProcessId, status: number | null): void => {
     known.delete(keyOf(ended));
@@ -63,36 +64,40 @@ export function createProcessWatch(onEnded: (process: ProcessId, status: ExitSta
     }
   };
 
-  const drop = (pidfd: number, ended: ProcessId, status: number | null): void => {
-    watched.delete(pidfd);
-    zombies.delete(pidfd);
+  const letGo = (pidfd: number, { watched, again }: Held): void => {
+    held.delete(pidfd);
+    if (again !== null) clearTimeout(again);
+    watched.close();
     closeSync(pidfd);
+  };
+
+  const tellOf = (ended: ProcessId, pidfd: number, patienceEndsMs: number): void => {
+    const one = held.get(pidfd);
+    if (one === undefined) return;
+    const status = pidfdWaitStatus(pidfd) ?? zombieWaitStatus(ended);
+    if (status === null && performance.now() < patienceEndsMs) {
+      one.again = setTimeout(() => tellOf(ended, pidfd, patienceEndsMs), REAP_LOOK_MS);
+      return;
+    }
+    letGo(pidfd, one);
     report(ended, status);
   };
 
-  const waitForAll = async (fd: number): Promise<void> => {
-    while (!isClosed && watched.size > 0) {
-      const living = [...watched.keys()].filter((pidfd) => !zombies.has(pidfd));
-      const timeoutMs = zombies.size === 0 ? -1 : REAP_PATIENCE_MS;
-      const ready = await pollFds([fd, ...living], [...zombies.keys()], timeoutMs);
-      if (isClosed) break;
-      if (ready.includes(fd)) readSync(fd, Buffer.alloc(8));
-      for (const pidfd of ready) {
-        const ended = watched.get(pidfd);
-        if (ended === undefined) continue;
-        const status = pidfdWaitStatus(pidfd) ?? zombieWaitStatus(ended);
-        if (status !== null || zombies.has(pidfd)) drop(pidfd, ended, status);
-        else zombies.set(pidfd, performance.now() + REAP_PATIENCE_MS);
-      }
-      for (const [pidfd, patienceEnds] of zombies) {
-        const ended = watched.get(pidfd);
-        if (ended !== undefined && performance.now() >= patienceEnds) drop(pidfd, ended, null);
+  /** The pidfd first: what it holds is then known to be the process that has this start time. */
+  const hold = (added: ProcessId): boolean => {
+    const { fd, errno } = pidfdOpen(added.pid);
+    if (errno !== 0) return false;
+    if (lifeOf(added) === 'alive') {
+      try {
+        const onEnd = (): void => tellOf(added, fd, performance.now() + REAP_PATIENCE_MS);
+        held.set(fd, { watched: readiness.watch(fd, onEnd), again: null });
+        return true;
+      } catch {
+        // No descriptor is left to wait with.
       }
     }
-    wakeFd = null;
     closeSync(fd);
-    for (const pidfd of watched.keys()) closeSync(pidfd);
-    watched.clear();
+    return false;
   };
 
   const lookLater = (): void => {
@@ -105,31 +110,7 @@ export function createProcessWatch(onEnded: (process: ProcessId, status: ExitSta
         if (life === 'over') report(looked, zombieWaitStatus(looked));
       }
       if (withoutPidfd.size > 0 && !isClosed) lookLater();
-    }, LOOK_EVERY_MS);
-  };
-
-  /** Has the thread wait for this pidfd too; false when there is no thread and none can be had. */
-  const waitFor = (pidfd: number, added: ProcessId): boolean => {
-    if (wakeFd !== null) {
-      watched.set(pidfd, added);
-      wake();
-      return true;
-    }
-    const event = openEventFd();
-    if (event.errno !== 0) return false;
-    wakeFd = event.fd;
-    watched.set(pidfd, added);
-    void waitForAll(event.fd);
-    return true;
-  };
-
-  /** The pidfd first: what it holds is then known to be the process that has this start time. */
-  const hold = (added: ProcessId): boolean => {
-    const { fd, errno } = pidfdOpen(added.pid);
-    if (errno !== 0) return false;
-    const isHeld = lifeOf(added) === 'alive' && waitFor(fd, added);
-    if (!isHeld) closeSync(fd);
-    return isHeld;
+    }, LIFE_LOOK_MS);
   };
 
   return {
@@ -147,7 +128,7 @@ export function createProcessWatch(onEnded: (process: ProcessId, status: ExitSta
     close: () => {
       isClosed = true;
       if (looking !== null) clearTimeout(looking);
-      wake();
+      for (const [pidfd, one] of held) letGo(pidfd, one);
     },
   };
 }

@@ -2,6 +2,7 @@
 // what one restart does, where the end of a child is followed by the next posix_spawn and nothing else.
 import type { ProcessId } from '../../src/model/process.ts';
 import { createProcesses } from '../../src/os/processes.ts';
+import { createReadiness } from '../../src/os/readiness.ts';
 import { spawnRequest } from '../support/spawn-request.ts';
 import type { BenchDaemon } from './bench-daemon.ts';
 import type { Scope } from './scope.ts';
@@ -22,7 +23,9 @@ interface Bare {
 
 export function bareSpawns(scope: Scope, daemon: BenchDaemon): Bare {
   const { channel, child } = daemon;
-  const processes = createProcesses({ fence: null });
+  const readiness = createReadiness();
+  scope.defer(() => readiness.close());
+  const processes = createProcesses({ readiness, fence: null });
   processes.beginReaping();
   scope.defer(() => processes.close());
   let ended: (process: ProcessId | null) => void = () => undefined;

@@ -5,10 +5,11 @@
 import { spawn } from 'node:child_process';
 import type { SpawnRequest } from '../../src/model/process.ts';
 import { createProcesses } from '../../src/os/processes.ts';
+import { createReadiness } from '../../src/os/readiness.ts';
 import { spawnRequest } from '../support/spawn-request.ts';
 
 const [role, run = '', ...commands] = process.argv.slice(2);
-const processes = createProcesses({ fence: null });
+const processes = createProcesses({ readiness: createReadiness(), fence: null });
 processes.beginReaping();
 processes.onReaped(() => undefined);
 // The reaper alone keeps nothing alive.

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ExitStatus, ProcessId } from '../../src/model/process.ts';
 import { processStat } from '../../src/os/procfs.ts';
+import { createReadiness } from '../../src/os/readiness.ts';
 import { createProcessWatch } from '../../src/os/watch.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { Arrivals } from '../support/lines.ts';
@@ -55,7 +56,9 @@ test('createProcessWatch: one that could not be seen at first is reported once, 
   cleanUp(t, () => void child.kill('SIGKILL'));
   const watched = identify(child.pid);
   const ends = new Arrivals<number>('the watch');
-  const watch = createProcessWatch(({ pid }) => ends.add(pid));
+  const readiness = createReadiness();
+  cleanUp(t, () => readiness.close());
+  const watch = createProcessWatch(readiness, ({ pid }) => ends.add(pid));
   cleanUp(t, () => watch.close());
   const { mend } = refuseOpens(t, /^\/proc\/\d+\/stat$/, 'ENFILE');
   assert.equal(watch.add(watched), true);

@@ -10,6 +10,7 @@ import { openFence } from '../../src/os/fence.ts';
 import type { Fence } from '../../src/os/fence.ts';
 import type { Processes } from '../../src/os/ports.ts';
 import { createProcesses } from '../../src/os/processes.ts';
+import { createReadiness } from '../../src/os/readiness.ts';
 import { temporaryDirectory } from '../support/child.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { Arrivals } from '../support/lines.ts';
@@ -51,11 +52,15 @@ function realFence(): Fence {
 }
 
 export function createRealProcesses(fence: FenceKind = 'session'): RealProcesses {
-  const processes = createProcesses({ fence: fence === 'cgroup' ? realFence() : null });
+  const readiness = createReadiness();
+  const processes = createProcesses({ readiness, fence: fence === 'cgroup' ? realFence() : null });
   processes.beginReaping();
   const reports = new Arrivals<Report>('the reaper');
   processes.onReaped((process, status) => reports.add({ process, status }));
-  after(() => processes.close());
+  after(() => {
+    processes.close();
+    readiness.close();
+  });
 
   const start = (t: TestContext, request: SpawnRequest): Started => {
     const within = enclosed(processes);

@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import type { ProcessId } from '../../src/model/process.ts';
 import { processStat } from '../../src/os/procfs.ts';
+import { createReadiness } from '../../src/os/readiness.ts';
 import { createProcessWatch } from '../../src/os/watch.ts';
 import { cleanUp } from '../support/cleanup.ts';
 import { Arrivals, lineSplitter } from '../support/lines.ts';
@@ -34,21 +35,26 @@ test('createProcessWatch: 500 processes that end at once are all reported, once,
   const processes = pids.seen.map(identify);
   const before = openFds();
   const ends = new Arrivals<number>('the watch');
-  const watch = createProcessWatch(({ pid }) => ends.add(pid));
+  const readiness = createReadiness();
+  cleanUp(t, () => readiness.close());
+  const watch = createProcessWatch(readiness, ({ pid }) => ends.add(pid));
   for (const watched of processes) assert.equal(watch.add(watched), true);
   for (const watched of processes) assert.equal(watch.add(watched), true, 'a second time');
   for (const { pid } of processes) process.kill(pid, 'SIGKILL');
   await ends.first(() => ends.seen.length === count);
   assert.deepEqual(new Set(ends.seen), new Set(pids.seen));
   watch.close();
-  // The thread’s descriptor goes when it has been told.
+  readiness.close();
+  // The thread’s descriptors go when it has been told.
   while (openFds() > before) await new Promise((resolve) => setImmediate(resolve));
   assert.equal(openFds(), before);
 });
 
 test('createProcessWatch: begins again after the last watched process has ended', async (t) => {
   const ends = new Arrivals<number>('the watch');
-  const watch = createProcessWatch(({ pid }) => ends.add(pid));
+  const readiness = createReadiness();
+  cleanUp(t, () => readiness.close());
+  const watch = createProcessWatch(readiness, ({ pid }) => ends.add(pid));
   cleanUp(t, () => watch.close());
   for (const round of [1, 2, 3]) {
     const child = spawn('sleep', ['infinity']);
@@ -69,7 +75,9 @@ test('createProcessWatch: what a listener throws keeps no other end from being r
     for (const restored of listener) process.on('uncaughtException', restored);
   });
   const ends = new Arrivals<number>('the watch');
-  const watch = createProcessWatch(({ pid }) => {
+  const readiness = createReadiness();
+  cleanUp(t, () => readiness.close());
+  const watch = createProcessWatch(readiness, ({ pid }) => {
     ends.add(pid);
     throw new Error(`bug with ${pid}`);
   });
@@ -81,16 +89,22 @@ test('createProcessWatch: what a listener throws keeps no other end from being r
   await thrown.first(() => thrown.seen.length === 2);
 });
 
-test('createProcessWatch: close() while it waits lets the program end', () => {
+test('createProcessWatch: closed while it waits, and the readiness with it, it lets the program end', () => {
   const module = new URL('../../src/os/watch.js', import.meta.url).href;
+  const readiness = new URL('../../src/os/readiness.js', import.meta.url).href;
   const stat = new URL('../../src/os/procfs.js', import.meta.url).href;
   const program = `
     import { createProcessWatch } from ${JSON.stringify(module)};
+    import { createReadiness } from ${JSON.stringify(readiness)};
     import { processStat } from ${JSON.stringify(stat)};
-    const watch = createProcessWatch(() => undefined);
+    const readiness = createReadiness();
+    const watch = createProcessWatch(readiness, () => undefined);
     const { pid, startTicks } = processStat(process.ppid);
     console.log(watch.add({ pid, startTicks }));
-    setImmediate(() => watch.close());`;
+    setImmediate(() => {
+      watch.close();
+      readiness.close();
+    });`;
   const ran = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
     encoding: 'utf8',
     timeout: 20_000,

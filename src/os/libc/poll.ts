@@ -1,10 +1,7 @@
-// Waiting for descriptors on a thread of the pool: poll(2), epoll(7), and eventfd(2), which ends a wait.
+// Waiting for descriptors on a thread of the pool: epoll(7), and eventfd(2), which ends a wait.
 import { bound, calledAside, errnoOf, fdResult } from '../libc.ts';
 import type { FdResult } from '../libc.ts';
 
-const poll = bound<(fds: Buffer, count: number, timeout: number) => number>(
-  'int poll(void *fds, unsigned long count, int timeout)',
-);
 const eventfd = bound<(initial: number, flags: number) => number>(
   'int eventfd(unsigned int initial, int flags)',
 );
@@ -17,31 +14,10 @@ const epollWait = bound<(epoll: number, events: Buffer, count: number, timeout: 
 );
 
 const EFD_CLOEXEC = 0x80000;
-const POLLIN = 1;
-const POLLFD_BYTES = 8;
 
 /** eventfd(2): readable once somebody has written eight bytes to it. */
 export function openEventFd(): FdResult {
   return fdResult(eventfd(0, EFD_CLOEXEC));
-}
-
-/**
- * poll(2) on a thread of the pool: those of `readable` that can be read or have hung up, and those of `hangup` that
- * have hung up. `timeoutMs` -1 waits for ever.
- */
-export async function pollFds(
-  readable: readonly number[],
-  hangup: readonly number[],
-  timeoutMs: number,
-): Promise<readonly number[]> {
-  const fds = [...readable, ...hangup];
-  const table = Buffer.alloc(fds.length * POLLFD_BYTES);
-  for (const [index, fd] of fds.entries()) {
-    table.writeInt32LE(fd, index * POLLFD_BYTES);
-    table.writeInt16LE(index < readable.length ? POLLIN : 0, index * POLLFD_BYTES + 4);
-  }
-  await calledAside(poll, table, fds.length, timeoutMs);
-  return fds.filter((_fd, index) => table.readInt16LE(index * POLLFD_BYTES + 6) !== 0);
 }
 
 const EPOLL_CLOEXEC = 0x80000;
