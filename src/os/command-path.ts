@@ -78,19 +78,19 @@ function shownPath(path: string): string {
 }
 
 function unreachable(errno: string, path: string): SpawnFailure {
-  return commandFailure(errno, unreachableReason(errno, path));
+  return commandFailure(errno, unreachableReason(errno, quote(path)));
 }
 
-function unreachableReason(errno: string, path: string): string {
+function unreachableReason(errno: string, named: string): string {
   switch (errno) {
     case 'ENOENT':
-      return `${quote(path)} does not exist`;
+      return `${named} does not exist`;
     case 'EACCES':
-      return `a directory on the way to ${quote(path)} may not be searched`;
+      return `a directory on the way to ${named} may not be searched`;
     case 'ENOTDIR':
-      return `${quote(path)} leads through something that is not a directory`;
+      return `${named} leads through something that is not a directory`;
     default:
-      return `${quote(path)} cannot be looked at (${errno})`;
+      return `${named} cannot be looked at (${errno})`;
   }
 }
 
@@ -104,7 +104,7 @@ export function notRunnable(path: string): SpawnFailure {
 }
 
 /** The program named on a script's `#!` line, null when the file has no such line. */
-export function interpreterOf(path: string): string | null {
+function interpreterOf(path: string): string | null {
   const head = Buffer.alloc(SHEBANG_BYTES);
   let length: number;
   try {
@@ -129,7 +129,7 @@ export function interpreterFailure(path: string, directory: string): SpawnFailur
   const place = isAbsolute(interpreter) ? interpreter : join(directory, interpreter);
   const stat = statOf(place);
   const named = `the interpreter ${quote(interpreter)} of ${quote(path)}`;
-  if (typeof stat === 'string') return commandFailure(stat, `${named} does not exist`);
+  if (typeof stat === 'string') return commandFailure(stat, unreachableReason(stat, named));
   if (!stat.isFile()) return commandFailure('EACCES', `${named} is not a regular file`);
   return mayExecute(place) ? null : commandFailure('EACCES', `${named} is not executable`);
 }
@@ -138,7 +138,7 @@ export function interpreterFailure(path: string, directory: string): SpawnFailur
 export function directoryFailure(directory: string): SpawnFailure | null {
   const stat = statOf(directory);
   const failure = (errno: string, reason: string): SpawnFailure => ({ stage: 'directory', errno, reason });
-  if (typeof stat === 'string') return failure(stat, unreachableReason(stat, directory));
+  if (typeof stat === 'string') return failure(stat, unreachableReason(stat, quote(directory)));
   if (!stat.isDirectory()) return failure('ENOTDIR', `${quote(directory)} is not a directory`);
   return mayExecute(directory)
     ? null
@@ -183,6 +183,6 @@ export function explainSpawnError(errno: string, program: string, directory: str
     case 'ETXTBSY':
       return commandFailure(errno, `${name} is open for writing`);
     default:
-      return commandFailure(errno, `${name} cannot be executed (${errno})`);
+      return interpreterFailure(path, base) ?? commandFailure(errno, `${name} cannot be executed (${errno})`);
   }
 }

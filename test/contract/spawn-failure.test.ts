@@ -36,6 +36,7 @@ function brokenPrograms(t: TestContext): string {
   write('data', 'no program', 0o644);
   write('orphan-script', '#!/opt/none/python -u\n', 0o755);
   write('bad-script', '#!/etc/passwd\n', 0o755);
+  write('lost-script', '#!/etc/passwd/sh\n', 0o755);
   write('text', 'neither binary nor script\n', 0o755);
   write('private', '#!/bin/sh\n', 0o700);
   mkdirSync(join(directory, 'closed'), { mode: 0o700 });
@@ -90,6 +91,12 @@ test('spawn() and checkPrerequisites() name what is wrong with command and direc
       'command',
       'EACCES',
       `the interpreter "/etc/passwd" of "${at}/bad-script" is not executable`,
+    ],
+    [
+      { argv: [`${at}/lost-script`] },
+      'command',
+      'ENOTDIR',
+      `the interpreter "/etc/passwd/sh" of "${at}/lost-script" leads through something that is not a directory`,
     ],
     [
       { argv: ['true'], workingDirectory: `${at}/none` },
