@@ -5,6 +5,7 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { firstForbidden, type Credentials } from './access.ts';
 import { thrownErrno } from './errno.ts';
 import { O_PATH } from './regular-file.ts';
+import { withSpare } from './spare-descriptor.ts';
 
 /**
  * Runs `use` with a name of the directory that holds as long as that takes, for this process and what it forks; null: the
@@ -18,7 +19,7 @@ export function withDirectoryFor<T>(
   if (directory === null || who === null) return use(directory);
   let fd: number;
   try {
-    fd = openSync(directory, O_PATH | constants.O_DIRECTORY);
+    fd = withSpare(() => openSync(directory, O_PATH | constants.O_DIRECTORY));
   } catch (error) {
     return thrownErrno(error);
   }
