@@ -187,10 +187,12 @@ export class LogWriter {
 
   async #append(part: Buffer): Promise<Appended> {
     const appended = await this.#file.append(part);
-    this.#firstLineMs ??= this.#clock.wallMs();
     if (appended.isRotated) {
       if (this.#file.limit !== this.#spec.maxSizeBytes) await this.#file.close();
       this.#tidy();
+    } else if (this.#firstLineMs === null) {
+      this.#firstLineMs = this.#clock.wallMs();
+      this.#armAge();
     }
     return appended;
   }

@@ -9,6 +9,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -339,6 +340,22 @@ test('LogWriter: a current file whose first line is older than maxAge is rotated
     filesOf(directory).map(({ bytes }) => bytes.toString().split('\n').length - 1),
     [2, 1],
   );
+});
+
+test('LogWriter: a line that comes when all before it have grown too old goes in its time too', async (t) => {
+  const directory = temporaryDirectory(t);
+  const clock = createFakeClock(1_000_000, Date.now());
+  const writer = new LogWriter({ directory, spec: { ...SPEC, format: 'raw', maxAgeMs: DAY_MS }, clock });
+  cleanUp(t, async () => await writer.close());
+  const isEmpty = (): boolean =>
+    readdirSync(directory).join() === 'current' &&
+    statSync(join(directory, 'current'), { throwIfNoEntry: false })?.size === 0;
+  for (const line of ['first\n', 'second\n']) {
+    await writer.write(Buffer.from(line), 'raw');
+    assert.equal(clock.armedCount, 1);
+    clock.advance(DAY_MS + 60_000);
+    while (!isEmpty()) await access(directory);
+  }
 });
 
 const STAMP = `${new Date(Date.now() - 2 * DAY_MS).toISOString().slice(0, -1)}000000Z`;
