@@ -101,10 +101,11 @@ export class LogWriter {
 
   /** Resolves when everything written is in its file, compressions are given up and no descriptor or timer is left. */
   async close(): Promise<void> {
-    await this.#turns.take(() => this.#file.close());
-    await this.#archive.close();
+    // First: a rotation that falls due meanwhile would come after the end, when the log may be another writer's.
     this.#closed = true;
     this.#ageTimer?.close();
+    await this.#turns.take(() => this.#file.close());
+    await this.#archive.close();
   }
 
   async #writeAll(bytes: Buffer, format: LogFormat, witness?: AppendWitness): Promise<WriteResult> {

@@ -238,6 +238,18 @@ test('LogWriter: a changed spec applies to the files of a unit that has written 
   assert.deepEqual(readdirSync(log).toSorted(), ['20261103T000000.000Z-0003.raw.gz', 'current']);
 });
 
+test('LogWriter: from close() on nothing grows too old, which would be rotated after the end', async (t) => {
+  const clock = createFakeClock();
+  const spec = { ...SPEC, maxAgeMs: DAY_MS };
+  const writer = new LogWriter({ directory: temporaryDirectory(t), spec, clock });
+  await writer.write(Buffer.from('1\n'), 'raw');
+  assert.equal(clock.armedCount, 1);
+  const closing = writer.close();
+  assert.equal(clock.armedCount, 0);
+  await closing;
+  assert.equal(clock.armedCount, 0);
+});
+
 test('LogWriter: a smaller maxSize rotates a file that has passed it before the next line', async (t) => {
   const directory = temporaryDirectory(t);
   const { writer } = writerOf(directory, { format: 'raw' });
