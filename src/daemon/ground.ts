@@ -146,9 +146,9 @@ type Group =
   | { readonly ok: false; readonly reason: string };
 
 export function socketGroupFor(wanted: string | null): Group {
-  const group = wanted === null ? null : lookupGroup(wanted);
-  if (wanted !== null && group === null) return { ok: false, reason: `there is no group "${wanted}"` };
-  return { ok: true, id: group?.gid ?? null };
+  const id = wanted === null ? null : lookupGroup(wanted);
+  if (wanted !== null && id === null) return { ok: false, reason: `there is no group "${wanted}"` };
+  return { ok: true, id };
 }
 
 type Fenced =

@@ -29,7 +29,7 @@ function ownIds(): { readonly uid: number; readonly gid: number } {
 
 /** A group's number, null when it has a name that nobody knows, or no group can have it. Numbers need no entry. */
 function groupNumber(group: string): number | null {
-  return lookupGroup(group)?.gid ?? idIn(group);
+  return lookupGroup(group) ?? idIn(group);
 }
 
 /** The kernel would take such a number for "as it is", or libc for what is left of it in 32 bits: root's own, at worst. */

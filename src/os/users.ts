@@ -13,12 +13,6 @@ export interface User {
   readonly shell: string;
 }
 
-export interface Group {
-  readonly name: string;
-  readonly gid: number;
-  readonly members: readonly string[];
-}
-
 type Database = 'passwd' | 'group' | 'initgroups';
 
 /** A name service that hangs must not hang the daemon for long, nor once for each process that is started. */
@@ -90,12 +84,9 @@ export function lookupUser(nameOrUid: string): User | null {
   return uid === null || gid === null ? null : { name, uid, gid, home, shell };
 }
 
-export function lookupGroup(nameOrGid: string): Group | null {
-  const fields = entry('group', nameOrGid);
-  if (fields === null) return null;
-  const [name = '', , gidText = '', members = ''] = fields;
-  const gid = idIn(gidText);
-  return gid === null ? null : { name, gid, members: members.split(',').filter((member) => member !== '') };
+/** Its number; null likewise. */
+export function lookupGroup(nameOrGid: string): number | null {
+  return idIn(entry('group', nameOrGid)?.[2] ?? '');
 }
 
 /** All groups of a user, the primary one first. Asks the name service, so it costs a process. */
