@@ -49,7 +49,7 @@ export function findProgram(
   command: string,
   path: string,
   directory: string,
-  runnable: (path: string) => boolean = mayExecute,
+  runnable: (path: string) => boolean,
 ): FoundProgram {
   if (command === '') return { ok: false, failure: commandFailure('ENOENT', 'the command is empty') };
   if (command.includes('/')) return { ok: true, path: command };

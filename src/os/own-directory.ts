@@ -5,9 +5,8 @@ import { codeOf, messageOf } from '../base/fault.ts';
 
 /**
  * Makes the directory with this mode whatever the umask, and those above it with what the umask leaves of that; an
- * existing one keeps its mode. Throws
- * when it is no directory, belongs to another user than this one or root, or is open for everybody to write in
- * without the sticky bit.
+ * existing one keeps its mode. Throws when it is no directory, belongs to another user than this one or root, or is open
+ * for everybody to write in without the sticky bit.
  */
 export function ensureDirectory(path: string, mode: number): void {
   const before = statSync(path, { throwIfNoEntry: false });

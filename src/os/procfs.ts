@@ -168,8 +168,8 @@ function mayTrace(pid: number): boolean {
 export const TICK_MS = 10;
 
 /**
- * What the start time of a process that starts now would be. By the kernel's clock, since in
- * a container of LXC /proc/uptime is the container's (lxcfs), and the start times of processes are not.
+ * What the start time of a process that starts now would be. By the kernel's clock, since in a container of LXC
+ * /proc/uptime is the container's (lxcfs), and the start times of processes are not.
  */
 export function ticksSinceBoot(): number {
   return Number(sinceBootNs() / 10_000_000n);
