@@ -65,6 +65,24 @@ test('createProcessWatch: begins again after the last watched process has ended'
   }
 });
 
+test('createProcessWatch: a process that there is no descriptor to wait for with is reported all the same', async (t) => {
+  const watch = (): never => {
+    throw new Error('cannot watch output pipes: EMFILE');
+  };
+  const ends = new Arrivals<number>('the watch');
+  const processWatch = createProcessWatch({ watch, close: () => undefined }, ({ pid }) => ends.add(pid));
+  cleanUp(t, () => processWatch.close());
+  const child = spawn('sleep', ['infinity'], { stdio: 'ignore' });
+  cleanUp(t, () => void child.kill('SIGKILL'));
+  assert.ok(child.pid !== undefined);
+  const watched = identify(child.pid);
+  const before = openFds();
+  assert.equal(processWatch.add(watched), true);
+  assert.equal(openFds(), before);
+  child.kill('SIGKILL');
+  await ends.first((pid) => pid === child.pid);
+});
+
 test('createProcessWatch: what a listener throws keeps no other end from being reported', async (t) => {
   const thrown = new Arrivals<string>('uncaughtException');
   const listener = process.listeners('uncaughtException');
