@@ -201,7 +201,13 @@ export class LogReader {
         if (!(error instanceof Error)) throw error;
         this.#fault = error;
       }
-      const after = await rotatedSince(directory, this.#newest);
+      let after: readonly RotatedFile[];
+      try {
+        after = await rotatedSince(directory, this.#newest);
+      } catch (error) {
+        await current?.handle.close();
+        throw error;
+      }
       if (before.at(-1)?.name !== after.at(-1)?.name) {
         await current?.handle.close();
         continue;

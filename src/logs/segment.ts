@@ -40,12 +40,15 @@ export async function openSegment(directory: string, name: string): Promise<Segm
       if (codeOf(error) === 'ENOENT') continue;
       throw error;
     }
-    const status = await handle.stat();
-    if (!status.isFile()) {
+    try {
+      const status = await handle.stat();
+      if (!status.isFile())
+        throw Object.assign(new Error('it is not a regular file'), { code: 'EINVAL', path });
+      return { handle, compressed, identity: identityOf(status), modifiedMs: status.mtimeMs };
+    } catch (error) {
       await handle.close();
-      throw Object.assign(new Error('it is not a regular file'), { code: 'EINVAL', path });
+      throw error;
     }
-    return { handle, compressed, identity: identityOf(status), modifiedMs: status.mtimeMs };
   }
   return null;
 }

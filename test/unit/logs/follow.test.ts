@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import fs, { appendFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -14,6 +15,7 @@ import {
   SPEC,
   captured,
   collected,
+  descriptorsOf,
   handClock,
   numbers,
   temporaryDirectory,
@@ -259,4 +261,29 @@ test('readLog: sees each line once while files are rotated, compressed and remov
     looks += 1;
   } while (writing || looks < 2);
   await written;
+});
+
+test('LogReader: leaves no descriptor of a log whose directory cannot be listed, and reads it when it can', async (t) => {
+  const directory = temporaryDirectory(t);
+  writeFileSync(join(directory, 'current'), 'a line\n');
+  const reader = new LogReader({ directory, lines: null, sinceMs: null, stream: null });
+  cleanUp(t, async () => await reader.close());
+  const { readdir } = fs.promises;
+  let listings = 0;
+  const listing = t.mock.method(fs.promises, 'readdir', async (path: string) => {
+    listings += 1;
+    // The second, of a file that is open by then.
+    if (listings % 2 === 1) return await readdir(path);
+    throw Object.assign(new Error('EMFILE: too many open files, scandir'), { code: 'EMFILE', path });
+  });
+  syncBuiltinESMExports();
+  const entries = await collected(reader.history(true));
+  listing.mock.restore();
+  syncBuiltinESMExports();
+  assert.match(entries.map(({ text }) => text).join(), /^unitd: lines are missing here: .*EMFILE/);
+  assert.equal(descriptorsOf(join(directory, 'current')), 0);
+  assert.deepEqual(
+    (await collected(reader.news())).map(({ text }) => text),
+    ['a line'],
+  );
 });

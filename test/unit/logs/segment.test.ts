@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { linesBackwards, openSegment } from '../../../src/logs/segment.ts';
-import { temporaryDirectory } from '../../support/child.ts';
+import { descriptorsOf, temporaryDirectory } from '../../fixtures/log-setup.ts';
 
 /** A few bytes more than a block that is read at once. */
 const LONG = 256 * 1024 + 3;
@@ -72,4 +74,18 @@ test('linesBackwards looks at each byte of a long line once, and copies it once'
   assert.equal((await backwards(t, text)).length, 2);
   assert.ok(copied <= 2 * text.length, `${copied} bytes copied`);
   assert.ok(looked <= 2 * text.length, `${looked} bytes looked at`);
+});
+
+test('openSegment() leaves no descriptor of a file that it cannot look at', async (t) => {
+  const directory = temporaryDirectory(t);
+  const path = join(directory, 'current');
+  writeFileSync(path, 'a line\n');
+  const file = await open(path);
+  const handles: FileHandle = Object.getPrototypeOf(file);
+  await file.close();
+  t.mock.method(handles, 'stat', async () => {
+    throw Object.assign(new Error('ESTALE: stale file handle, fstat'), { code: 'ESTALE' });
+  });
+  await assert.rejects(openSegment(directory, 'current'), { code: 'ESTALE' });
+  assert.equal(descriptorsOf(path), 0);
 });
