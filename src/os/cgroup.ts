@@ -64,9 +64,8 @@ export function readControl(cgroup: string, file: string): string | null {
 /** The number after `key` in a file of lines `key number`, such as cgroup.events; null when it is not there. */
 export function flatValue(text: string | null, key: string): number | null {
   if (text === null) return null;
-  const at = text.startsWith(`${key} `) ? 0 : text.indexOf(`\n${key} `) + 1;
-  if (at === 0 && !text.startsWith(`${key} `)) return null;
-  return Number.parseInt(text.slice(at + key.length + 1), 10);
+  const at = `\n${text}`.indexOf(`\n${key} `);
+  return at < 0 ? null : Number.parseInt(text.slice(at + key.length + 1), 10);
 }
 
 /** Living processes of this cgroup itself, without those below. */

@@ -46,7 +46,7 @@ export function markIn(limits: string): Mark | null {
 
 /** null also where it is gone. */
 export function markOf(pid: number): Mark | null {
-  return markIn(procText(`/proc/${pid}/limits`) ?? '');
+  return markIn(procText(`/proc/${pid}/limits`, true) ?? '');
 }
 
 /**

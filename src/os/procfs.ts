@@ -219,10 +219,10 @@ export function initialEnvironmentOf(pid: number): Environment {
 
 /** One variable's value; null when it is not set. */
 export function variableIn({ text }: Environment, name: string): string | null {
-  const start = text.startsWith(`${name}=`) ? 0 : text.indexOf(`\0${name}=`) + 1;
-  if (start === 0 && !text.startsWith(`${name}=`)) return null;
-  const end = text.indexOf('\0', start);
-  return text.slice(start + name.length + 1, end < 0 ? undefined : end);
+  const at = `\0${text}`.indexOf(`\0${name}=`);
+  if (at < 0) return null;
+  const end = text.indexOf('\0', at);
+  return text.slice(at + name.length + 1, end < 0 ? undefined : end);
 }
 
 function words(text: string): number[] {
