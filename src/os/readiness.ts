@@ -6,7 +6,7 @@
 // its reader has found it empty and asks again.
 import { closeSync, writeSync } from 'node:fs';
 import { errnoName } from './errno.ts';
-import { epollArm, epollForget, epollReady, openEpoll, openEventFd } from './libc/poll.ts';
+import { epollArm, epollForget, epollReady, openEpoll, openEventFd } from './libc/epoll.ts';
 import type { Readiness } from './ports.ts';
 
 /** The eventfd's; those who watch count from 1. */
