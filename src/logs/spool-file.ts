@@ -10,9 +10,9 @@
 //    small pieces uses 32 bits of them up in weeks.
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { constants as system } from 'node:os';
-import { raisedFd } from '../os/fifo.ts';
 import { errnoName } from '../os/errno.ts';
 import { spliceToFile } from '../os/libc/pipe.ts';
+import { raisedFd } from '../os/raised-descriptor.ts';
 import { decodeRecord, encodeRecord, isLater, sequenceAfter } from './spool-record.ts';
 import type { SpoolRecord } from './spool-record.ts';
 

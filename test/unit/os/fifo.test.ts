@@ -5,7 +5,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   symlinkSync,
   writeFileSync,
@@ -13,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { makeRoomForRaised, openOutputPipe, removeUnusedPipes } from '../../../src/os/fifo.ts';
+import { openOutputPipe, removeUnusedPipes } from '../../../src/os/fifo.ts';
 import { ownLimit, RESOURCES, setOwnLimit } from '../../../src/os/libc/limit.ts';
 import { temporaryDirectory } from '../../support/child.ts';
 import { cleanUp } from '../../support/cleanup.ts';
@@ -24,20 +23,6 @@ function readText(fd: number): string {
   const buffer = Buffer.alloc(100);
   return buffer.toString('utf8', 0, readSync(fd, buffer));
 }
-
-/** Of the kernel's table of this process's descriptors (proc_pid_status(5)). */
-function tableSize(): number {
-  return Number(/^FDSize:\s*(\d+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
-}
-
-// First of all, before a pipe has been opened.
-test('makeRoomForRaised() has the kernel enlarge its table, and keeps no descriptor', async () => {
-  const open = readdirSync('/proc/self/fd').length;
-  assert.ok(tableSize() <= 1024, `${tableSize()} descriptors`);
-  await makeRoomForRaised();
-  assert.ok(tableSize() > 1024, `${tableSize()} descriptors`);
-  assert.equal(readdirSync('/proc/self/fd').length, open);
-});
 
 test('openOutputPipe() carries bytes, and an empty pipe neither ends nor blocks its reader', (t) => {
   const fd = openOutputPipe(join(temporaryDirectory(t), 'out'), SIZE);
