@@ -13,6 +13,7 @@ import type { ExitStatus, ProcessId } from '../model/process.ts';
 import { pidfdOpen, pidfdWaitStatus } from './libc/pidfd.ts';
 import type { Readiness, Watched } from './ports.ts';
 import { lifeOf, zombieWaitStatus } from './procfs.ts';
+import { raisedFd } from './raised-descriptor.ts';
 import { signalName } from './signal-names.ts';
 
 export interface ProcessWatch {
@@ -34,7 +35,7 @@ function exitStatusOf(status: number | null): ExitStatus {
   return { code: null, signal: signalName(signal), coreDumped: (status & 0x80) !== 0 };
 }
 
-interface Held {
+interface Hold {
   readonly watched: Watched;
   /** It has ended, and is looked at again for how. */
   again: NodeJS.Timeout | null;
@@ -47,7 +48,7 @@ export function createProcessWatch(
 ): ProcessWatch {
   const known = new Set<string>();
   /** By pidfd. */
-  const held = new Map<number, Held>();
+  const holds = new Map<number, Hold>();
   const withoutPidfd = new Set<ProcessId>();
   let looking: NodeJS.Timeout | null = null;
   let isClosed = false;
@@ -64,15 +65,15 @@ export function createProcessWatch(
     }
   };
 
-  const letGo = (pidfd: number, { watched, again }: Held): void => {
-    held.delete(pidfd);
+  const letGo = (pidfd: number, { watched, again }: Hold): void => {
+    holds.delete(pidfd);
     if (again !== null) clearTimeout(again);
     watched.close();
     closeSync(pidfd);
   };
 
   const tellOf = (ended: ProcessId, pidfd: number, patienceEndsMs: number): void => {
-    const one = held.get(pidfd);
+    const one = holds.get(pidfd);
     if (one === undefined) return;
     const status = pidfdWaitStatus(pidfd) ?? zombieWaitStatus(ended);
     if (status === null && performance.now() < patienceEndsMs) {
@@ -87,16 +88,19 @@ export function createProcessWatch(
   const hold = (added: ProcessId): boolean => {
     const { fd, errno } = pidfdOpen(added.pid);
     if (errno !== 0) return false;
-    if (lifeOf(added) === 'alive') {
-      try {
-        const onEnd = (): void => tellOf(added, fd, performance.now() + REAP_PATIENCE_MS);
-        held.set(fd, { watched: readiness.watch(fd, onEnd), again: null });
+    let held: number | null = null;
+    try {
+      const pidfd = raisedFd(fd);
+      held = pidfd;
+      if (lifeOf(added) === 'alive') {
+        const onEnd = (): void => tellOf(added, pidfd, performance.now() + REAP_PATIENCE_MS);
+        holds.set(pidfd, { watched: readiness.watch(pidfd, onEnd), again: null });
         return true;
-      } catch {
-        // No descriptor is left to wait with.
       }
+    } catch {
+      // No descriptor is left for it, or to wait with.
     }
-    closeSync(fd);
+    if (held !== null) closeSync(held);
     return false;
   };
 
@@ -128,7 +132,7 @@ export function createProcessWatch(
     close: () => {
       isClosed = true;
       if (looking !== null) clearTimeout(looking);
-      for (const [pidfd, one] of held) letGo(pidfd, one);
+      for (const [pidfd, one] of holds) letGo(pidfd, one);
     },
   };
 }

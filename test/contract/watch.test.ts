@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import type { ProcessId } from '../../src/model/process.ts';
+import type { Readiness } from '../../src/os/ports.ts';
 import { processStat } from '../../src/os/procfs.ts';
 import { createReadiness } from '../../src/os/readiness.ts';
 import { createProcessWatch } from '../../src/os/watch.ts';
@@ -63,6 +64,23 @@ test('createProcessWatch: begins again after the last watched process has ended'
     child.kill('SIGKILL');
     await ends.first((pid) => pid === child.pid, `end ${round}`);
   }
+});
+
+test('createProcessWatch: holds processes by descriptors above the low ones, which are for what comes and goes', (t) => {
+  const child = spawn('sleep', ['infinity'], { stdio: 'ignore' });
+  cleanUp(t, () => void child.kill('SIGKILL'));
+  const watched = identify(child.pid ?? 0);
+  const readiness = createReadiness();
+  cleanUp(t, () => readiness.close());
+  const fds: number[] = [];
+  const watch: Readiness['watch'] = (fd, onReadable) => {
+    fds.push(fd);
+    return readiness.watch(fd, onReadable);
+  };
+  const processWatch = createProcessWatch({ watch, close: () => undefined }, () => undefined);
+  cleanUp(t, () => processWatch.close());
+  assert.equal(processWatch.add(watched), true);
+  assert.ok(fds.length === 1 && fds.every((fd) => fd >= 1024), fds.join());
 });
 
 test('createProcessWatch: a process that there is no descriptor to wait for with is reported all the same', async (t) => {
