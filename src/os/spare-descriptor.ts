@@ -3,12 +3,11 @@
 // nothing else.
 //
 // What is given up here is anybody's for a moment, and a thread of libuv that opens a file may be quicker to take it. It
-// keeps it until the event loop has had its turn, so there is no waiting for it here; hence more than one, and more than
-// there are such threads.
+// keeps it until the event loop has had its turn, so there is no waiting for it here; hence as many as there are such
+// threads, one of which only ever waits (readiness.ts).
 import { closeSync, openSync } from 'node:fs';
 import { codeOf } from '../base/fault.ts';
-
-const MOST = 6;
+import { POOL_THREADS } from './thread-pool.ts';
 
 const spares: number[] = [];
 
@@ -17,7 +16,7 @@ const spares: number[] = [];
  * it opens and leaves open takes a spare along until a later call.
  */
 export function withSpare<T>(call: () => T): T {
-  if (spares.length < MOST) keepMore();
+  if (spares.length < POOL_THREADS) keepMore();
   try {
     return call();
   } catch (error) {
@@ -59,7 +58,7 @@ function isFull(error: unknown): boolean {
 
 function keepMore(): void {
   try {
-    while (spares.length < MOST) spares.push(openSync('/dev/null', 'r'));
+    while (spares.length < POOL_THREADS) spares.push(openSync('/dev/null', 'r'));
   } catch {
     // There is no other to be had.
   }

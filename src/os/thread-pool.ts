@@ -6,7 +6,7 @@ import { stat } from 'node:fs';
  * One thread waits for the units' pipes and for the processes that an earlier daemon left, and a disk that does not answer
  * holds two that read unit files: of libuv's own four, one is left. This many leaves five for everything else.
  */
-const THREADS = 8;
+export const POOL_THREADS = 8;
 const VARIABLE = 'UV_THREADPOOL_SIZE';
 
 /**
@@ -15,8 +15,8 @@ const VARIABLE = 'UV_THREADPOOL_SIZE';
  */
 export async function makeThreads(env: NodeJS.ProcessEnv): Promise<void> {
   const before = env[VARIABLE];
-  if (Number(before) >= THREADS) return;
-  env[VARIABLE] = String(THREADS);
+  if (Number(before) >= POOL_THREADS) return;
+  env[VARIABLE] = String(POOL_THREADS);
   await new Promise((resolve) => stat('/', resolve));
   if (before === undefined) delete env[VARIABLE];
   else env[VARIABLE] = before;

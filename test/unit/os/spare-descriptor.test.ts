@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
 import { ownLimit, RESOURCES, setOwnLimit } from '../../../src/os/libc/limit.ts';
 import { withSpare } from '../../../src/os/spare-descriptor.ts';
+import { POOL_THREADS } from '../../../src/os/thread-pool.ts';
 
 const open = (): number => openSync('/dev/null', 'r');
 const look = (): true => {
@@ -40,12 +41,12 @@ test('withSpare() has room where there is none, again and again', () => {
   });
 });
 
-test('withSpare() has room though each of four threads takes one, and as much again once they give them back', () => {
+test('withSpare() has room though each thread of the pool takes one, and as much again once they give them back', () => {
   withNoneLeft(() => {
     for (let round = 0; round < 3; round += 1) {
       const taken: number[] = [];
-      assert.equal(withSpare(raced(4, taken)), true);
-      assert.equal(taken.length, 4);
+      assert.equal(withSpare(raced(POOL_THREADS - 1, taken)), true);
+      assert.equal(taken.length, POOL_THREADS - 1);
       assert.equal(withSpare(look), true);
       for (const fd of taken) closeSync(fd);
       assert.equal(withSpare(look), true);
