@@ -14,6 +14,7 @@ import { formatOf, HEAD_BYTES } from './parse.ts';
 import { rotatedForm, rotatedSince } from './rotations.ts';
 import { blocksOf, openSegment } from './segment.ts';
 import type { Segment } from './segment.ts';
+import type { StreamName } from './stream-name.ts';
 import { Tail } from './tail.ts';
 
 export interface LogQuery {
@@ -27,7 +28,7 @@ export interface LogQuery {
    */
   readonly sinceMs: number | null;
   /** Lines that keep no stream (raw) are of any. */
-  readonly stream: 'stdout' | 'stderr' | null;
+  readonly stream: StreamName | null;
 }
 
 const NEWLINE = 10;

@@ -7,6 +7,7 @@ import { bufferOf, parsedLine } from './parse.ts';
 import type { ParsedLine } from './parse.ts';
 import { blocksOf, linesBackwards } from './segment.ts';
 import type { Segment } from './segment.ts';
+import type { StreamName } from './stream-name.ts';
 
 /** How far to look for the first pieces of lines that end among the wanted ones, beyond these and between two pieces. */
 const LOOKBACK_BYTES = 256 * 1024;
@@ -16,7 +17,7 @@ export interface TailWanted {
   readonly lines: number | null;
   /** The earliest time, as the lines have it; null: any. */
   readonly since: string | null;
-  readonly stream: 'stdout' | 'stderr' | null;
+  readonly stream: StreamName | null;
 }
 
 /** Counts from the end of a log, over its files from the newest to the oldest. */
