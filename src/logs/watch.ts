@@ -38,9 +38,9 @@ export class Watch {
       this.#watcher?.close();
       this.#watcher = this.#startedOn(path);
       this.#watched = this.#watcher === null ? null : aimed;
-      // Changed between the look and the watch.
-      if (path !== this.#directory)
-        this.#changed ||= (await statusOf(this.#directory).catch(() => null)) !== null;
+      // Changed between the look and the watch; by an event that comes meanwhile, also if this look does not see it.
+      if (path !== this.#directory && (await statusOf(this.#directory).catch(() => null)) !== null)
+        this.#changed = true;
       return;
     }
   }
