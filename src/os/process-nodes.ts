@@ -2,6 +2,7 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import type { ProcessId } from '../model/process.ts';
 import { processStat } from './procfs.ts';
+import { withSpare } from './spare-descriptor.ts';
 
 export interface ProcessFacts {
   readonly pid: number;
@@ -27,12 +28,12 @@ export function parentOf({ pid, startTicks }: ProcessId): number | null {
 
 function commandLine(pid: number): string {
   try {
-    const bytes = startOf(`/proc/${pid}/cmdline`);
+    const bytes = withSpare(() => startOf(`/proc/${pid}/cmdline`));
     const words = bytes
       .toString('utf8', 0, MOST_BYTES)
       .split('\0')
       .filter((word) => word !== '');
-    if (words.length === 0) return `[${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()}]`;
+    if (words.length === 0) return `[${withSpare(() => readFileSync(`/proc/${pid}/comm`, 'utf8')).trim()}]`;
     return bytes.length > MOST_BYTES ? `${words.join(' ')}…` : words.join(' ');
   } catch {
     return '[gone]';

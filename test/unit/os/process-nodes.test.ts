@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { processFacts } from '../../../src/os/process-nodes.ts';
 import { processStat } from '../../../src/os/procfs.ts';
 import { cleanUp } from '../../support/cleanup.ts';
+import { refuseOpens } from '../../support/refused-opens.ts';
 
 const SCRIPT = 'echo ready; read end';
 const BEFORE = `sh -c ${SCRIPT} sh `;
@@ -27,3 +28,11 @@ for (const [what, word, shown] of [
     });
   });
 }
+
+test('processFacts() shows command lines where no descriptor is left but the spare ones', (t) => {
+  const stat = processStat(process.pid);
+  assert.ok(stat !== null);
+  const [before] = processFacts([stat]);
+  refuseOpens(t, /^\/proc\/\d+\/cmdline$/, 'EMFILE', 1);
+  assert.deepEqual(processFacts([stat]), [before]);
+});
