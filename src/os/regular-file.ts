@@ -5,6 +5,7 @@
 // daemon without one, whose Ctrl-C ends it. So what lies there is looked at by O_PATH, which opens nothing, and only what
 // was looked at is opened.
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { withSpare } from './spare-descriptor.ts';
 
 /** Of asm-generic/fcntl.h, for x86-64 and arm64; node:fs does not name it. */
 export const O_PATH = 0o10000000;
@@ -17,6 +18,10 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTT
  * Throws what the system says.
  */
 export function openRegularFile(path: string, flags = 0): number | null {
+  return withSpare(() => openedIfRegular(path, flags));
+}
+
+function openedIfRegular(path: string, flags: number): number | null {
   const seen = openSync(path, O_PATH | flags);
   try {
     return fstatSync(seen).isFile() ? openSync(`/proc/self/fd/${seen}`, OPEN_FLAGS) : null;

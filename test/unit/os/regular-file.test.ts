@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openRegularFile } from '../../../src/os/regular-file.ts';
 import { temporaryDirectory } from '../../support/child.ts';
+import { refuseOpens } from '../../support/refused-opens.ts';
 
 const O_PATH = 0o10000000;
 
@@ -44,3 +45,14 @@ test('openRegularFile() does not even open what is none: a terminal would contro
     syncBuiltinESMExports();
   }
 });
+
+for (const form of [/\/file$/, /^\/proc\/self\/fd\/\d+$/]) {
+  test(`openRegularFile() opens one where no descriptor is left but the spare ones (${form.source})`, (t) => {
+    const path = join(temporaryDirectory(t), 'file');
+    writeFileSync(path, 'text');
+    refuseOpens(t, form, 'EMFILE', 1);
+    const fd = openRegularFile(path);
+    assert.ok(fd !== null);
+    closeSync(fd);
+  });
+}
