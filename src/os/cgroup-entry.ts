@@ -3,13 +3,14 @@
 // With glibc 2.39 (posix_spawnattr_setcgroup_np(3)) a child begins in its unit's cgroup, where the kernel does that. Else
 // it begins in its parent's, and is moved at once, which may hold the daemon up for ten milliseconds and more: the kernel
 // waits for an RCU grace period, beside the daemon where a reload is about to spawn (ready-moves.ts). Until it is moved it
-// may have forked: but nobody beside the daemon is ever in the daemon's own cgroup, spawns come one at a time, and each
+// may have forked: but nobody beside the daemon lives in the daemon's own cgroup, spawns come one at a time, and each
 // ends only when that cgroup is empty again but for the daemon. So whoever is met there belongs to the spawn that is
 // under way, and is moved after it; but not who is older than that: another daemon, come after this one's runtime
-// directory was replaced. What a daemon that was killed left there belongs to the one spawn that was under way then. A
-// process whose first thread has ended before the move takes its other threads along, but is listed where its first
-// thread was, and stays so for as long as it lives: it is moved once, and then left to be held as one that has left its
-// cgroup.
+// directory was replaced. Nor who does not descend from the daemon, which takes over all that a child leaves behind: the
+// runtime of a container puts there what it is told to run in it, where the cgroup above passes controllers on. What a
+// daemon that was killed left there belongs to the one spawn that was under way then. A process whose first thread has
+// ended before the move takes its other threads along, but is listed where its first thread was, and stays so for as long
+// as it lives: it is moved once, and then left to be held as one that has left its cgroup.
 import type { ProcessId } from '../model/process.ts';
 import { ensureCgroup, processesIn, writeControl } from './cgroup.ts';
 import { isAlive, processStat } from './procfs.ts';
@@ -43,6 +44,17 @@ function move(pid: number, cgroup: string): string | null {
 function isSince(pid: number, ticks: number): boolean {
   const stat = processStat(pid);
   return stat === null || stat.startTicks >= ticks;
+}
+
+/** Of this process; also who has ended since, or one above that has, so that one looks again. */
+function isDescendant(pid: number): boolean {
+  for (let at = pid; at !== process.pid;) {
+    const stat = processStat(at);
+    if (stat === null) return true;
+    if (stat.parentPid === 0) return false;
+    at = stat.parentPid;
+  }
+  return true;
 }
 
 /** The kernel moves all of it but its first thread, which has ended and where all of it is listed. */
@@ -81,7 +93,8 @@ export function createCgroupEntry(daemon: string, session: string, left: readonl
             !strangers.has(other) &&
             !headless.has(other) &&
             !isForeign(other) &&
-            isSince(other, since),
+            isSince(other, since) &&
+            isDescendant(other),
         );
         if (forked.length === 0) return null;
         moved = forked;

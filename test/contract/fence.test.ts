@@ -1,10 +1,10 @@
 // The fence of cgroups, on the kernel's own: who is put where, what is left behind, what goes when.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { after, test, type TestContext } from 'node:test';
 import {
   killCgroup,
   processesBelow,
@@ -15,6 +15,7 @@ import {
 } from '../../src/os/cgroup.ts';
 import type { ProcessId } from '../../src/model/process.ts';
 import { type Fence, openFence } from '../../src/os/fence.ts';
+import { becomeSubreaper } from '../../src/os/libc/wait.ts';
 import { processStat } from '../../src/os/procfs.ts';
 import { cannotUseCgroups, removeFence, writableCgroup } from '../support/cgroups.ts';
 import { child, openChannel } from '../support/child.ts';
@@ -28,6 +29,13 @@ const skip = cannotUseCgroups();
 const ONE_KEY = randomUUID();
 const ANOTHER_KEY = randomUUID();
 const nobody = (): boolean => false;
+
+/** No descendant of this process: it was left behind before this one took over what is. */
+const outsider = Number(
+  spawnSync('/bin/sh', ['-c', 'sleep infinity >/dev/null 2>&1 & echo $!'], { encoding: 'utf8' }).stdout,
+);
+after(() => void process.kill(outsider, 'SIGKILL'));
+assert.equal(becomeSubreaper(), 0);
 
 /** This process is in it, as the daemon would be, until the test ends. */
 function openedFence(t: TestContext, key: string = randomUUID()): Fence {
@@ -174,6 +182,24 @@ test(
     assert.deepEqual(sorted(processesIn(cgroup)), sorted([spawned.main, spawned.grandchild]));
     const left = before.flatMap(({ main, grandchild }) => [main, grandchild]);
     assert.deepEqual(sorted(processesIn(join(fence.directory, 'daemon'))), sorted([process.pid, ...left]));
+  },
+);
+
+test(
+  'enter() leaves who does not descend from the daemon, as what the runtime of a container puts there',
+  { skip },
+  async (t) => {
+    const fence = openedFence(t);
+    const { main, grandchild } = await forkedHere(t);
+    const daemon = join(fence.directory, 'daemon');
+    assert.equal(writeControl(daemon, 'cgroup.procs', String(outsider)), null);
+    cleanUp(t, () => void writeControl(dirname(fence.directory), 'cgroup.procs', String(outsider)));
+    const cgroup = fence.add('web');
+    // Of a child that is no younger than whoever it meets.
+    const spawned = { ...idOf(main), startTicks: 0 };
+    assert.equal(fence.enter(cgroup, spawned, nobody), null);
+    assert.deepEqual(sorted(processesIn(cgroup)), sorted([main, grandchild]));
+    assert.deepEqual(sorted(processesIn(daemon)), sorted([process.pid, outsider]));
   },
 );
 
