@@ -7,8 +7,8 @@
 // daemon has moved on into a cgroup of its own; whoever else is in BASE keeps the controllers away. And a BASE that
 // passes controllers on takes no process in any more: the next daemon could not be started there. So
 //
-// - at the root, and where daemons are started in a cgroup beside the fence, what usage is read from (memory, pids) is
-//   passed on as soon as the fence opens;
+// - at the root, where daemons are started in a cgroup beside the fence, and in a container, what usage is read from
+//   (memory, pids) is passed on as soon as the fence opens;
 // - elsewhere nothing is, before some unit asks for something of it;
 // - at the end the daemon takes back, but for the root's, what is passed on: it could not go back to BASE otherwise. What
 //   lives on in the fence then (killMode process or none) loses its limits with that, and only then: the next daemon

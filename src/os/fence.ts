@@ -17,7 +17,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { createCgroupEntry } from './cgroup-entry.ts';
 import type { CgroupEntry } from './cgroup-entry.ts';
-import { ownCgroup } from './cgroup-hierarchy.ts';
+import { hierarchyTop, ownCgroup } from './cgroup-hierarchy.ts';
 import {
   ensureCgroup,
   isPopulated,
@@ -65,10 +65,8 @@ const SESSION = 'session';
 const FENCE_NAME = /^unitd-[0-9a-f]{12}$/;
 /** `key`: what tells this daemon from others, its runtime directory. */
 export function openFence(key: string): FenceResult {
-  const own = ownCgroup(
-    readFileSync('/proc/self/mountinfo', 'utf8'),
-    readFileSync('/proc/self/cgroup', 'utf8'),
-  );
+  const mountinfo = readFileSync('/proc/self/mountinfo', 'utf8');
+  const own = ownCgroup(mountinfo, readFileSync('/proc/self/cgroup', 'utf8'));
   if (!own.ok) return own;
   const name = `unitd-${createHash('sha256').update(key).digest('hex').slice(0, 12)}`;
   const base = baseOf(own.directory, name);
@@ -82,7 +80,10 @@ export function openFence(key: string): FenceResult {
     (hasKill(daemon) ? null : 'the kernel has no cgroup.kill (Linux 5.14)');
   const left = processesIn(daemon).filter((pid) => pid !== process.pid);
   const refused = refusal ?? writeControl(daemon, 'cgroup.procs', '0');
-  if (refused === null) return { ok: true, fence: createFence({ base, home, directory, daemon, left }) };
+  if (refused === null) {
+    const isFree = home !== base || isOfContainer(base, mountinfo);
+    return { ok: true, fence: createFence({ base, home, isFree, directory, daemon, left }) };
+  }
   removeEmpty(directory);
   return { ok: false, reason: `cannot use cgroup "${directory}": ${refused}` };
 }
@@ -98,6 +99,16 @@ function baseOf(own: string, name: string): string {
   if (basename(own) === DAEMON && FENCE_NAME.test(basename(parent))) return dirname(parent);
   const [base = own] = own.split(`/${name}/`, 1);
   return base !== own && isPopulated(join(base, name, DAEMON)) ? own : base;
+}
+
+/**
+ * The cgroup of a container ends with its first process, and no daemon is started there after it. Its runtime comes in
+ * at any time, with a look at the health or a client of this daemon's, and keeps the controllers away as long as that
+ * lasts, unless they are passed on by then: runc and crun put it into the cgroup of the first process in that case.
+ */
+function isOfContainer(base: string, mountinfo: string): boolean {
+  const top = hierarchyTop(mountinfo);
+  return process.pid === 1 && top.ok && top.directory === base;
 }
 
 function hasKill(cgroup: string): boolean {
@@ -124,15 +135,17 @@ interface Place {
   readonly base: string;
   /** Where the daemon goes back to. */
   readonly home: string;
+  /** No daemon is ever started in BASE. */
+  readonly isFree: boolean;
   readonly directory: string;
   readonly daemon: string;
   /** Processes that an earlier daemon left in the daemon's own cgroup. */
   readonly left: readonly number[];
 }
 
-function createFence({ base, home, directory, daemon, left }: Place): Fence {
+function createFence({ base, home, isFree, directory, daemon, left }: Place): Fence {
   const entry = createCgroupEntry(daemon, join(directory, SESSION), left);
-  const controllers = openControllers(base, directory, home !== base);
+  const controllers = openControllers(base, directory, isFree);
   const emptiness = createEmptinessWatch();
   /** The last, until it is over. */
   let expected: ReadyMoves | null = null;

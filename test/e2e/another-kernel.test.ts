@@ -13,7 +13,7 @@ test(
   async (t) => {
     const { code, passed, skipped, output } = await runInMachine(t, OWN, ['e2e/resources']);
     assert.equal(code, 0, output);
-    assert.equal(passed, 9, output);
+    assert.equal(passed, 10, output);
     assert.equal(skipped, 0, output);
   },
 );

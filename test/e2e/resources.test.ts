@@ -2,7 +2,7 @@
 // this machine does not give them to the tests, another-kernel.test.ts runs this file in a virtual machine.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { writeControl } from '../../src/os/cgroup.ts';
 import { writableCgroup } from '../support/cgroups.ts';
@@ -264,5 +264,38 @@ test(
     assert.deepEqual(await unitd.stop(), { code: 0, signal: null });
     assert.equal(control(base, 'cgroup.subtree_control'), '');
     assert.equal(writeControl(base, 'cgroup.procs', '0'), null, 'the next daemon can be started there');
+  },
+);
+
+test(
+  'in a container memory and pids are passed on from the start, and what its runtime runs there keeps nothing away',
+  { skip },
+  async (t) => {
+    const here = writableCgroup() ?? '';
+    const base = join(here, `unitd-test-${process.pid}`);
+    mkdirSync(base);
+    cleanUp(t, () => rmdirSync(base));
+    assert.equal(writeControl(here, 'cgroup.subtree_control', '+pids +cpu'), null);
+    // Not that of busybox, which knows no namespace of cgroups.
+    const unshare = '/usr/bin/unshare';
+    const own = `umount ${here}; mount -t cgroup2 none ${here}; exec "$@"`;
+    const enter = `echo 0 >${base}/cgroup.procs; exec ${unshare} --cgroup --mount sh -c '${own}' sh "$@"`;
+    const within = [unshare, '--pid', '--fork', '--mount-proc', '--kill-child', 'sh', '-c', enter, 'sh'];
+    const channel = openChannel(t);
+    const command = `command: ${child.announce} ${channel.path}\n`;
+    const unitd = await startUnitd(t, { 'web.yaml': command }, { within });
+    await channel.next('up');
+    await unitd.until({ web: 'running' });
+    // As runc and crun do: into the cgroup of the container, and where that takes nobody into that of its first process.
+    assert.equal(writeControl(base, 'cgroup.procs', '0'), 'EBUSY');
+    // Its name is one in the container.
+    const web = join(base, relative(here, await cgroupOf(unitd, 'web')));
+    assert.equal(writeControl(join(web, '../daemon'), 'cgroup.procs', '0'), null);
+    cleanUp(t, () => void writeControl(here, 'cgroup.procs', '0'));
+    unitd.write('web.yaml', `${command}resources: { tasksMax: 20, cpuMax: 50% }`);
+    const { code, stderr } = await unitd.cli('reload');
+    assert.equal(code, 0, stderr);
+    assert.equal((await unitd.status()).daemon.usageSource?.tasks, 'cgroup');
+    assert.equal(control(web, 'pids.max'), '20');
   },
 );

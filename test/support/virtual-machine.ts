@@ -34,6 +34,8 @@ export interface Machine {
 const INSIDE = 'UNITD_TEST_INSIDE_MACHINE';
 /** Here, where it makes the archives, and in there. */
 const BUSYBOX = '/bin/busybox';
+/** Of util-linux: that of busybox knows no namespace of cgroups. It needs no library that node does not. */
+const UNSHARE = '/usr/bin/unshare';
 const END = 'the tests ended with code';
 const MEMORY_MIB = 1024;
 /** no_timer_check: on a busy machine the ticks of an emulated timer come too late for the kernel to believe in it. */
@@ -46,7 +48,7 @@ export const OWN: Machine = {
   console: 'ttyS0',
   kernel: process.env['UNITD_TEST_KERNEL'] ?? newestIn('/boot'),
   root: '/',
-  files: () => [BUSYBOX, process.execPath, ...librariesOf(process.execPath)],
+  files: () => [BUSYBOX, UNSHARE, process.execPath, ...librariesOf(process.execPath)],
   isFor: (file) => file.includes('linux-x64'),
   node: process.execPath,
   from: { qemu: 'qemu-system-x86', kernel: 'linux-image-cloud-amd64, or UNITD_TEST_KERNEL' },
