@@ -240,7 +240,7 @@ test(
   { skip },
   async (t) => {
     const output = openChannel(t);
-    const follow = `exec ${process.execPath} ${PROGRAM} logs -f --since 5s >>/proc/1/fd/1`;
+    const follow = `exec ${process.execPath} ${PROGRAM} logs -f --since $(date +%FT%T) >>/proc/1/fd/1`;
     await startUnitd(
       t,
       {
