@@ -325,10 +325,13 @@ test('LogWriter: removes rotated files whose last line is older than maxAge, whe
   rmSync(join(directory, CURRENT));
   const spec = { ...SPEC, format: 'raw', maxAgeMs: 30 * DAY_MS } as const;
   const slept = createFakeClock(0, Date.now());
+  let arms = 0;
   let isArmed: () => void;
   const armed = new Promise<void>((resolve) => (isArmed = resolve));
   const arm: Clock['arm'] = (atMs, callback) => {
-    isArmed();
+    arms += 1;
+    // First for the line that is written, then for the files that are there.
+    if (arms === 2) isArmed();
     return slept.arm(atMs, callback);
   };
   const again = new LogWriter({ directory, spec, clock: { ...slept, arm } });

@@ -32,7 +32,7 @@ for (const [what, word, shown] of [
 test('processFacts() shows command lines where no descriptor is left but the spare ones', (t) => {
   const stat = processStat(process.pid);
   assert.ok(stat !== null);
-  const [before] = processFacts([stat]);
+  const before = processFacts(stat);
   refuseOpens(t, /^\/proc\/\d+\/cmdline$/, 'EMFILE', 1);
-  assert.deepEqual(processFacts([stat]), [before]);
+  assert.deepEqual(processFacts(stat), before);
 });
