@@ -48,6 +48,7 @@ export function deliver(
     wallMs: instant.wallMs,
     random: drawFor(name, instant.random),
     upheld: isUpheld(fleet, unit),
+    words: fleet.words,
   };
   const { state, effects } = step(unit.spec, unit.state, event, facts);
   for (const effect of effects) outputs.push({ type: 'effect', unit: name, effect });

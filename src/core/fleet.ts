@@ -70,6 +70,8 @@ export interface Fleet {
   shuttingDown: boolean;
   /** Counts operators' words, and the starts that follow from ends. */
   seq: number;
+  /** Counts operators' words and reloads: what follows from one was asked for. */
+  words: number;
   /** The highest run id of any unit that was forgotten: one that comes back under its name begins above it. */
   retiredRuns: number;
 }
@@ -106,6 +108,7 @@ export function newFleet(): Fleet {
     found: { before: new Map(), after: new Map() },
     shuttingDown: false,
     seq: 0,
+    words: 0,
     retiredRuns: 0,
   };
 }

@@ -4,6 +4,7 @@ import type { ExitRecord } from '../model/state.ts';
 import type { Command, SignalName, UnitSpec } from '../model/unit.ts';
 import { FRESH_TALLY } from './restart.ts';
 import type { Ending, RestartTally } from './restart.ts';
+import type { Streak } from './streak.ts';
 
 /** One process of a unit. `process` is null between the effect that asks for it and the fact that it is there. */
 export interface Run {
@@ -72,11 +73,13 @@ export interface PauseBasis {
   readonly random: number;
   /**
    * The unit's own end, after having been up so long (null: it never was); or the end of another that starts it anew,
-   * after it had come to rest at this monotonic time (null: it had not run).
+   * after it had come to rest at this monotonic time (null: it had not, or was stopped); or none, as it was started too
+   * often in a row.
    */
   readonly cause:
     | { readonly end: 'own'; readonly uptimeMs: number | null }
-    | { readonly end: 'other'; readonly restedAt: number | null };
+    | { readonly end: 'other'; readonly restedAt: number | null }
+    | { readonly end: 'none' };
 }
 
 export type Phase =
@@ -116,6 +119,8 @@ export type Phase =
 export interface MachineState {
   readonly phase: Phase;
   readonly tally: RestartTally;
+  /** Of its starts; a record of an earlier version has no such field. */
+  readonly streak?: Streak;
   /** Ids already given to runs; the next is one more. Never goes back. */
   readonly runs: number;
   /** Activations so far: each start begins one. */
@@ -196,6 +201,8 @@ export interface StepFacts {
   readonly random: number;
   /** A unit that is up names this one in `upholds`. */
   readonly upheld: boolean;
+  /** Operators' words and reloads so far (Fleet.words). */
+  readonly words: number;
 }
 
 export interface Step {

@@ -10,9 +10,10 @@
 // Deadlines. Each phase has at most one; deadline-passed quotes it, and one that differs is stale. A phase that waits
 // has a deadline unless the unit's file says `infinity`.
 //
-// stopped    At rest. start-requested begins an activation. start-refused makes it failed. activated, here and in the
-//            next two, makes it stopped and due; or backoff, if it came to rest after a run only lately; or failed, if
-//            that makes too many restarts: so units that start each other by their ends do not go round without a pause.
+// stopped    At rest. start-requested begins an activation; when that is one too many in a row (streak.ts) it makes it
+//            backoff or failed, as a restart would. start-refused makes it failed. activated, here and in the next two,
+//            makes it stopped and due; or backoff, if it came to rest after a run only lately; or failed, if that makes
+//            too many restarts: so units that start each other by their ends do not go round without a pause.
 // completed  A oneshot that succeeded (it counts as up), or a service that ended cleanly and is not to be restarted.
 //            stop-requested runs a oneshot's stop.command and stopPost and ends what it left running; activated waits
 //            for that.
@@ -45,11 +46,12 @@ import type { UnitSpec } from '../model/unit.ts';
 import { bound, clearTally, ended, enter } from './draft.ts';
 import type { Draft } from './draft.ts';
 import type { MachineEvent, MachineState, Phase, Step, StepFacts, Stopping } from './machine-state.ts';
-import { activate, decideAnew } from './resting.ts';
+import { activate, decideAnew, endPause, slowDown } from './resting.ts';
 import { endingOf } from './restart.ts';
 import type { Ending } from './restart.ts';
 import { begin, stepStarting } from './starting.ts';
 import { beginStop, hurry } from './stop-steps.ts';
+import { lengthened } from './streak.ts';
 import { stepStopping } from './stopping.ts';
 
 type Running = Extract<Phase, { at: 'running' }>;
@@ -81,7 +83,7 @@ export function step(spec: UnitSpec, state: MachineState, event: MachineEvent, f
 function stepAtRest(draft: Draft, phase: AtRest, event: MachineEvent): void {
   switch (event.type) {
     case 'start-requested':
-      if (phase.at !== 'backoff') begin(draft);
+      if (phase.at !== 'backoff') start(draft);
       return;
     case 'stop-requested':
       if (phase.at === 'completed' && !phase.swept) stopCompleted(draft, true);
@@ -98,9 +100,7 @@ function stepAtRest(draft: Draft, phase: AtRest, event: MachineEvent): void {
       if (phase.at === 'failed' || phase.at === 'backoff') enter(draft, { at: 'stopped', text: null });
       return;
     case 'deadline-passed':
-      if (phase.at === 'backoff' && phase.deadline === event.deadline) {
-        enter(draft, { at: 'stopped', text: phase.ending.text });
-      }
+      if (phase.at === 'backoff' && phase.deadline === event.deadline) endPause(draft, phase);
       return;
     case 'hurried':
       if (phase.at === 'completed' && !phase.swept) {
@@ -121,6 +121,15 @@ function stepAtRest(draft: Draft, phase: AtRest, event: MachineEvent): void {
     case 'main-moved':
     case 'surveyed':
       return;
+  }
+}
+
+function start(draft: Draft): void {
+  const streak = lengthened(draft.state.streak, draft.facts);
+  if (streak === null) slowDown(draft);
+  else {
+    draft.state = { ...draft.state, streak };
+    begin(draft);
   }
 }
 

@@ -19,6 +19,7 @@ export type Verb = 'start' | 'stop' | 'restart' | 'release' | 'reset';
 export function operate(fleet: Fleet, name: string, verb: Verb, instant: Instant, outputs: Outputs): void {
   const unit = fleet.units.get(name);
   if (unit === undefined) return;
+  fleet.words += 1;
   switch (verb) {
     case 'start':
       bringUp(fleet, unit, instant, outputs);

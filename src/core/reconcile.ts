@@ -215,6 +215,7 @@ export function commit(
   instant: Instant,
   outputs: Outputs,
 ): void {
+  fleet.words += 1;
   const later = new Set(alone);
   const touched = new Set(atOnce(takingIn(desired, changes, fleet, intake)));
   for (const { name } of decided.units) if (!later.has(name)) touched.add(name);

@@ -27,6 +27,8 @@ export interface Rehearsal {
 
 /** Brings `fleet`, a copy, to where it would come to rest. */
 export function* rehearsing(fleet: Fleet): Steps<Rehearsal> {
+  // A plan is for a reload that is yet to come: how often anything was started lately does not count after it.
+  fleet.words += 1;
   const left = new Map<string, string>();
   const atOnce = new Set<string>();
   const causes = new Map<string, string>();
@@ -89,7 +91,12 @@ function arrived(fleet: Fleet, unit: Unit): MachineState {
     if (spec.type === 'oneshot') return { ...state, phase: { at: 'completed', swept: false } };
     return { ...state, phase: { at: 'running', main: phase.main, deadline: null, readyAt: NEVER.nowMs } };
   }
-  const draft: Draft = { spec, state, effects: [], facts: { ...NEVER, upheld: isUpheld(fleet, unit) } };
+  const draft: Draft = {
+    spec,
+    state,
+    effects: [],
+    facts: { ...NEVER, upheld: isUpheld(fleet, unit), words: fleet.words },
+  };
   if (phase.at === 'stopping') finish(draft, phase);
   return draft.state;
 }

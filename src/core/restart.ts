@@ -92,7 +92,7 @@ export interface RestartTally {
   readonly attempt: number;
   /** Monotonic times of the automatic restarts that may still count against `limit`, oldest first. */
   readonly stamps: readonly number[];
-  /** Monotonic time at which it came to rest after a run; a record of an earlier version has no such field. */
+  /** Monotonic time at which it came to rest after its last run, where that ended by itself. */
   readonly restedAt?: number;
 }
 
@@ -134,23 +134,24 @@ export function wasHealthy(restart: RestartSpec, uptimeMs: number | null): boole
 }
 
 /**
- * A unit at rest that the end of another starts anew, by onFailure or onSuccess. One that has not run yet, or has rested
- * for `resetAfter`, is started at once and begins its counts again. Any other may be on a ring of units that start each
- * other, which would go round as fast as they end: so it is a restart, whatever its policy. It counts, takes its pause,
- * and is none when `limit` is reached.
+ * A unit at rest that the end of another starts anew, by onFailure or onSuccess. One that has not run yet, or was stopped
+ * on request, is started at once; so is one that has rested for `resetAfter`, and begins its counts again. Any other may
+ * be on a ring of units that start each other, which would go round as fast as they end: so it is a restart, whatever
+ * its policy. It counts, takes its pause, and is none when `limit` is reached.
  */
 export function afterActivation(
   restart: RestartSpec,
   tally: RestartTally,
   facts: Omit<RestartFacts, 'ending' | 'uptimeMs'> & {
-    /** Since when it has been at rest after a run; null: it has not run. */
+    /** Since when it has been at rest after a run that ended by itself; null: it has not, or was stopped on request. */
     readonly restedAt: number | null;
     /** How its last run ended. */
     readonly text: string;
   },
 ): RestartDecision {
   const { restedAt } = facts;
-  if (restedAt === null || facts.nowMs - restedAt >= restart.resetAfterMs) {
+  if (restedAt === null) return { action: 'restart', delayMs: 0, tally };
+  if (facts.nowMs - restedAt >= restart.resetAfterMs) {
     return { action: 'restart', delayMs: 0, tally: { ...FRESH_TALLY, restarts: tally.restarts } };
   }
   return counted(restart, tally, { ...facts, isHealthy: false });
@@ -162,7 +163,7 @@ interface CountedFacts extends Omit<RestartFacts, 'ending' | 'uptimeMs'> {
 }
 
 /** One more restart, or one too many. */
-function counted(restart: RestartSpec, tally: RestartTally, facts: CountedFacts): RestartDecision {
+export function counted(restart: RestartSpec, tally: RestartTally, facts: CountedFacts): RestartDecision {
   const { isHealthy, nowMs, random, text, upheld } = facts;
   const stamps =
     restart.limit === 0 ? [] : tally.stamps.filter((stamp) => nowMs - stamp < restart.intervalMs);

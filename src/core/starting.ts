@@ -13,8 +13,10 @@ import { beginStop, hurry } from './stop-steps.ts';
 type Starting = Extract<Phase, { at: 'starting' }>;
 
 export function begin(draft: Draft): void {
-  const { spec, facts } = draft;
-  draft.state = { ...draft.state, activation: draft.state.activation + 1, startedWall: facts.wallMs };
+  const { spec, facts, state } = draft;
+  const { restarts, attempt, stamps } = state.tally;
+  const tally = { restarts, attempt, stamps };
+  draft.state = { ...state, tally, activation: state.activation + 1, startedWall: facts.wallMs };
   if (spec.command === null) {
     enter(draft, { at: 'running', main: null, deadline: null, readyAt: facts.nowMs });
     return;

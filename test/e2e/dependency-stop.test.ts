@@ -234,3 +234,32 @@ for (const [first, second] of [
     }
   });
 }
+
+test('units that bring each other up, and conflict, are not started again and again without a pause', async (t) => {
+  const channel = openChannel(t);
+  const unitd = await startUnitd(t, {
+    'job.yaml': `
+      type: oneshot
+      command: ${child.exit} 0
+      restart: { delay: 1h, maxDelay: 1h }
+      onSuccess: [serve]`,
+    'serve.yaml': `
+      enabled: false
+      command: ${child.announce} ${channel.path}
+      conflicts: [job]
+      upholds: [warm]`,
+    'warm.yaml': `
+      type: oneshot
+      enabled: false
+      command: ${child.exit} 0
+      wants: [job]`,
+  });
+  await unitd.until({ job: 'backoff', serve: 'waiting', warm: 'completed' });
+  const { history, unit } = await unitd.unit('job');
+  assert.deepEqual(
+    [unit.reason, history.length, unit.restarts],
+    ['was started too often in a row; attempt 2 is due', 5, 1],
+  );
+  assert.equal((await unitd.cli('start', 'job', '--no-wait')).code, 0);
+  await unitd.until({ job: 'waiting', serve: 'running' });
+});

@@ -6,10 +6,17 @@ import { conflictsOf, isUp, needsStop } from '../../src/core/fleet.ts';
 import type { Unit } from '../../src/core/fleet.ts';
 import { STRONG_FIELDS } from '../../src/core/graph.ts';
 import { deadlineOf } from '../../src/core/machine-state.ts';
+import { MOST_STARTS, STREAK_MS } from '../../src/core/streak.ts';
 import { isUpheld, sameVerdict, startCheck, verdictOf } from '../../src/core/verdict.ts';
 import { publicState } from '../../src/core/view.ts';
 import { planOf, wallMs } from './fleet-world.ts';
 import type { Process, World } from './fleet-world.ts';
+
+interface Start {
+  readonly atMs: number;
+  readonly words: number;
+  readonly restarts: number;
+}
 
 export interface Watch {
   /** Units as they were after the last step. */
@@ -19,6 +26,8 @@ export interface Watch {
   /** Units of which some spec allowed a process to be left behind, or a wait to have no end. */
   readonly leaves: Set<string>;
   readonly waitsForEver: Set<string>;
+  /** Each unit's starts within STREAK_MS since the last word, and how many restarts it had had at each. */
+  readonly starts: Map<string, readonly Start[]>;
   /** A second SIGTERM came: order no longer counts. */
   hurried: boolean;
 }
@@ -29,6 +38,7 @@ export function newWatch(): Watch {
     left: new Set(),
     leaves: new Set(),
     waitsForEver: new Set(),
+    starts: new Map(),
     hurried: false,
   };
 }
@@ -43,7 +53,10 @@ export function checkStep(world: World, watch: Watch, moved: string | null): voi
       noteSpec(watch, unit);
       checkDeadline(watch, unit);
       checkSince(world, before, unit);
-      if (unit.state.activation > (before?.state.activation ?? 0)) checkStart(world, unit);
+      if (unit.state.activation > (before?.state.activation ?? 0)) {
+        checkStart(world, unit);
+        checkStreak(world, watch, before, unit);
+      }
       if (before !== undefined && !watch.hurried && moved !== name)
         checkStopOrder(world, watch, before, unit, moved !== null);
       assert.equal(unit.state.runs >= (before?.state.runs ?? 0), true, `${name}: runs went back`);
@@ -129,6 +142,23 @@ function checkStart(world: World, unit: Unit): void {
       assert.equal(needsStop(rival), false, `${name} was started beside ${other}, with which it conflicts`);
     }
   }
+}
+
+/** Without a word, and beyond its restarts, a unit has so many starts at most in one streak, and as many in the next. */
+function checkStreak({ fleet, nowMs }: World, watch: Watch, before: Unit | undefined, unit: Unit): void {
+  const { name } = unit.spec;
+  const { activation, tally } = unit.state;
+  const { words } = fleet;
+  const start: Start = { atMs: nowMs, words, restarts: tally.restarts };
+  const known = watch.starts.get(name) ?? [];
+  const recent = known.filter((past) => past.words === words && nowMs - past.atMs < STREAK_MS);
+  const starts = [
+    ...recent,
+    ...Array.from({ length: activation - (before?.state.activation ?? 0) }, () => start),
+  ];
+  watch.starts.set(name, starts);
+  const unasked = starts.length - (start.restarts - (starts[0]?.restarts ?? 0));
+  assert.equal(unasked <= 2 * MOST_STARTS, true, `${name} has started ${unasked} times in a row`);
 }
 
 /**

@@ -33,6 +33,11 @@ export function randomSet(random: Random, size: number): readonly UnitSpec[] {
   return consistent(Array.from({ length: size }, (_, index) => randomUnit(random, index, size)));
 }
 
+/** Units that may start each other for ever. */
+export function randomRing(random: Random, size: number): readonly UnitSpec[] {
+  return consistent(Array.from({ length: size }, (_, index) => randomUnit(random, index, size, true)));
+}
+
 /** Some units changed, some removed, some new; what named a removed unit no longer does. */
 export function editedSet(random: Random, specs: readonly UnitSpec[], size: number): readonly UnitSpec[] {
   const known = new Map(specs.map((spec) => [spec.name, spec]));
@@ -74,7 +79,7 @@ function withDependencies(spec: UnitSpec, namesOf: (field: DependencyField) => r
   return { ...spec, ...Object.fromEntries(DEPENDENCY_FIELDS.map((field) => [field, namesOf(field)])) };
 }
 
-function randomUnit(random: Random, index: number, size: number): UnitSpec {
+function randomUnit(random: Random, index: number, size: number, mayGoRound = false): UnitSpec {
   const chance = (likelihood: number): boolean => random() < likelihood;
   const among = <T>(...values: readonly [T, ...T[]]): T =>
     values[Math.floor(random() * values.length)] ?? values[0];
@@ -106,15 +111,19 @@ function randomUnit(random: Random, index: number, size: number): UnitSpec {
     const names: string[] = [];
     for (let other = 0; other < size; other += 1) {
       if (NAMES_LOWER.includes(field) && other >= index) continue;
-      if (NAMES_HIGHER.includes(field) && other <= index) continue;
-      // Units that start each other by their ends, or what they are part of, go round for ever: the file says so.
-      const isSuccessSet = size % 2 === 0;
-      if (field === 'onSuccess' && (!isSuccessSet || other < size - 1)) continue;
-      if (field === 'onFailure' && isSuccessSet) continue;
-      if (field === 'partOf' && other === size - 1) continue;
-      if (field === 'upholds' && size % 3 === 0) continue;
-      if (chance(CHANCE[field])) names.push(unitName(other));
+      if (NAMES_HIGHER.includes(field) && other <= index && !(mayGoRound && field === 'onSuccess')) continue;
+      if (!mayGoRound && isLeftOut(field, other, size)) continue;
+      if (chance(mayGoRound ? 2 * CHANCE[field] : CHANCE[field])) names.push(unitName(other));
     }
     return names;
   });
+}
+
+/** Units that start each other by their ends, or what they are part of, go round for ever: the file says so. */
+function isLeftOut(field: DependencyField, other: number, size: number): boolean {
+  const isSuccessSet = size % 2 === 0;
+  if (field === 'onSuccess') return !isSuccessSet || other < size - 1;
+  if (field === 'onFailure') return isSuccessSet;
+  if (field === 'partOf') return other === size - 1;
+  return field === 'upholds' && size % 3 === 0;
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { checkGone, checkRest, checkStale, checkStep, newWatch } from './fleet-rules.ts';
 import type { Watch } from './fleet-rules.ts';
 import { checkPlan } from './plan-rules.ts';
-import { editedSet, randomSet, unitName } from './fleet-units.ts';
+import { editedSet, randomRing, randomSet, unitName } from './fleet-units.ts';
 import * as world from './fleet-world.ts';
 import { SEED } from './seed.ts';
 
@@ -120,5 +120,22 @@ test('fleet: whatever happens, no rule is broken, and it converges once nothing 
       checkGone(on, watch);
     }),
     { numRuns: RUNS, seed: SEED, includeErrorInReport: true },
+  );
+});
+
+test('fleet: units that start each other for ever have their pauses', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.integer({ min: 2, max: 8 }), fc.boolean(), (seed, size, faulty) => {
+      const on = world.newWorld(seed, world.NO_FAULTS);
+      const watch = newWatch();
+      world.reload(on, randomRing(on.random, size));
+      checkStep(on, watch, null);
+      if (faulty) on.faults = { ...world.MANY_FAULTS, hangs: 0 };
+      for (let left = 600; left > 0; left -= 1) {
+        if (!world.tellNews(on, 0) && !world.passDeadline(on)) break;
+        checkStep(on, watch, on.told.at(-1)?.unit ?? null);
+      }
+    }),
+    { numRuns: 2 * RUNS, seed: SEED, includeErrorInReport: true },
   );
 });

@@ -64,7 +64,13 @@ function heldRuns({ phase }: MachineState): readonly number[] {
 }
 
 function checkStep(spec: UnitSpec, before: MachineState, event: MachineEvent, nowMs: number): MachineState {
-  const { state, effects } = step(spec, before, event, { nowMs, wallMs: nowMs, random: 0.3, upheld: false });
+  const { state, effects } = step(spec, before, event, {
+    nowMs,
+    wallMs: nowMs,
+    random: 0.3,
+    upheld: false,
+    words: 0,
+  });
   const what = `${before.phase.at} ${event.type}`;
 
   const spawns = effects.flatMap((effect) =>

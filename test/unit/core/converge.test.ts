@@ -76,6 +76,35 @@ describe('converge: units that start each other by their ends', () => {
       });
     }
   }
+  /** `serve` comes up by the end of `a-job`, goes down for it, and has brought it in again. */
+  const relay = (limit = 0): world.World => {
+    const on = world.newWorld(1, world.NO_FAULTS);
+    world.reload(on, [
+      unitSpec('a-job', { type: 'oneshot', restart: { policy: 'no', limit }, onSuccess: ['serve'] }),
+      unitSpec('serve', { ...OFF, conflicts: ['a-job'], upholds: ['warm'] }),
+      unitSpec('warm', { ...OFF, type: 'oneshot', wants: ['a-job'] }),
+    ]);
+    return on;
+  };
+  test('and are stopped for each other in between: there are pauses too, which grow', () => {
+    const on = relay();
+    const sinceMs = on.nowMs;
+    assert.deepEqual(
+      passPauses(on, 4).map((overMs) => overMs - sinceMs),
+      [1_000, 2_000, 4_000, 6_000],
+    );
+    assert.deepEqual(activations(on, 'a-job', 'serve'), [7, 7]);
+  });
+  test('and are stopped for each other in between: they give up when restart.limit is reached', () => {
+    const on = relay(2);
+    assert.equal(passPauses(on, 99).length, 4);
+    assert.match(standing(on, 'a-job'), /^failed: was started too often in a row; gave up after 2 restarts/);
+  });
+  test('a word begins the count of starts again, for each unit', () => {
+    const on = settled(unitSpec('db'), unitSpec('web', { requires: ['db'] }));
+    for (let times = 0; times < 20; times += 1) operate(on, 'db', 'restart');
+    assert.deepEqual(activations(on, 'db', 'web'), [21, 21]);
+  });
   test('a pair that fails over, each after a long run, does so at once', () => {
     const on = settled(
       unitSpec('a', { ...ONCE, onFailure: ['b'] }),

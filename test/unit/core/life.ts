@@ -15,7 +15,8 @@ export interface Life {
 }
 
 /**
- * The words: `start`, `stop`, `hurry`, `clear`, `activate`, `respecify`, `refuse TEXT`, `wait 5s` (the clock goes on), `deadline`
+ * The words: `start`, `stop`, `hurry`, `clear`, `activate`, `respecify`, `refuse TEXT`, `wait 5s` (the clock goes on), `word` (an operator
+ * has said something), `deadline`
  * (to the armed one, which passes), `deadline 123` (that number passes), `there N`, `lacks N` (run N could not be
  * spawned), `exit N CODE`, `exit N SIGNAL`, `exit N SIGNAL core`, `exit N unknown`, `tree empty`, `tree alive`; of a
  * forking unit's main process `main N` (found), `unknown N TEXT` and `lost N`.
@@ -23,14 +24,16 @@ export interface Life {
 export function live(spec: UnitSpec, script: readonly string[], upheld = false): Life {
   let state = NEW_STATE;
   let nowMs = 0;
+  let words = 0;
   let effects: readonly MachineEffect[] = [];
   for (const line of script) {
     const [word = '', first = ''] = line.split(' ');
+    if (word === 'word') words += 1;
     if (word === 'wait') nowMs += parseDuration(first) ?? 0;
     if (line === 'deadline') nowMs = Math.max(nowMs, deadlineOf(state.phase) ?? nowMs);
-    const event = word === 'wait' ? null : eventOf(line, state);
+    const event = word === 'wait' || word === 'word' ? null : eventOf(line, state);
     if (event === null) continue;
-    const stepped = step(spec, state, event, { nowMs, wallMs: nowMs, random: 0.5, upheld });
+    const stepped = step(spec, state, event, { nowMs, wallMs: nowMs, random: 0.5, upheld, words });
     state = stepped.state;
     effects = stepped.effects;
   }

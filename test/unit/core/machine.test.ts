@@ -925,6 +925,15 @@ table('after the end', [
     phase: 'backoff 1s: exited with code 1',
   },
   {
+    name: 'activated after it was stopped on request, it is due, and its counts go on',
+    given: { restart: { policy: 'no' } },
+    events: [
+      ...[...UP, ...crashedAnew(1), 'stop', 'exit 2 0', 'tree empty', 'activate', 'start', 'there 3'],
+      ...['exit 3 1', 'tree empty', 'activate'],
+    ],
+    phase: 'backoff 2s: exited with code 1',
+  },
+  {
     name: 'activated after it was cleared, it is due',
     given: { restart: { policy: 'no' } },
     events: [...UP, 'exit 1 1', 'tree empty', 'clear', 'activate'],
@@ -1045,7 +1054,7 @@ test('step: a start under way runs the startPre and startPost that it began with
   ];
   let { state } = life;
   const spawned = events.flatMap((event) => {
-    const next = step(changed, state, event, { nowMs: 0, wallMs: 0, random: 0.5, upheld: false });
+    const next = step(changed, state, event, { nowMs: 0, wallMs: 0, random: 0.5, upheld: false, words: 0 });
     ({ state } = next);
     return next.effects.flatMap((effect) => (effect.type === 'spawn' ? effect.command.argv[0] : []));
   });
@@ -1105,7 +1114,13 @@ test('step: respecified, what a service left behind is told once', () => {
   const mixed = unitSpec('web', { stop: { killMode: 'mixed' } });
   const { state } = respecified(life, mixed);
   const survivors: MachineEvent = { type: 'surveyed', survivors: true };
-  const { phase } = step(mixed, state, survivors, { nowMs: 0, wallMs: 0, random: 0.5, upheld: false }).state;
+  const { phase } = step(mixed, state, survivors, {
+    nowMs: 0,
+    wallMs: 0,
+    random: 0.5,
+    upheld: false,
+    words: 0,
+  }).state;
   assert.equal(
     phase.at === 'stopping' && `${phase.step}: ${phase.ending?.text}`,
     'final: left processes behind, as type forking does, and exited with code 0',
@@ -1250,7 +1265,12 @@ describe('step: respecified in backoff, what the settings would have led to at i
 });
 
 function respecified({ state, nowMs }: Life, spec: UnitSpec, random = 0.5): Step {
-  return step(spec, state, { type: 'respecified' }, { nowMs, wallMs: nowMs, random, upheld: false });
+  return step(
+    spec,
+    state,
+    { type: 'respecified' },
+    { nowMs, wallMs: nowMs, random, upheld: false, words: 0 },
+  );
 }
 
 test('step: every spawn has a fresh run id, which never goes back', () => {
