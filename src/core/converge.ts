@@ -104,9 +104,9 @@ function bringUp(fleet: Fleet, name: string, by: string, field: 'onFailure' | 'o
   if (at === 'running' || at === 'starting') return;
   fleet.seq += 1;
   const activation = { by, field, seq: fleet.seq };
-  if (at === 'backoff' || at === 'stopping') amend(fleet, name, { activation });
+  if (at === 'backoff') amend(fleet, name, { activation });
   else {
-    const cycle = needsStop(unit) ? `started by "${by}"` : unit.cycle;
+    const cycle = at === 'completed' && needsStop(unit) ? `started by "${by}"` : unit.cycle;
     amend(fleet, name, { activation: { ...activation, isDue: true }, cycle });
   }
 }
@@ -220,7 +220,11 @@ function isPulling(fleet: Fleet, unit: Unit, field: PullingField): boolean {
 
 function activate(fleet: Fleet, by: Unit, unit: Unit, field: PullingField): boolean {
   if (conflictsOf(fleet, by).includes(unit.spec.name)) return false;
-  amend(fleet, unit.spec.name, { activation: { by: by.spec.name, field, seq: claimOf(by) } });
+  const seq = claimOf(by);
+  const { activation: known } = unit;
+  // What an end is still to start is due all the same.
+  const activation = known?.isDue === true ? { ...known, seq } : { by: by.spec.name, field, seq };
+  amend(fleet, unit.spec.name, { activation });
   // Nobody may have wanted it for a moment, in which those that it pulls in were found to be nobody's.
   for (const pulling of PULLING_FIELDS) for (const name of unit.spec[pulling]) fleet.dirty.add(name);
   return true;

@@ -5,7 +5,7 @@ import type { Output } from '../../../src/core/converge.ts';
 import type { UnitSpec } from '../../../src/model/unit.ts';
 import * as world from '../../property/fleet-world.ts';
 import { crash, load, operate, settled, standing, tellAll } from './fleet-stage.ts';
-import { unitSpec } from './unit-spec.ts';
+import { command, unitSpec } from './unit-spec.ts';
 
 const OFF = { enabled: false };
 const ONCE = { restart: { policy: 'no' } } as const;
@@ -166,6 +166,39 @@ describe('converge: onFailure', () => {
     assert.equal(standing(on, 'alert'), 'backoff: exited with code 0; attempt 2 is due');
     passPauses(on, 1);
     assert.equal(on.fleet.units.get('alert')?.state.activation, 2);
+  });
+  test('starts its unit anew where that has ended, and is being tidied up', () => {
+    const on = settled(
+      unitSpec('alert', { ...OFF, ...ONCE, stopPost: [command('/bin/tidy')] }),
+      unitSpec('web', { ...ONCE, onFailure: ['alert'] }),
+    );
+    crash(on, 'web');
+    operate(on, 'web', 'start');
+    world.endMain(on, 'alert', { code: 0, signal: null, coreDumped: false });
+    world.tellNews(on, 0);
+    assert.match(standing(on, 'alert'), /^stopping: exited with code 0/);
+    world.endMain(on, 'web', { code: 1, signal: null, coreDumped: false });
+    while (on.facts.has('web')) world.tellNews(on, [...on.facts.keys()].indexOf('web'));
+    assert.match(standing(on, 'alert'), /^stopping: exited with code 0/);
+    tellAll(on);
+    assert.equal(standing(on, 'alert'), 'backoff: exited with code 0; attempt 2 is due');
+    passPauses(on, 1);
+    assert.equal(standing(on, 'alert'), 'running');
+  });
+  test('starts its unit anew also where another that it starts wants that', () => {
+    const on = settled(
+      unitSpec('alert', { ...OFF, ...ONCE }),
+      unitSpec('page', { ...OFF, ...ONCE, wants: ['alert'] }),
+      unitSpec('web', { ...ONCE, onFailure: ['alert', 'page'] }),
+    );
+    for (const activation of [1, 2]) {
+      crash(on, 'web');
+      assert.equal(on.fleet.units.get('alert')?.state.activation, activation);
+      crash(on, 'alert');
+      crash(on, 'page');
+      on.nowMs += 60_000;
+      operate(on, 'web', 'start');
+    }
   });
   test('is no restart for those that depend on its unit, where that is at rest', () => {
     const on = settled(
