@@ -154,18 +154,24 @@ function* rehearsals(
   }
 }
 
-function courseOf({ spec, state }: Unit, end: Unit, { without, within, retries }: Rehearsals): Course {
-  const { name } = spec;
+function courseOf(unit: Unit, end: Unit, { without, within, retries }: Rehearsals): Course {
+  const { name } = unit.spec;
   const anyway = without.fleet.units.get(name);
   const { down } = end.verdict;
-  const isAnew = end.state.activation > state.activation;
-  const isAnewAnyway = anyway !== undefined && anyway.state.activation > state.activation;
+  const isAnew = isTried(unit, end);
+  const isAnewAnyway = anyway !== undefined && isTried(unit, anyway);
   const isDownAnyway = down !== null && anyway?.verdict.down === down;
   const leavesAnyway = isDownAnyway || (down === null && without.left.has(name) && isAnew === isAnewAnyway);
   const left = leavesAnyway ? null : (within.left.get(name) ?? down);
   const isSooner = within.atOnce.has(name) && !without.atOnce.has(name);
   const isStarted = !isDownAnyway && ((isAnew && (!isAnewAnyway || isSooner)) || retries.has(name));
   return { end, left, isStarted, cause: retries.get(name) ?? within.causes.get(name) ?? null };
+}
+
+/** It has been started, or was refused that. */
+function isTried({ state }: Unit, end: Unit): boolean {
+  const isRefused = state.phase.at === 'stopped' && end.state.phase.at === 'failed';
+  return end.state.activation > state.activation || isRefused;
 }
 
 function changesOf(from: UnitSpec, to: UnitSpec, fileForm: FileForm): readonly FieldChange[] {

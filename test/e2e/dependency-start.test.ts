@@ -115,6 +115,24 @@ test('requisite: a start is refused while the other is not up, starts nothing, a
   await unitd.until({ web: 'running', db: 'running' });
 });
 
+test('requisite: a reload that enables a unit while the other is not up foretells its failure, and fails', async (t) => {
+  const web = (enabled: boolean): string => `
+      command: ${child.exit} 0
+      enabled: ${enabled}
+      requisite: [db]`;
+  const unitd = await startUnitd(t, {
+    'db.yaml': `
+      command: ${child.exit} 0
+      enabled: false`,
+    'web.yaml': web(false),
+  });
+  unitd.write('web.yaml', web(true));
+  const plan = await unitd.cli('plan');
+  assert.match(plan.stdout, /web +start +now wanted; it will fail: its requisite "db" is not up/);
+  assert.equal((await unitd.cli('reload')).code, 1);
+  assert.equal((await unitd.unit('web')).unit.state, 'failed');
+});
+
 test('requisite: a unit that is still starting is waited for', async (t) => {
   const channel = openChannel(t);
   const gate = openGate(t);

@@ -109,7 +109,7 @@ export function checkPlan(world: World, specs: readonly UnitSpec[]): void {
         if (action === 'start')
           assert.equal(was?.state.phase.at === 'running' && was.verdict.down === null, false, stands);
         if (action === 'restart') assert.notEqual(was, undefined, stands);
-        for (const needed of unit === undefined || down !== null
+        for (const needed of unit === undefined || down !== null || reason.includes('it will fail: ')
           ? []
           : [...unit.spec.requires, ...unit.spec.bindsTo]) {
           assert.equal(isLeftEnded(needed), false, `${stands}: it waits for ${needed}`);
@@ -122,6 +122,8 @@ export function checkPlan(world: World, specs: readonly UnitSpec[]): void {
       case 'unchanged': {
         // Of units that conflict one may be up for a moment, until another has come up that wants its rival.
         assert.equal(isAnew && !isAnewAnyway && isThere, false, stands);
+        const isRefused = was?.state.phase.at === 'stopped' && unit?.state.phase.at === 'failed';
+        assert.equal(isRefused && anyway?.state.phase.at !== 'failed', false, stands);
         const stood = was !== undefined && needsStop(was) && was.verdict.down === null;
         const isSpared = anyway !== undefined && needsStop(anyway) && !isAnewAnyway;
         if (stood && isSpared) assert.equal(isThere, true, stands);

@@ -620,6 +620,37 @@ describe('plan: what becomes of a unit in the end', () => {
     ]);
     assert.equal(standing(on, 'api'), 'failed: its requisite "net" is not up');
   });
+  test('so is one of units that are known, and whom its failure starts', () => {
+    const lacking = { requisite: ['net'] };
+    const on = settled(
+      unitSpec('net', OFF),
+      unitSpec('alert', { ...OFF, ...lacking }),
+      unitSpec('all', OFF),
+      unitSpec('api', { ...OFF, ...lacking, onFailure: ['alert'] }),
+      unitSpec('db', OFF),
+      unitSpec('web', { requires: ['db'] }),
+    );
+    operate(on, 'db', 'stop');
+    const set = [
+      unitSpec('net', OFF),
+      unitSpec('alert', { ...OFF, ...lacking }),
+      unitSpec('all', { wants: ['api'] }),
+      unitSpec('api', { ...OFF, ...lacking, onFailure: ['alert'] }),
+      unitSpec('db', OFF),
+      unitSpec('web', lacking),
+    ];
+    assert.deepEqual(load(on, ...set), [
+      'start alert: now wanted; it will fail: its requisite "net" is not up',
+      'start all: now wanted',
+      'start api: now wanted; it will fail: its requisite "net" is not up',
+      'start web: requires, requisite changed; it was waiting; it will fail: its requisite "net" is not up',
+    ]);
+    assert.deepEqual(
+      ['alert', 'api', 'web'].map((name) => standing(on, name)),
+      Array.from({ length: 3 }, () => 'failed: its requisite "net" is not up'),
+    );
+    assert.deepEqual(load(on, ...set), []);
+  });
   test('whom an upholder would bring up that goes down itself is not said to start', () => {
     const on = settled(unitSpec('db'), unitSpec('keeper', { upholds: ['web'] }), unitSpec('web', OFF));
     operate(on, 'db', 'stop');
