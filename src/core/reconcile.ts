@@ -158,8 +158,9 @@ function courseOf(unit: Unit, end: Unit, { without, within, retries }: Rehearsal
   const { name } = unit.spec;
   const anyway = without.fleet.units.get(name);
   const { down } = end.verdict;
+  const isRefusedOnlyNow = isRefused(unit, end) && !(anyway !== undefined && isRefused(unit, anyway));
   const isAnew = isTried(unit, end);
-  const isAnewAnyway = anyway !== undefined && isTried(unit, anyway);
+  const isAnewAnyway = !isRefusedOnlyNow && anyway !== undefined && isTried(unit, anyway);
   const isDownAnyway = down !== null && anyway?.verdict.down === down;
   const leavesAnyway = isDownAnyway || (down === null && without.left.has(name) && isAnew === isAnewAnyway);
   const left = leavesAnyway ? null : (within.left.get(name) ?? down);
@@ -169,9 +170,12 @@ function courseOf(unit: Unit, end: Unit, { without, within, retries }: Rehearsal
 }
 
 /** It has been started, or was refused that. */
-function isTried({ state }: Unit, end: Unit): boolean {
-  const isRefused = state.phase.at === 'stopped' && end.state.phase.at === 'failed';
-  return end.state.activation > state.activation || isRefused;
+function isTried(unit: Unit, end: Unit): boolean {
+  return end.state.activation > unit.state.activation || isRefused(unit, end);
+}
+
+function isRefused({ state }: Unit, end: Unit): boolean {
+  return state.phase.at === 'stopped' && end.state.phase.at === 'failed';
 }
 
 function changesOf(from: UnitSpec, to: UnitSpec, fileForm: FileForm): readonly FieldChange[] {

@@ -69,6 +69,8 @@ export function* rehearsing(fleet: Fleet): Steps<Rehearsal> {
       if (unit === undefined || !isMoving(unit.state.phase)) continue;
       amend(fleet, name, { state: arrived(fleet, unit) });
       doubtNeighbours(fleet, unit);
+      // One after another: the end of a stop may bring in a unit again whose own stop is still to end.
+      if (moving === stopping) break;
     }
     hasTimePassed = true;
   }

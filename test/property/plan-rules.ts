@@ -123,7 +123,7 @@ export function checkPlan(world: World, specs: readonly UnitSpec[]): void {
         // Of units that conflict one may be up for a moment, until another has come up that wants its rival.
         assert.equal(isAnew && !isAnewAnyway && isThere, false, stands);
         const isRefused = was?.state.phase.at === 'stopped' && unit?.state.phase.at === 'failed';
-        assert.equal(isRefused && anyway?.state.phase.at !== 'failed', false, stands);
+        assert.equal(isRefused && down === null && anyway?.state.phase.at !== 'failed', false, stands);
         const stood = was !== undefined && needsStop(was) && was.verdict.down === null;
         const isSpared = anyway !== undefined && needsStop(anyway) && !isAnewAnyway;
         if (stood && isSpared) assert.equal(isThere, true, stands);

@@ -651,6 +651,36 @@ describe('plan: what becomes of a unit in the end', () => {
     );
     assert.deepEqual(load(on, ...set), []);
   });
+  test('one that would have come up, and will be refused now, is said to fail', () => {
+    const on = world.newWorld(1, world.NO_FAULTS);
+    world.reload(on, [unitSpec('net'), unitSpec('web', { requisite: ['net'] })]);
+    assert.match(standing(on, 'web'), /^waiting: waiting for "net"/);
+    assert.deepEqual(load(on, unitSpec('net', OFF), unitSpec('web', { requisite: ['net'] })), [
+      'stop net: enabled is false',
+      'start web: it was waiting for "net", which is starting; it will fail: its requisite "net" is not up',
+    ]);
+    assert.equal(standing(on, 'web'), 'failed: its requisite "net" is not up');
+  });
+  test('stops end one after another: who is stopped and brought in again meanwhile is said to restart', () => {
+    const on = settled(
+      unitSpec('agent', { partOf: ['db'] }),
+      unitSpec('db'),
+      unitSpec('part', { type: 'target' }),
+      unitSpec('web'),
+    );
+    const part = unitSpec('part', { type: 'target', requisite: ['db'] });
+    const web = unitSpec('web', { requires: ['part'], bindsTo: ['db'] });
+    assert.deepEqual(load(on, unitSpec('db', OFF), part, web), [
+      'stop agent: file removed',
+      'restart db: not enabled',
+      'restart part: requires "db": not enabled',
+      'restart web: requires "part": requires "db": not enabled',
+    ]);
+    assert.deepEqual(
+      ['db', 'part', 'web'].map((name) => on.fleet.units.get(name)?.state.activation),
+      [2, 2, 2],
+    );
+  });
   test('whom an upholder would bring up that goes down itself is not said to start', () => {
     const on = settled(unitSpec('db'), unitSpec('keeper', { upholds: ['web'] }), unitSpec('web', OFF));
     operate(on, 'db', 'stop');
