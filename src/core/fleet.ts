@@ -1,7 +1,8 @@
 // The set of all units as core sees it: what each one's file says, what its machine is doing, what operators and
 // other units want of it, and the verdict that follows. Types, constructors and small readings; nothing decides here.
 //
-// The map is owned by the daemon's supervisor. converge, operate and commit replace its Unit values; nobody else does.
+// The map is owned by the daemon's supervisor. converge, operate and commit replace its Unit values, and at a daemon's
+// start who takes up what an earlier one has left; nobody else does.
 import type { Wanted } from '../model/state.ts';
 import type { DependencyField, UnitSpec } from '../model/unit.ts';
 import { buildGraph, findOrderingCycles, PULLING_FIELDS } from './graph.ts';
@@ -24,7 +25,7 @@ export interface Activation {
   >;
   /** Of the operator's start, or of the end by onFailure or onSuccess, that led here; 0 where neither did. */
   readonly seq: number;
-  /** An end by onFailure or onSuccess is still to start the unit anew: it was at rest, or has to be stopped first. */
+  /** An end by onFailure or onSuccess is still to start the unit anew: it was at rest, or its stop goes first. */
   readonly isDue?: true;
 }
 

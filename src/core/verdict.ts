@@ -6,9 +6,10 @@
 //          (what lasts goes before it: one that will not come back is not said to restart, nor brings anybody in);
 //          nobody wants it; a wanted unit that it requires, is bound to, or is part of has to be down for a reason of
 //          its own that is one of the first five (so a stop or restart travels along these fields, and only these; of
-//          several such units one that only restarts comes last); a unit it is bound to is not up, for whatever reason
-//          (which travels along requires, requisite and bindsTo, so to units that wait for it then; what is part of it
-//          would go down and come up again at once).
+//          several such units one that only restarts comes last); it is there, and a unit it is bound to, or as a
+//          target requires, is not up, for whatever reason, or nobody wants its requisite (which travels along
+//          requires, requisite and bindsTo, so to units that wait for it then; what is part of it would go down and
+//          come up again at once).
 // wait     While nothing says down: a unit before or after it is being stopped (a stop always goes before a start); a
 //          strong requirement is not up; a unit before it is on its way; a conflicting unit is not down yet. The first
 //          one found is told; finding all would make a target with ten thousand wants cost ten thousand at each event.
