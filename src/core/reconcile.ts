@@ -158,9 +158,9 @@ function courseOf(unit: Unit, end: Unit, { without, within, retries }: Rehearsal
   const { name } = unit.spec;
   const anyway = without.fleet.units.get(name);
   const { down } = end.verdict;
-  const isRefusedOnlyNow = isRefused(unit, end) && !(anyway !== undefined && isRefused(unit, anyway));
+  const isTried = isRefused(unit, end) ? isRefused : isStartedAnew;
   const isAnew = isTried(unit, end);
-  const isAnewAnyway = !isRefusedOnlyNow && anyway !== undefined && isTried(unit, anyway);
+  const isAnewAnyway = anyway !== undefined && isTried(unit, anyway);
   const isDownAnyway = down !== null && anyway?.verdict.down === down;
   const leavesAnyway = isDownAnyway || (down === null && without.left.has(name) && isAnew === isAnewAnyway);
   const left = leavesAnyway ? null : (within.left.get(name) ?? down);
@@ -169,11 +169,11 @@ function courseOf(unit: Unit, end: Unit, { without, within, retries }: Rehearsal
   return { end, left, isStarted, cause: retries.get(name) ?? within.causes.get(name) ?? null };
 }
 
-/** It has been started, or was refused that. */
-function isTried(unit: Unit, end: Unit): boolean {
-  return end.state.activation > unit.state.activation || isRefused(unit, end);
+function isStartedAnew({ state }: Unit, end: Unit): boolean {
+  return end.state.activation > state.activation;
 }
 
+/** It was to start, and a requisite was not up. */
 function isRefused({ state }: Unit, end: Unit): boolean {
   return state.phase.at === 'stopped' && end.state.phase.at === 'failed';
 }

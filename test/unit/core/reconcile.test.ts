@@ -661,6 +661,20 @@ describe('plan: what becomes of a unit in the end', () => {
     ]);
     assert.equal(standing(on, 'web'), 'failed: its requisite "net" is not up');
   });
+  test('one that would have been refused, and starts now, is said to start', () => {
+    const net = unitSpec('net', { restart: { policy: 'no' } });
+    const web = unitSpec('web', { ...OFF, requisite: ['net'] });
+    const on = settled(net, web);
+    world.endMain(on, 'net', { code: 0, signal: null, coreDumped: false });
+    world.tellNews(on, 0);
+    world.command(on, 'web', 'start');
+    assert.match(standing(on, 'web'), /^waiting: waiting for "net"/);
+    assert.deepEqual(load(on, { ...net, command: command('/bin/other') }, web), [
+      'restart net: command changed',
+      'start web: it was waiting for "net", which is stopping',
+    ]);
+    assert.equal(standing(on, 'web'), 'running');
+  });
   test('stops end one after another: who is stopped and brought in again meanwhile is said to restart', () => {
     const on = settled(
       unitSpec('agent', { partOf: ['db'] }),
