@@ -7,11 +7,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 /** Longer than a program that is at work on files stands still between two of them. */
 const SETTLED_MS = 20;
 /** Then it is read as it is: somebody may be at work in it for ever. */
-const MOST_LOOKS = 100;
+const MOST_MS = 2000;
 
 /** `read` may be called any number of times: the last result counts. */
 export async function whenSettled<T>(directory: string, read: () => Promise<T>): Promise<T> {
-  for (let looks = 1; looks < MOST_LOOKS; looks += 1) {
+  for (const endMs = performance.now() + MOST_MS; performance.now() < endMs;) {
     const before = await lastChangeOf(directory);
     const ageMs = before === null ? Infinity : Date.now() - before.atMs;
     // One in the future is of a clock that was wrong, or is of a server.
