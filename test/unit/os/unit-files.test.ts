@@ -18,6 +18,7 @@ import { openAtHand } from '../../../src/os/libc/file.ts';
 import { readUnitDirectory, readUnitFile } from '../../../src/os/unit-files.ts';
 import { temporaryDirectory } from '../../support/child.ts';
 import { cleanUp } from '../../support/cleanup.ts';
+import { OPENS_AT_HAND } from '../../support/kernel.ts';
 
 const asRoot = { skip: process.geteuid?.() === 0 ? false : 'needs root' };
 
@@ -165,12 +166,9 @@ test(
   },
 );
 
-const [major = 0, minor = 0] = release().split('.').map(Number);
-const knowsCached = major > 5 || (major === 5 && minor >= 12);
-
 test(
   'openAtHand() opens what its directory names itself, and waits for nothing',
-  { skip: knowsCached ? false : `Linux ${release()} has no RESOLVE_CACHED (5.12)` },
+  { skip: OPENS_AT_HAND ? false : `Linux ${release()} has no RESOLVE_CACHED (5.12)` },
   (t) => {
     const directory = directoryWith(t, { 'a.yaml': 'a' });
     symlinkSync('a.yaml', join(directory, 'b.yaml'));
