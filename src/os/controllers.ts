@@ -12,7 +12,7 @@
 // - elsewhere nothing is, before some unit asks for something of it;
 // - at the end the daemon takes back, but for the root's, what is passed on: it could not go back to BASE otherwise. What
 //   lives on in the fence then (killMode process or none) loses its limits with that, and only then: the next daemon
-//   matters more.
+//   matters more. At the root, and where none is started in BASE, it keeps them.
 //
 // What a process had before its cgroup had the controller stays on the account of the cgroup above. `counting` are
 // those that were there before any process of this daemon's.

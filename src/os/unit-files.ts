@@ -33,7 +33,7 @@ export interface UnitDirectory {
 
 /** One byte more than config accepts is read, so that it can tell a file of the greatest size from a longer one. */
 const READ_BYTES = 1024 * 1024 + 1;
-/** Files being read at once. libuv has four threads: a disk that does not answer leaves the others some of them. */
+/** Files being read at once. A disk that does not answer holds as many threads of the pool (thread-pool.ts). */
 const LANES = 2;
 /** What is at hand is read without a pause for so long; then the event loop has its turn. */
 const SLICE_MS = 2;
