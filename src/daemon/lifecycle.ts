@@ -234,7 +234,8 @@ async function lifeOf(surroundings: Surroundings, handOver: HandOver | null): Pr
     if (unsaid !== null) log.write('warning', 'start', unsaid);
     log.write('info', 'ready', `ready, pid ${process.pid}${before}`, fields);
     daemon.announceReady();
-    if (handOver?.wishes.reload === true || early.reload) reloadQuietly(daemon, log);
+    const isReloadDue = handOver?.wishes.reload === true || early.reload;
+    if (isReloadDue && ending.first === null) reloadQuietly(daemon, log);
     if (handOver?.wishes.hurry === true) daemon.hurry();
     if (handOver !== null && handOver.wishes.end !== null) ending.end(handOver.wishes.end);
   } else {
