@@ -57,7 +57,7 @@ export async function runLogs(context: Context): Promise<ExitCode> {
       ? followedAll(client, follower, units, (name) => names?.add(name))
       : followed(follower, units, complain));
     follower.close();
-  } else end = await kept(client, units, wish.value, print);
+  } else end = await kept(client, units, wish.value, print, isAll);
   // What was printed is the answer.
   if (!end.ok) return (isEmpty ? failed : complained)(context, await explained(client, end.failure));
   if (!isEmpty) return EXIT.done;
@@ -71,7 +71,7 @@ export async function runLogs(context: Context): Promise<ExitCode> {
   }
   const counts = await lineCounts(client, units);
   // The first may have come since.
-  if (counts.written > 0) await kept(client, units, wish.value, print);
+  if (counts.written > 0) await kept(client, units, wish.value, print, isAll);
   if (isEmpty) context.note(`${noLines(units, wish.value, counts)}\n`);
   return EXIT.done;
 }
@@ -108,12 +108,16 @@ function printer(context: Context, names: NameColumn | null): Print {
   return (lines) => context.print(lines.map((line) => `${logText(line, look, context.out)}\n`).join(''));
 }
 
-/** One unit is printed as it comes; several are read whole, for their common order. */
+/**
+ * One unit is printed as it comes; several are read whole, for their common order. `mayGo`: nobody asked for those that
+ * are no longer there.
+ */
 async function kept(
   client: Client,
   units: readonly string[],
   wish: LogWish,
   print: Print,
+  mayGo: boolean,
 ): Promise<StreamEnd> {
   const collected: LogLine[] = [];
   const take = units.length === 1 ? inBatches(print) : (line: LogLine): void => void collected.push(line);
@@ -124,7 +128,9 @@ async function kept(
   });
   const ordered = inOrder(collected);
   if (ordered.length > 0) print(wish.lines === null ? ordered : ordered.slice(-wish.lines));
-  return ends.find(({ ok }) => !ok) ?? { ok: true, value: { complete: true } };
+  const isFault = (end: StreamEnd): boolean =>
+    !end.ok && !(mayGo && end.failure.exitCode === EXIT.noSuchUnit);
+  return ends.find(isFault) ?? { ok: true, value: { complete: true } };
 }
 
 async function cutOff(client: Client, unit: string): Promise<Failure> {

@@ -209,3 +209,14 @@ test('logs -f of all ends with the unit that is one too many, also where it come
     err: 'unitd: cannot follow the logs of 501 units: each takes a connection to the daemon, expected at most 500\n  see: unitd help logs\n',
   });
 });
+
+test('logs of all passes over a unit that has gone since they were listed', async (t) => {
+  const answer: Answer = (path, response) => {
+    if (path === '/v1/units')
+      return response.end('{"apiVersion":"unitd/v1","units":[{"name":"gone"},{"name":"web"}]}');
+    if (path.startsWith('/v1/units/web/')) return response.end(line('web', 1, 'here'));
+    response.statusCode = 404;
+    return response.end(JSON.stringify({ type: 'tag:x:no-such-unit', detail: 'no such unit "gone"' }));
+  };
+  assert.deepEqual(await logs(t, [], {}, answer), { code: 0, out: 'web  │ here\n', err: '' });
+});
