@@ -213,7 +213,7 @@ function outcomeWords(unit: MovedUnit, verb: OperationDocument['verb']): string 
     case 'done':
       return verb === 'signal' ? 'signalled' : unit.state;
     case 'unchanged':
-      return `${unit.state} already`;
+      return verb === 'reset' ? `${unit.state}, nothing to forget` : `${unit.state} already`;
     case 'pending':
       return `${unit.state} still`;
     case 'excused':

@@ -219,7 +219,7 @@ test('unitd stop exits 1 when a unit did not get there, and 4 when there is no s
   assert.match(unknown.stderr, /db running/);
 });
 
-test('unitd start of what is up says that, and no reason that says it again', async (t) => {
+test('unitd start of what is up, or reset of what is well, says that, and no reason that says it again', async (t) => {
   const { unitd } = await bench(t, {
     operate: (name, verb) => {
       const document = operation(verb, name, 'unchanged');
@@ -228,6 +228,7 @@ test('unitd start of what is up says that, and no reason that says it again', as
     },
   });
   assert.equal((await unitd('start', 'web')).stderr, '● web running already\n');
+  assert.equal((await unitd('reset', 'web')).stderr, '● web running, nothing to forget\n');
   assert.equal((await unitd('start', 'db')).stderr, '● db running already: up again: exited with code 1\n');
 });
 
