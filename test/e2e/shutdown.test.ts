@@ -282,10 +282,17 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
-test('SIGHUP and SIGUSR2 before the daemon has loaded its code do not end it', async (t) => {
+test('SIGHUP before the daemon has loaded its code has it reload once it is up', async (t) => {
   const channel = openChannel(t);
-  for (const signal of ['SIGHUP', 'SIGUSR2'] as const) {
-    await signalledEarly(t, signal, { 'web.yaml': `command: ${child.announce} ${channel.path} ${signal}` });
-    await channel.next(signal);
-  }
+  const unitd = await signalledEarly(t, 'SIGHUP', {
+    'web.yaml': `command: ${child.announce} ${channel.path} web`,
+  });
+  await channel.next('web');
+  await unitd.says(/applied plan .*: 0 moved, 1 unchanged/);
+});
+
+test('SIGUSR2 before the daemon has loaded its code does not end it', async (t) => {
+  const channel = openChannel(t);
+  await signalledEarly(t, 'SIGUSR2', { 'web.yaml': `command: ${child.announce} ${channel.path} web` });
+  await channel.next('web');
 });
